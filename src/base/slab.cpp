@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/slab.hpp"
+
+#include <cassert>
+#include <new>
+
+namespace rendr {
+
+struct slab_ref::block {
+  slab_pool* pool;
+  std::uint32_t references;
+  std::uint32_t size_class;
+
+  std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+};
+
+slab_ref::slab_ref(const slab_ref& other) noexcept : block_(other.block_) {
+  if (block_ != nullptr) ++block_->references;
+}
+
+slab_ref::~slab_ref() {
+  if (block_ != nullptr && --block_->references == 0) block_->pool->release(block_);
+}
+
+std::byte* slab_ref::data() const noexcept { return block_->data(); }
+
+std::size_t slab_ref::capacity() const noexcept { return slab_pool::classes[block_->size_class]; }
+
+bool slab_ref::unique() const noexcept { return block_ != nullptr && block_->references == 1; }
+
+slab_pool::slab_pool(std::size_t keep_free) : keep_free_(keep_free) {}
+
+slab_pool::~slab_pool() {
+  assert(in_use_ == 0 && "a slab outlived its pool");
+  for (auto& list : free_) {
+    for (auto* b : list) ::operator delete(b);
+  }
+}
+
+slab_ref slab_pool::allocate(std::size_t size) {
+  std::uint32_t index = 0;
+  while (index + 1 < classes.size() && classes[index] < size) ++index;
+  in_use_ += classes[index];
+  slab_ref::block* b = nullptr;
+  if (!free_[index].empty()) {
+    b = free_[index].back();
+    free_[index].pop_back();
+    free_bytes_ -= classes[index];
+  } else {
+    b = static_cast<slab_ref::block*>(::operator new(sizeof(slab_ref::block) + classes[index]));
+  }
+  *b = {this, 1, index};
+  return slab_ref(b);
+}
+
+void slab_pool::release(slab_ref::block* b) noexcept {
+  const auto size = classes[b->size_class];
+  in_use_ -= size;
+  if (free_bytes_ + size > keep_free_) {
+    ::operator delete(b);
+    return;
+  }
+  free_bytes_ += size;
+  free_[b->size_class].push_back(b);
+}
+
+}  // namespace rendr

@@ -1,0 +1,77 @@
+// layer: base
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace rendr {
+
+class slab_pool;
+
+/// A reference-counted block of memory from a `slab_pool`. Not thread-safe: a pool and its slabs belong to
+/// one loop. The last reference gives the block back to the pool, which must outlive it.
+class slab_ref {
+ public:
+  slab_ref() noexcept = default;
+  slab_ref(const slab_ref& other) noexcept;
+  slab_ref(slab_ref&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  slab_ref& operator=(slab_ref other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~slab_ref();
+
+  explicit operator bool() const noexcept { return block_ != nullptr; }
+  std::byte* data() const noexcept;
+  std::size_t capacity() const noexcept;
+  /// True when this is the only reference.
+  bool unique() const noexcept;
+
+ private:
+  friend class slab_pool;
+  struct block;
+  explicit slab_ref(block* b) noexcept : block_(b) {}
+  block* block_ = nullptr;
+};
+
+/// Bytes inside a slab, and the reference that keeps them alive.
+struct slab_view {
+  slab_ref slab;
+  bytes_view data;
+};
+
+/// Size classes of slabs with a free list each. What is handed out and what is kept free are both counted.
+class slab_pool {
+ public:
+  static constexpr std::array<std::size_t, 5> classes{512, 4096, 32768, 131072, 524288};
+
+  /// @param keep_free at most so many bytes stay on the free lists.
+  explicit slab_pool(std::size_t keep_free = 16u << 20);
+  slab_pool(const slab_pool&) = delete;
+  slab_pool& operator=(const slab_pool&) = delete;
+  ~slab_pool();
+
+  /// A slab of the smallest class that holds `size` (the largest class when none does).
+  slab_ref allocate(std::size_t size);
+  /// Bytes in slabs that somebody holds.
+  std::size_t in_use() const noexcept { return in_use_; }
+
+ private:
+  friend class slab_ref;
+  void release(slab_ref::block* b) noexcept;
+
+  std::array<std::vector<slab_ref::block*>, classes.size()> free_;
+  std::size_t keep_free_;
+  std::size_t free_bytes_ = 0;
+  std::size_t in_use_ = 0;
+};
+
+}  // namespace rendr

@@ -1,0 +1,75 @@
+// layer: wire
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+namespace rendr::wire {
+
+inline constexpr std::size_t max_noise_message = 1024;
+
+using fresh_value = byte_array<16>;
+using proof = byte_array<32>;
+
+/// The first message of a link, from the dialer. `noise` is the first Noise message.
+struct hello {
+  byte_array<16> link_nonce{};  ///< hellos raced over several paths with one nonce make one link
+  instance_id instance{};
+  std::uint64_t required = 0;   ///< feature bits the peer must know
+  std::uint64_t optional = 0;   ///< feature bits it may use
+  std::uint64_t leaf = 0;       ///< path spec index at the dialer
+  std::uint64_t grace_ms = 0;   ///< the dialer's no_path_grace; the lower of both holds
+  bytes_view noise;
+};
+/// The answer. `noise` carries, encrypted as Noise payload, the link reset token.
+struct hello_ack {
+  byte_array<16> link_nonce{};
+  instance_id instance{};
+  link_id link{};
+  std::uint64_t features = 0;    ///< what is in use from now on
+  std::uint64_t grace_ms = 0;
+  routing_token token{};         ///< the dialer puts it in the prologue of its attaches
+  bytes_view noise;
+};
+/// A further path asks to join. Nothing changes at the acceptor before the answer to its challenge verifies.
+struct attach {
+  link_id link{};
+  std::uint64_t incarnation = 0;
+  std::uint64_t path = 0;
+  std::uint64_t leaf = 0;
+  fresh_value fresh{};
+  proof mac{};
+};
+struct challenge {
+  std::uint64_t path = 0;
+  fresh_value fresh{};
+  instance_id instance{};
+  proof mac{};
+};
+/// The dialer's answer to the challenge: the path id is consumed when it verifies.
+struct attach_ack {
+  std::uint64_t path = 0;
+  proof mac{};
+};
+/// An unproven refusal (unknown link, limit, version): it ends this dial and nothing else.
+struct refuse {
+  std::uint64_t code = 0;  ///< errc value
+  std::uint64_t versions = 0;  ///< bit n: wire version n is spoken here
+  instance_id instance{};
+  byte_array<32> reset_token{};  ///< the link reset token when the link is provably gone, else zeros
+  std::string_view reason;
+};
+
+using handshake_message = std::variant<hello, hello_ack, attach, challenge, attach_ack, refuse>;
+
+/// Encodes the payload of a handshake record (without head and trailer).
+bytes encode(const handshake_message& message);
+/// Decodes one; views point into `payload`. Canonical forms only; no trailing bytes.
+result<handshake_message> decode_handshake(bytes_view payload);
+
+}  // namespace rendr::wire
