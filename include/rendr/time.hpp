@@ -7,8 +7,8 @@
 
 namespace rendr {
 
-/// The time line of the engine. It has no `now()`: whoever drives the engine says what time it is, so that
-/// tests run in virtual time. The runtime feeds it from CLOCK_MONOTONIC, in nanoseconds.
+/// The time line of the engine. It has no `now()`: whoever drives the engine says what time it is,
+/// so that tests run in virtual time. The runtime feeds it from CLOCK_MONOTONIC, in nanoseconds.
 struct engine_clock {
   using rep = std::int64_t;
   using period = std::nano;

@@ -33,17 +33,17 @@ struct carrier_traits {
   std::string remote;     ///< for status, and the key of the per-source caps
 };
 
-/// What a carrier knows about its own delivery at one moment (Linux: TCP_INFO, SIOCOUTQ, SIOCOUTQNSD).
-/// Fields that the carrier cannot tell stay at their defaults.
+/// What a carrier knows about its own delivery at one moment (Linux: TCP_INFO, SIOCOUTQ,
+/// SIOCOUTQNSD). Fields that the carrier cannot tell stay at their defaults.
 struct carrier_evidence {
-  std::uint64_t unsent = 0;       ///< bytes accepted but not yet put on the wire
-  std::uint64_t unacked = 0;      ///< bytes on the wire that the far kernel has not acknowledged
-  std::uint64_t delivered = 0;    ///< bytes acknowledged by the far kernel since the carrier began
+  std::uint64_t unsent = 0;     ///< bytes accepted but not yet put on the wire
+  std::uint64_t unacked = 0;    ///< bytes on the wire that the far kernel has not acknowledged
+  std::uint64_t delivered = 0;  ///< bytes acknowledged by the far kernel since the carrier began
   duration last_ack_age = duration::max();  ///< since the kernel last received any acknowledgement
-  duration rtt{0};                ///< the kernel's smoothed RTT; 0: unknown
-  duration rttvar{0};             ///< the kernel's RTT variation
-  std::uint64_t rate = 0;         ///< the kernel's delivery rate in bytes/s; 0: unknown
-  bool recovering = false;        ///< the kernel is repairing a loss (TCP_CA_Recovery or TCP_CA_Loss)
+  duration rtt{0};                          ///< the kernel's smoothed RTT; 0: unknown
+  duration rttvar{0};                       ///< the kernel's RTT variation
+  std::uint64_t rate = 0;                   ///< the kernel's delivery rate in bytes/s; 0: unknown
+  bool recovering = false;  ///< the kernel is repairing a loss (TCP_CA_Recovery or TCP_CA_Loss)
 };
 
 }  // namespace rendr

@@ -84,15 +84,17 @@ bool range_set::contains(std::uint64_t n) const noexcept { return contains(range
 
 bool range_set::contains(range r) const noexcept {
   if (r.empty()) return true;
-  const auto it = std::upper_bound(ranges_.begin(), ranges_.end(), r.begin,
-                                   [](std::uint64_t value, const range& x) { return value < x.end; });
+  const auto it =
+      std::upper_bound(ranges_.begin(), ranges_.end(), r.begin,
+                       [](std::uint64_t value, const range& x) { return value < x.end; });
   return it != ranges_.end() && it->begin <= r.begin && it->end >= r.end;
 }
 
 bool range_set::overlaps(range r) const noexcept {
   if (r.empty()) return false;
-  const auto it = std::upper_bound(ranges_.begin(), ranges_.end(), r.begin,
-                                   [](std::uint64_t value, const range& x) { return value < x.end; });
+  const auto it =
+      std::upper_bound(ranges_.begin(), ranges_.end(), r.begin,
+                       [](std::uint64_t value, const range& x) { return value < x.end; });
   return it != ranges_.end() && it->begin < r.end;
 }
 

@@ -18,8 +18,9 @@ struct range {
   friend bool operator==(const range&, const range&) = default;
 };
 
-/// A set of disjoint, non-adjacent intervals in ascending order. Value type; every operation is linear in
-/// the number of intervals at worst and O(1) at the ends, where the engine works almost always.
+/// A set of disjoint, non-adjacent intervals in ascending order. Value type; every operation is
+/// linear in the number of intervals at worst and O(1) at the ends, where the engine works almost
+/// always.
 class range_set {
  public:
   /// Adds [r.begin, r.end), merging with what it touches. Returns how many numbers were new.

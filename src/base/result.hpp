@@ -10,12 +10,15 @@
 
 namespace rendr {
 
-/// A value or the reason why there is none. Never throws; asking for what is not there is a bug (asserted).
+/// A value or the reason why there is none. Never throws; asking for what is not there is a bug
+/// (asserted).
 template <class T, class E = errc>
 class [[nodiscard]] result {
  public:
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  result(E error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+  result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  result(E error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
   bool has_value() const noexcept { return state_.index() == 0; }

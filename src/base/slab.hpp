@@ -16,8 +16,8 @@ namespace rendr {
 
 class slab_pool;
 
-/// A reference-counted block of memory from a `slab_pool`. Not thread-safe: a pool and its slabs belong to
-/// one loop. The last reference gives the block back to the pool, which must outlive it.
+/// A reference-counted block of memory from a `slab_pool`. Not thread-safe: a pool and its slabs
+/// belong to one loop. The last reference gives the block back to the pool, which must outlive it.
 class slab_ref {
  public:
   slab_ref() noexcept = default;
@@ -48,7 +48,8 @@ struct slab_view {
   bytes_view data;
 };
 
-/// Size classes of slabs with a free list each. What is handed out and what is kept free are both counted.
+/// Size classes of slabs with a free list each. What is handed out and what is kept free are both
+/// counted.
 class slab_pool {
  public:
   static constexpr std::array<std::size_t, 5> classes{512, 4096, 32768, 131072, 524288};

@@ -15,7 +15,8 @@
 
 namespace rendr::wire {
 
-/// Frame types are varints. Odd ones may be ignored and carry a length; an unknown even one is a violation.
+/// Frame types are varints. Odd ones may be ignored and carry a length; an unknown even one is a
+/// violation.
 enum class frame_type : std::uint64_t {
   padding = 0x00,
   ping = 0x02,
@@ -49,7 +50,13 @@ enum class frame_type : std::uint64_t {
 enum class flow_kind : std::uint8_t { stream = 0, packet = 1 };
 
 /// What one end says of one direction or of the whole of a path.
-enum class path_report : std::uint8_t { standby = 0, active = 1, suspect = 2, draining = 3, dead = 4 };
+enum class path_report : std::uint8_t {
+  standby = 0,
+  active = 1,
+  suspect = 2,
+  draining = 3,
+  dead = 4
+};
 enum class path_direction : std::uint8_t { both = 0, to_acceptor = 1, to_dialer = 2 };
 
 inline constexpr std::size_t max_ack_ranges = 32;
@@ -74,7 +81,8 @@ struct pong {
 /// Record numbers of `path` that arrived here: newest range first, disjoint, not adjacent.
 struct path_ack {
   std::uint64_t path = 0;
-  duration delay{0};  ///< from the arrival of the newest acknowledged record to this ack; µs on the wire
+  duration delay{
+      0};  ///< from the arrival of the newest acknowledged record to this ack; µs on the wire
   std::size_t count = 0;
   std::array<range, max_ack_ranges> ranges{};
   std::uint64_t largest() const noexcept { return ranges[0].end - 1; }
@@ -163,8 +171,8 @@ struct ignored {
   bool operator==(const ignored& other) const noexcept;
 };
 
-using frame = std::variant<padding, ping, pong, path_ack, path_state, open, accept, reject, data, fin, reset,
-                           stop, max_data, graph, select, goaway, bye, ignored>;
+using frame = std::variant<padding, ping, pong, path_ack, path_state, open, accept, reject, data,
+                           fin, reset, stop, max_data, graph, select, goaway, bye, ignored>;
 
 /// Reads the frames of one record's payload. Views in the frames point into `payload`.
 /// The first error sticks: every later `next()` returns it again.
@@ -185,10 +193,12 @@ std::size_t encoded_size(const frame& f) noexcept;
 /// Appends `f` to `out` at `used`. False, with nothing changed, when it does not fit.
 bool append(const frame& f, bytes_span out, std::size_t& used) noexcept;
 
-/// Appends only the head of a DATA frame whose payload the caller sends from elsewhere (gathered write).
-bool append_data_head(std::uint64_t flow, std::uint64_t offset, std::size_t payload_size, bytes_span out,
-                      std::size_t& used) noexcept;
-std::size_t data_head_size(std::uint64_t flow, std::uint64_t offset, std::size_t payload_size) noexcept;
+/// Appends only the head of a DATA frame whose payload the caller sends from elsewhere (gathered
+/// write).
+bool append_data_head(std::uint64_t flow, std::uint64_t offset, std::size_t payload_size,
+                      bytes_span out, std::size_t& used) noexcept;
+std::size_t data_head_size(std::uint64_t flow, std::uint64_t offset,
+                           std::size_t payload_size) noexcept;
 
 /// Whether the receiver of this frame owes an acknowledgement.
 bool ack_eliciting(const frame& f) noexcept;

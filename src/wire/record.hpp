@@ -13,8 +13,8 @@
 namespace rendr::wire {
 
 inline constexpr std::uint8_t version = 1;
-/// Form byte (offset 0), version byte (offset 1), routing token (offset 2..17): the first bytes of each
-/// direction of a stream carrier, and of every datagram.
+/// Form byte (offset 0), version byte (offset 1), routing token (offset 2..17): the first bytes of
+/// each direction of a stream carrier, and of every datagram.
 inline constexpr std::size_t prologue_size = 18;
 /// Largest record on a stream carrier, everything included.
 inline constexpr std::size_t max_record_size = 64 * 1024;
@@ -42,8 +42,10 @@ result<std::optional<prologue>> read_prologue(bytes_view in) noexcept;
 /// What a record on a stream carrier contains.
 enum class record_kind : std::uint8_t { handshake = 0, frames = 1 };
 
-/// Writes the head of a stream record whose payload has `payload_size` bytes; returns the head's size.
-std::size_t write_record_head(record_kind kind, bool key_phase, std::uint64_t number, std::size_t payload_size,
+/// Writes the head of a stream record whose payload has `payload_size` bytes; returns the head's
+/// size.
+std::size_t write_record_head(record_kind kind, bool key_phase, std::uint64_t number,
+                              std::size_t payload_size,
                               std::span<std::byte, max_record_head> out) noexcept;
 
 /// The CRC32C trailer over head and payload pieces, in order, little-endian as written on the wire.
@@ -57,12 +59,13 @@ struct record_view {
   std::size_t size = 0;  ///< bytes of the input that the record took
 };
 
-/// Parses one record at the start of `in`. nullopt: incomplete. errc::protocol_violation: bad length, head
-/// or checksum.
+/// Parses one record at the start of `in`. nullopt: incomplete. errc::protocol_violation: bad
+/// length, head or checksum.
 result<std::optional<record_view>> read_record(bytes_view in) noexcept;
 
-/// Total size of the record at the start of `in` as its length field says; nullopt when the field itself is
-/// incomplete; protocol_violation when it is out of bounds. Nothing is allocated by anyone before this passes.
+/// Total size of the record at the start of `in` as its length field says; nullopt when the field
+/// itself is incomplete; protocol_violation when it is out of bounds. Nothing is allocated by
+/// anyone before this passes.
 result<std::optional<std::size_t>> record_size(bytes_view in) noexcept;
 
 }  // namespace rendr::wire
