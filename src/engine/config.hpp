@@ -1,0 +1,125 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/carrier.hpp"
+#include "rendr/time.hpp"
+
+namespace rendr::engine {
+
+using namespace std::chrono_literals;
+
+/// Every default is here, with its reason. All are reported by status.
+namespace defaults {
+
+// Liveness.
+inline constexpr duration initial_rtt =
+    100ms;  // before the first sample: neither LAN nor satellite
+inline constexpr duration deadline_floor = 10ms;  // schedulers of busy hosts are late by some ms
+inline constexpr duration max_ack_delay =
+    5ms;  // upper bound of what a receiver waits before PATH_ACK
+inline constexpr duration evidence_slack =
+    5ms;  // granularity of kernel timers (1 to 4 ms) and ours
+inline constexpr duration blind_extra_min =
+    200ms;  // first_hop and none carriers: max(this, 2 sRTT) more
+inline constexpr duration ping_in_use_min =
+    200ms;                                       // idle ping of a path in use: clamp(5 sRTT, this,
+inline constexpr duration ping_in_use_max = 5s;  //   this)
+inline constexpr duration in_use_window = 10s;   // a path carried flow data so recently: "in use"
+inline constexpr duration ping_standby = 15s;    // any other path: below the shortest NAT time-outs
+inline constexpr int death_deadlines = 3;        // silent for so many suspect deadlines, and
+inline constexpr duration death_min = 1s;        //   at least this,
+inline constexpr duration death_max = 5s;        //   at most this (while another path shows life)
+inline constexpr duration death_spacing =
+    30s;  // after a death the 5 s clamp does not apply so long
+inline constexpr duration delivered_grace =
+    50ms;  // kernel delivered, peer silent: 2 sRTT + delay + this
+
+// Dialing.
+inline constexpr duration redial_first = 100ms;  // after an immediate try
+inline constexpr duration redial_max = 5s;
+inline constexpr duration dark_redial =
+    500ms;  // while no path lives: the kernel's SYN back-off is slow
+inline constexpr duration dial_timeout = 10s;  // while another path lives
+inline constexpr duration handshake_timeout = 10s;
+
+// Extra bytes.
+inline constexpr unsigned extra_percent = 5;   // rescue and suspicion copies, of what was sent in
+inline constexpr duration extra_window = 10s;  //   this window; plus one BDP per path per window
+
+// Life of links and flows.
+inline constexpr duration no_path_grace = 90s;
+inline constexpr duration linger = 30s;
+
+// Memory.
+inline constexpr std::size_t budget = std::size_t{1} << 30;
+inline constexpr std::uint64_t flow_reserve = 16 * 1024;
+inline constexpr std::uint64_t flow_window = 4u << 20;  // granted by demand from the free budget
+inline constexpr std::uint64_t flow_window_max = 64u << 20;
+inline constexpr std::size_t send_buffer = 4u << 20;  // per flow: accepted and not acknowledged
+
+// Counts.
+inline constexpr std::size_t paths_per_link = 64;
+inline constexpr std::size_t flows_per_link = 16384;
+inline constexpr std::size_t handshakes = 256;   // oldest evicted
+inline constexpr std::size_t event_queue = 256;  // observation only; overflow is counted
+
+// Records.
+inline constexpr std::size_t record_min = 1200;
+inline constexpr std::size_t record_max = 60 * 1024;
+inline constexpr duration record_time = 4ms;  // a record is what the path drains in this time
+inline constexpr duration unsent_time = 8ms;  // TCP_NOTSENT_LOWAT: what it drains in this time
+inline constexpr std::uint32_t unsent_min = 8 * 1024;
+inline constexpr std::uint32_t unsent_max = 256 * 1024;
+
+// Driver.
+inline constexpr duration late_loop = 5ms;  // handle_timeout later than this: deadlines move
+
+static_assert(ping_in_use_min < ping_in_use_max && ping_in_use_max < ping_standby);
+static_assert(death_min < death_max && death_max < no_path_grace);
+static_assert(redial_first < redial_max);
+static_assert(flow_reserve < flow_window && flow_window <= flow_window_max);
+static_assert(record_min < record_max && unsent_min < unsent_max);
+
+}  // namespace defaults
+
+/// One leaf as the engine sees it: no address, only what the policies and the liveness need.
+struct path_config {
+  std::string name;
+  bool cold = false;                      ///< dialled only when the graph needs it
+  std::optional<evidence_kind> evidence;  ///< overrides what the carrier declares
+  double weight = 1.0;
+};
+
+struct link_config {
+  std::vector<path_config> paths;  ///< dialer only; order gives the spec ids
+  std::string root;                ///< graph text; empty: a selector over all paths in order
+  duration no_path_grace = defaults::no_path_grace;  ///< `duration::max()`: for ever
+  duration linger = defaults::linger;
+  duration dial_deadline = duration::max();  ///< a link that is not up by then fails with `no_path`
+};
+
+struct endpoint_config {
+  instance_id instance{};
+  std::array<std::byte, 32> secret_seed{};  ///< seed of the DRBG for keys, nonces and fresh values
+  std::uint64_t jitter_seed = 1;            ///< seed of what need not be secret (redial jitter)
+  std::array<std::byte, 32> reset_key{};    ///< persistent key of the link reset tokens
+  std::uint8_t loop = 0;      ///< goes into the routing tokens that this endpoint hands out
+  bool accept_links = false;  ///< false: a HELLO is refused
+  link_config accepted;       ///< grace and linger of accepted links (paths and root unused)
+  std::size_t budget = defaults::budget;
+  std::size_t send_buffer = defaults::send_buffer;
+  std::size_t flows_per_link = defaults::flows_per_link;
+  std::size_t handshakes = defaults::handshakes;
+  std::size_t event_queue = defaults::event_queue;
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,169 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/carrier.hpp"
+#include "base/result.hpp"
+#include "base/slab.hpp"
+#include "engine/config.hpp"
+#include "engine/events.hpp"
+#include "engine/snapshot.hpp"
+#include "engine/types.hpp"
+
+namespace rendr::engine {
+
+/// The whole engine of one loop: carriers on one side, flows on the other, no I/O in between.
+///
+/// Four kinds of method, used in this order by a driver (Asio runtime or simulator), always from
+/// one thread:
+///  1. inputs: tell what happened, with the time at which it did;
+///  2. commands of the application;
+///  3. outputs: after any input or command, until all are empty: `poll_event`, and `poll_transmit`
+///  for every
+///     carrier that `next_transmit` names; then arm one timer for `next_timeout`;
+///  4. questions: const, at any time.
+/// `now` never goes backwards. Two endpoints that get the same inputs do the same, byte for byte.
+class endpoint {
+ public:
+  explicit endpoint(const endpoint_config& config);
+  ~endpoint();
+  endpoint(endpoint&&) noexcept;
+  endpoint& operator=(endpoint&&) noexcept;
+
+  // --- inputs
+  // ------------------------------------------------------------------------------------------
+
+  /// The dial of `event::dial` succeeded. nullopt: the attempt no longer matters, close the
+  /// connection.
+  std::optional<carrier_id> dialed(instant now, link_ref link, std::uint64_t attempt,
+                                   const carrier_traits& traits);
+  void dial_failed(instant now, link_ref link, std::uint64_t attempt, std::error_code code,
+                   std::string_view detail);
+  /// A connection was accepted. nullopt: too many from there, close it.
+  std::optional<carrier_id> accepted(instant now, const carrier_traits& traits);
+
+  /// Where the driver reads into (at least 1 byte, stream carriers). Valid until the next call for
+  /// this carrier. Empty for an unknown or finished carrier. Call it only when the socket is
+  /// readable: a slab is taken.
+  std::span<std::byte> receive_buffer(carrier_id carrier);
+  /// The driver read n > 0 bytes into `receive_buffer`. n == 0: nothing was read, the slab is given
+  /// back.
+  void received(instant now, carrier_id carrier, std::size_t n);
+  /// The socket would block: everything that had arrived was read. Acknowledgements become due.
+  void drained(instant now, carrier_id carrier);
+  /// Datagram carriers: one datagram.
+  void handle_datagram(instant now, carrier_id carrier, bytes_view datagram);
+  /// The first n bytes of what `poll_transmit` last returned were accepted by the socket.
+  void transmitted(instant now, carrier_id carrier, std::size_t n);
+  /// Answer to `event::need_evidence`; may be told at any other time too.
+  void path_evidence(instant now, carrier_id carrier, const carrier_evidence& evidence);
+  /// The carrier failed (code set) or ended (EOF, code clear). The driver has closed it or will at
+  /// once.
+  void path_down(instant now, carrier_id carrier, std::error_code code, std::string_view detail);
+  /// Addresses or routes of this machine changed: redial at once what is not alive, doubt what is
+  /// idle.
+  void network_changed(instant now);
+  /// A deadline passed. When it comes more than 5 ms late the driver first reads every readable
+  /// carrier; the engine extends its deadlines by the lateness.
+  void handle_timeout(instant now);
+
+  // --- application commands
+  // ------------------------------------------------------------------------------
+
+  /// Begins a link: dials follow as events, then link_up or link_down. Fails with invalid_argument
+  /// and a detail.
+  result<link_ref, failure> connect(instant now, const link_config& config);
+  /// Ends a link in order: GOAWAY, no new flows, flows get `linger` to finish, BYE,
+  /// link_down{closed}.
+  void close_link(instant now, link_ref link, std::uint64_t code, std::string_view reason);
+  /// Ends it at once: BYE where possible, flows fail with `aborted`.
+  void abort_link(instant now, link_ref link);
+
+  struct open_options {
+    bytes_view metadata;
+    std::string_view root;      ///< empty: the link's default root
+    std::optional<flow_id> id;  ///< default: drawn from the DRBG
+  };
+  /// Opens a stream flow: no round trip on a living link; also before the link is up (data waits).
+  result<flow_ref> open_stream(instant now, link_ref link, const open_options& options);
+  /// Opens a packet flow: `unavailable` in this version.
+  result<flow_ref> open_packet(instant now, link_ref link, const open_options& options);
+  errc accept_flow(instant now, flow_ref flow);
+  errc reject_flow(instant now, flow_ref flow, std::uint64_t code, std::string_view reason);
+
+  /// Takes as many bytes as fit and returns how many; 0: full, wait for flow_ready.writable.
+  /// errc::closed after shutdown/close, `aborted`, `rejected`, `no_path`, `peer_lost` when the flow
+  /// failed.
+  result<std::size_t> write(instant now, flow_ref flow, bytes_view data);
+  struct read_result {
+    std::size_t size = 0;
+    bool eof = false;  ///< the peer's FIN was delivered and every byte was read
+  };
+  /// Copies out what is there; size 0 without eof: nothing yet, wait for flow_ready.readable.
+  result<read_result> read(instant now, flow_ref flow, bytes_span out);
+  /// The readable bytes in place (up to `out.size()` pieces); `consume` frees them. Views live
+  /// until then.
+  result<std::size_t> peek(flow_ref flow, std::span<bytes_view> out) const;
+  void consume(instant now, flow_ref flow, std::size_t n);
+  /// FIN after what was written; reading goes on.
+  errc shutdown(instant now, flow_ref flow);
+  /// The application lets go: what was written is delivered in the background for `linger`, what
+  /// arrives is discarded (the peer gets STOP). The ref is invalid afterwards.
+  void close(instant now, flow_ref flow);
+  /// RESET in both directions; the ref is invalid afterwards.
+  void abort(instant now, flow_ref flow, std::uint64_t code);
+
+  /// Overrides a selector (`child` = a child's name) or gives it back (empty). `invalid_argument`,
+  /// `refused` with a detail.
+  std::optional<failure> select(instant now, link_ref link, std::string_view node,
+                                std::string_view child);
+  /// Moves every selector on the way to leaf `leaf` so that it carries the default root. Make
+  /// before break.
+  std::optional<failure> migrate(instant now, link_ref link, std::string_view leaf);
+  /// Replaces the default root (graph text). Flows move; nothing is lost.
+  std::optional<failure> set_root(instant now, link_ref link, std::string_view graph_text);
+  /// Adds a leaf at run time (not yet in the graph: set_root places it). Dialer only.
+  result<spec_id, failure> attach(instant now, link_ref link, const path_config& path);
+  /// Drains and removes a leaf's carrier. `refused` for the last living one.
+  std::optional<failure> detach(instant now, link_ref link, std::string_view leaf);
+
+  // --- outputs
+  // -----------------------------------------------------------------------------------------
+
+  std::optional<any_event> poll_event();
+  /// The next carrier that may have something to send; nullopt: none. The driver calls
+  /// `poll_transmit` for it unless it knows that the socket would block: then when the socket is
+  /// writable again.
+  std::optional<carrier_id> next_transmit();
+  /// What to write now on this carrier: up to about `budget` bytes in pieces, empty when nothing.
+  /// Pieces live until `transmitted` or `path_down` or `close_carrier`; what is not accepted is
+  /// returned again first.
+  std::span<const bytes_view> poll_transmit(instant now, carrier_id carrier, std::size_t budget);
+  /// When `handle_timeout` is wanted; `never` for no deadline.
+  instant next_timeout() const;
+
+  // --- questions
+  // ---------------------------------------------------------------------------------------
+
+  /// Suggested TCP_NOTSENT_LOWAT of a carrier, following its drain rate.
+  std::uint32_t unsent_limit(carrier_id carrier) const;
+  endpoint_snapshot status(instant now) const;
+  std::optional<link_snapshot> status(instant now, link_ref link) const;
+  std::optional<flow_snapshot> status(flow_ref flow) const;
+  /// Bytes of slabs in use (send and receive buffers of all links): 0 when everything is closed.
+  std::size_t slab_bytes() const;
+  /// The loop that must get a connection whose first 18 bytes carry this token; nullopt: any loop.
+  static std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,129 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "engine/types.hpp"
+#include "rendr/error.hpp"
+#include "rendr/time.hpp"
+#include "wire/frames.hpp"
+
+namespace rendr::engine::event {
+
+// --- what the driver must do
+// -------------------------------------------------------------------------------
+
+/// Connect path spec `spec`; answer with `endpoint::dialed` or `endpoint::dial_failed` carrying
+/// `attempt`. Abandon the try after `timeout`. Several attempts of one spec may be under way.
+struct dial {
+  link_ref link{};
+  spec_id spec = 0;
+  std::uint64_t attempt = 0;
+  duration timeout{};
+};
+/// The result of this attempt no longer matters: abandon it. A late answer is ignored.
+struct cancel_dial {
+  link_ref link{};
+  std::uint64_t attempt = 0;
+};
+/// The carrier is finished. First write what `poll_transmit` still offers (a BYE or a refusal) when
+/// `flush`; then half-close, drain until EOF for a moment, close. Exactly one per carrier, unless
+/// the driver itself reported `path_down`. No call for this carrier has an effect after it was
+/// flushed.
+struct close_carrier {
+  carrier_id carrier{};
+  bool flush = false;
+};
+/// Answer at the same `now` with `endpoint::path_evidence`, before anything else.
+struct need_evidence {
+  carrier_id carrier{};
+};
+
+// --- what the application must know
+// ------------------------------------------------------------------------
+
+/// The link has its first path and keys. Dialer and acceptor.
+struct link_up {
+  link_ref link{};
+  instance_id peer{};
+};
+/// The link is over; all its flows failed with the same code. Nothing of it can be used after this.
+struct link_down {
+  link_ref link{};
+  errc code{};
+  std::string detail;
+};
+/// All dials of a link were answered by another InstanceID without proof: the server restarted.
+/// The link lives on until its grace ends; open new flows on a new link.
+struct peer_restarted {
+  link_ref link{};
+  instance_id other{};
+};
+/// The peer asked to open no more flows here.
+struct going_away {
+  link_ref link{};
+  std::uint64_t code = 0;
+  std::string reason;
+};
+/// The peer opened a flow: answer with accept_flow or reject_flow (data may already be readable).
+struct incoming_flow {
+  flow_ref flow{};
+  flow_id id{};
+  wire::flow_kind kind{};
+  bytes metadata;
+};
+/// Coalesced: at least one of the flags became true since the last event of this flow.
+struct flow_ready {
+  flow_ref flow{};
+  bool readable = false;  ///< read() gives bytes, EOF or an error
+  bool writable = false;  ///< write() takes bytes or gives an error
+  bool accepted = false;  ///< the peer's application accepted it
+};
+/// The flow is over in both directions (delivered, reset, or failed): its ref is invalid from now
+/// on once the application has closed it too.
+struct flow_done {
+  flow_ref flow{};
+  errc code{};                 ///< errc{} when it ended in order
+  std::uint64_t app_code = 0;  ///< the code of a RESET, STOP or REJECT
+  std::string detail;
+};
+
+// --- what observers may see (bounded queue, overflow counted)
+// -----------------------------------------------
+
+struct path_changed {
+  link_ref link{};
+  carrier_id carrier{};
+  spec_id spec = 0;
+  std::string name;
+  path_phase from{};
+  path_phase to{};
+  cause why{};
+  std::string detail;
+};
+/// The paths that carry new data of a root changed.
+struct migration {
+  link_ref link{};
+  std::string node;  ///< the selector that moved
+  std::string from;
+  std::string to;
+  cause why{};
+  std::string reason;
+};
+
+}  // namespace rendr::engine::event
+
+namespace rendr::engine {
+
+using any_event =
+    std::variant<event::dial, event::cancel_dial, event::close_carrier, event::need_evidence,
+                 event::link_up, event::link_down, event::peer_restarted, event::going_away,
+                 event::incoming_flow, event::flow_ready, event::flow_done, event::path_changed,
+                 event::migration>;
+
+}  // namespace rendr::engine
