@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# Looks for everything the build needs and names all that is missing in one message, with its Debian package.
+set(rendr_missing "")
+macro(rendr_need found what package)
+  if(NOT ${found})
+    string(APPEND rendr_missing "\n  - ${what} (Debian: ${package})")
+  endif()
+endmacro()
+
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT RENDR_ENGINE_ONLY)
+  message(FATAL_ERROR "rendr's transports need Linux >= 5.10; Windows and macOS are out of scope. "
+                      "The engine is portable C++: configure with -DRENDR_ENGINE_ONLY=ON to build it alone.")
+elseif(NOT CMAKE_CROSSCOMPILING AND CMAKE_HOST_SYSTEM_VERSION VERSION_LESS 5.10)
+  message(WARNING "This kernel is ${CMAKE_HOST_SYSTEM_VERSION}; rendr is tested on Linux >= 5.10.")
+endif()
+
+if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
+   OR (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16))
+  string(APPEND rendr_missing "\n  - GCC >= 12 or, for the engine alone, clang >= 16; this is "
+                              "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} (Debian: g++)")
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig QUIET)
+rendr_need(PKG_CONFIG_FOUND "pkg-config" pkg-config)
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(SODIUM QUIET IMPORTED_TARGET libsodium)
+  pkg_check_modules(ISAL QUIET IMPORTED_TARGET libisal)
+endif()
+rendr_need(SODIUM_FOUND "libsodium" libsodium-dev)
+rendr_need(ISAL_FOUND "ISA-L" libisal-dev)
+
+if(NOT RENDR_ENGINE_ONLY)
+  find_path(RENDR_ASIO_INCLUDE asio.hpp)
+  rendr_need(RENDR_ASIO_INCLUDE "standalone Asio" libasio-dev)
+  find_path(RENDR_CLI11_INCLUDE CLI/CLI.hpp)
+  rendr_need(RENDR_CLI11_INCLUDE "CLI11" libcli11-dev)
+endif()
+if(BUILD_TESTING AND NOT RENDR_FUZZ)
+  find_package(GTest QUIET)
+  rendr_need(GTest_FOUND "GoogleTest" libgtest-dev)
+endif()
+if(RENDR_BENCH)
+  find_package(benchmark QUIET)
+  rendr_need(benchmark_FOUND "Google Benchmark" libbenchmark-dev)
+endif()
+
+if(rendr_missing)
+  message(FATAL_ERROR "rendr cannot be built here; missing:${rendr_missing}\n")
+endif()
