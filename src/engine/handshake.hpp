@@ -1,0 +1,195 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "base/crypto.hpp"
+#include "base/drbg.hpp"
+#include "base/result.hpp"
+#include "engine/attach_proof.hpp"
+#include "engine/key_schedule.hpp"
+#include "engine/noise.hpp"
+#include "wire/handshake.hpp"
+
+/// The state machines that a path goes through before it carries frames. They make and take message
+/// structs; framing is wire's, ids and limits are the endpoint's.
+///
+///   first path      dialer: HELLO ->   acceptor: HELLO_ACK ->   dialer: ATTACH_ACK (path 0),
+///   frames further paths   dialer: ATTACH ->  acceptor: CHALLENGE ->   dialer: ATTACH_ACK, frames
+///
+/// Either way the acceptor takes a carrier as a path of the link only when an ATTACH_ACK verified
+/// on it; the dialer may send frames right behind its ATTACH_ACK, so the proof costs no round trip.
+///
+/// What is bound, and by what:
+/// - HELLO: wire version, link nonce, instance, required, optional and grace are the Noise
+/// prologue.
+///   `leaf` is not (see below); the ATTACH_ACK on the same carrier covers it.
+/// - HELLO_ACK: the Noise payload, encrypted, carries the reset token, the routing token, the
+///   acceptor's own offers, and a hash of all clear fields. The dialer recomputes link id, features
+///   and grace from both offers and accepts no other answer: a downgrade by somebody between fails.
+///   The clear `token` field is always zero: tokens are handed out sealed.
+/// - ATTACH, CHALLENGE, ATTACH_ACK: every field is under its MAC (`attach_proof.hpp`).
+///
+/// Raced hellos. All HELLOs of one dialer link, whatever carrier they go by, are equal but for
+/// `leaf`: same nonce, same first Noise message. The acceptor finds a duplicate by `hello_key` and
+/// sends the stored HELLO_ACK again, byte by byte, on the further carrier. Why that is safe:
+/// nothing new is computed, so no ephemeral key meets two transcripts and no Noise nonce encrypts
+/// two payloads; a HELLO_ACK tells a replayer of a HELLO nothing without the dialer's ephemeral
+/// secret, and gives him no path, because only an ATTACH_ACK makes one, path 0 exists once, and
+/// every other carrier of the race then goes through ATTACH. A HELLO with the same nonce but other
+/// contents has another `hello_key` and thus makes another link: nobody can occupy or spoil a nonce
+/// he has seen. The endpoint keeps an `acceptor_hello` until its ATTACH_ACK verifies or 10 s have
+/// passed, 256 at most, the oldest evicted; a duplicate that comes later than that makes a link
+/// that nobody confirms.
+namespace rendr::engine {
+
+/// What one end says of itself in a hello.
+struct hello_offer {
+  instance_id instance{};
+  std::uint64_t required = 0;  ///< feature bits that the peer must know
+  std::uint64_t optional = 0;  ///< feature bits that are used when the peer knows them
+  std::uint64_t grace_ms = 0;  ///< no_path_grace
+};
+
+/// The result of a hello, equal at both ends but for `peer`.
+struct link_agreement {
+  link_keys keys;
+  instance_id peer{};
+  std::uint64_t features = 0;  ///< in use: both required sets, and what both offer
+  std::uint64_t grace_ms = 0;  ///< the lower of both
+  secret<32> reset_token;      ///< see `verify_reset_token`
+  routing_token token{};       ///< for the prologue of the dialer's attaches
+};
+
+/// The two ends of a link, and its incarnation: what every attach of the link is about.
+struct link_ends {
+  instance_id dialer{};
+  instance_id acceptor{};
+  std::uint64_t incarnation = 0;
+};
+
+/// The number of the path that a link begins with.
+inline constexpr std::uint64_t first_path = 0;
+
+/// Dialer, first path. One per link, whatever number of carriers race its hello.
+class dialer_hello {
+ public:
+  dialer_hello(const hello_offer& self, drbg& random);
+
+  /// The HELLO for the carrier of path spec `leaf`. Its view lives as long as this object or what
+  /// this object was moved to.
+  wire::hello message(std::uint64_t leaf) const noexcept;
+
+  /// Takes a HELLO_ACK from any of the carriers, any number of times: a wrong one changes nothing,
+  /// so a liar on one carrier does not spoil the others.
+  /// Errors: auth_failed (not made for this hello, or changed on the way) · protocol_violation ·
+  /// version_mismatch (the acceptor requires a feature that was not offered, or lacks one that was
+  /// required) · instance_mismatch (another carrier reached another instance before).
+  result<link_agreement> accept(const wire::hello_ack& ack);
+
+ private:
+  hello_offer self_;
+  byte_array<16> link_nonce_{};
+  noise::handshake_state state_;
+  bytes noise_;
+  std::optional<instance_id> peer_;
+  link_id link_{};
+};
+
+/// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but `leaf`.
+crypto::hash hello_key(const wire::hello& hello) noexcept;
+
+/// Acceptor, first path. Holds the answer until it is confirmed.
+class acceptor_hello {
+ public:
+  /// @param reset_key the acceptor's persistent key (`make_reset_token`).
+  /// @param token where attaches of this link are to be sent, chosen by the endpoint.
+  /// Errors: version_mismatch (one side requires a feature that the other does not offer) ·
+  /// protocol_violation (no Noise message, or a low-order key).
+  static result<acceptor_hello> make(const hello_offer& self, const secret<32>& reset_key,
+                                     const routing_token& token, const wire::hello& hello,
+                                     drbg& random);
+
+  /// The HELLO_ACK, the same for each carrier on which this HELLO came. Its view lives as long as
+  /// this object or what this object was moved to.
+  wire::hello_ack answer() const noexcept;
+  const link_agreement& agreement() const noexcept { return agreement_; }
+
+ private:
+  acceptor_hello() = default;
+  link_agreement agreement_;
+  instance_id self_{};
+  byte_array<16> link_nonce_{};
+  bytes noise_;
+};
+
+/// Dialer, after `dialer_hello::accept`: the proof that makes the carrier of `leaf` path 0. Send it
+/// once, on the carrier whose HELLO_ACK came first.
+wire::attach_ack make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                              bytes_view channel_binding) noexcept;
+
+/// Acceptor: verifies it on a carrier whose HELLO said `leaf`. The caller consumes path 0 when it
+/// succeeds, and refuses it (limit: once) before calling when it is consumed.
+/// Errors: auth_failed · protocol_violation (not path 0).
+result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                                 const wire::attach_ack& ack, bytes_view channel_binding) noexcept;
+/// Dialer: the keys of path 0, equal to what `verify_confirm` gives the acceptor.
+path_keys confirm_keys(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                       bytes_view channel_binding) noexcept;
+
+/// Dialer, further paths: one attempt to attach. A further attempt takes a further path id.
+class dialer_attach {
+ public:
+  /// @param path never used before in this link, not even by an attempt that failed.
+  dialer_attach(const link_keys& keys, const link_ends& ends, std::uint64_t path,
+                std::uint64_t leaf, bytes_view channel_binding, drbg& random);
+
+  wire::attach message() const noexcept { return message_; }
+
+  struct outcome {
+    wire::attach_ack ack;  ///< send it, then frames
+    path_keys keys;
+  };
+  /// Errors: instance_mismatch (another instance answers: this path alone ends) · auth_failed ·
+  /// protocol_violation (another path id).
+  result<outcome> answer(const link_keys& keys, const wire::challenge& challenge) const;
+
+ private:
+  link_ends ends_;
+  wire::attach message_;
+  bytes channel_binding_;
+};
+
+/// Acceptor, further paths. Exists only once an ATTACH verified.
+class acceptor_attach {
+ public:
+  /// Verifies an ATTACH for this link and makes the challenge. The caller has found the link by
+  /// `attach.link` and checked that `attach.path` is not consumed; a replayed ATTACH gets a fresh
+  /// challenge, which only a holder of the key can answer. Nothing of the link changes.
+  /// Errors: auth_failed (no key, other link, other incarnation, other instances).
+  static result<acceptor_attach> make(const link_keys& keys, const link_ends& ends,
+                                      const wire::attach& attach, bytes_view channel_binding,
+                                      drbg& random);
+
+  wire::challenge message() const noexcept { return challenge_; }
+  std::uint64_t path() const noexcept { return attach_.path; }
+  std::uint64_t leaf() const noexcept { return attach_.leaf; }
+
+  /// Success: the caller checks once more that the path id is not consumed, consumes it, and takes
+  /// the carrier as a path. Failure ends this carrier; there is no second answer to a challenge.
+  /// Errors: auth_failed · protocol_violation (another path id, or a second answer).
+  result<path_keys> finish(const link_keys& keys, const wire::attach_ack& ack);
+
+ private:
+  acceptor_attach() = default;
+  link_ends ends_;
+  wire::attach attach_;
+  wire::challenge challenge_;
+  bytes channel_binding_;
+  bool answered_ = false;
+};
+
+}  // namespace rendr::engine

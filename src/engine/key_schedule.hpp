@@ -1,0 +1,57 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.hpp"
+#include "base/crypto.hpp"
+
+namespace rendr::engine {
+
+/// What both ends hold once the hellos are exchanged. Copyable: it is part of a link's state.
+///
+///   prk           = HKDF-Extract(salt = Noise handshake hash, ikm = Noise chaining key)
+///   link_secret   = HKDF-Expand(prk, "rendr 1 link secret")
+///   attach_auth   = HKDF-Expand(link_secret, "rendr 1 attach auth")
+///
+/// The transport keys of Noise (`split`) are not used: every path has its own.
+struct link_keys {
+  link_id link{};
+  secret<32> link_secret;
+  secret<32> attach_auth;     ///< key of the proofs in `attach_proof.hpp`
+  crypto::hash transcript{};  ///< the Noise handshake hash: both offers, both instances, both keys
+};
+
+/// The record keys of one path, one per direction, for sealing.
+struct path_keys {
+  secret<32> to_acceptor;
+  secret<32> to_dialer;
+  friend bool operator==(const path_keys&, const path_keys&) = default;
+};
+
+/// @param chaining_key, handshake_hash of a finished Noise handshake.
+link_keys derive_link_keys(const link_id& link, const secret<32>& chaining_key,
+                           const crypto::hash& handshake_hash) noexcept;
+
+/// The id of the link that two ephemeral public keys and a dialer's link nonce make. Not secret;
+/// unique because both ends contribute, and neither end can choose it.
+link_id derive_link_id(const byte_array<16>& link_nonce, const crypto::public_key& dialer_ephemeral,
+                       const crypto::public_key& acceptor_ephemeral) noexcept;
+
+/// The keys of path `path`. `attach_transcript` is the hash over everything that the attach
+/// exchanged, both fresh values included (`attach_transcript()`), so that an attach that is tried
+/// again never seals under a key that was used before.
+path_keys derive_path_keys(const link_keys& keys, std::uint64_t path,
+                           const crypto::hash& attach_transcript) noexcept;
+
+/// The token with which the acceptor later proves that a link is gone: HMAC-SHA256 of the link id
+/// under the acceptor's (or its fleet's) persistent reset key. An acceptor that lost all state but
+/// that key can still make it.
+secret<32> make_reset_token(const secret<32>& reset_key, const link_id& link) noexcept;
+
+/// True when `given`, from a refusal, is the link's token. All zeros, "no token", never is.
+[[nodiscard]] bool verify_reset_token(const secret<32>& expected,
+                                      const byte_array<32>& given) noexcept;
+
+}  // namespace rendr::engine
