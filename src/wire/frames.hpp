@@ -12,6 +12,7 @@
 #include "base/range_set.hpp"
 #include "base/result.hpp"
 #include "rendr/time.hpp"
+#include "wire/varint.hpp"
 
 namespace rendr::wire {
 
@@ -35,7 +36,8 @@ enum class frame_type : std::uint64_t {
   select = 0x1c,
   goaway = 0x1e,
   bye = 0x20,
-  // Reserved: a peer that sends one without having negotiated its feature violates the protocol.
+  // Reserved: a peer that sends an even one without having negotiated its feature violates the
+  // protocol; the odd one is ignored like any other.
   packet = 0x22,
   fec_repair = 0x24,
   moved = 0x26,
@@ -64,7 +66,8 @@ inline constexpr std::size_t max_metadata = 4096;
 inline constexpr std::size_t max_reason = 256;
 inline constexpr std::size_t max_name = 64;
 inline constexpr std::size_t max_graph_text = 30 * 1024;
-inline constexpr std::uint64_t max_varint = (std::uint64_t{1} << 62) - 1;
+/// The longest delay of a PATH_ACK; longer ones are written as this one.
+inline constexpr duration max_ack_delay = std::chrono::microseconds((1 << 30) - 1);
 
 struct padding {
   std::size_t size = 1;  ///< consecutive zero bytes
@@ -187,10 +190,13 @@ class frame_reader {
   bool failed_ = false;
 };
 
-/// Bytes that `f` takes on the wire.
+/// Bytes that `f` takes on the wire; 0 when it breaks a limit of this header.
 std::size_t encoded_size(const frame& f) noexcept;
 
-/// Appends `f` to `out` at `used`. False, with nothing changed, when it does not fit.
+/// Appends `f` to `out` at `used`. False, with `used` and what lies before it unchanged, when it
+/// does not fit or breaks a limit of this header (too long a name, text, reason or metadata, a name
+/// with other characters than [A-Za-z0-9_.-], a number above `max_varint`, ranges not as PATH_ACK
+/// asks).
 bool append(const frame& f, bytes_span out, std::size_t& used) noexcept;
 
 /// Appends only the head of a DATA frame whose payload the caller sends from elsewhere (gathered
