@@ -1,0 +1,51 @@
+// layer: base
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "rendr/error.hpp"
+#include "rendr/time.hpp"
+
+namespace rendr {
+
+/// What is wrong in a text that a person wrote, and where.
+struct text_error {
+  std::size_t offset = 0;  ///< of the first byte that breaks the rule; may be the text's size
+  std::string sentence;    ///< names the value and the rule, without a full stop
+  friend bool operator==(const text_error&, const text_error&) = default;
+};
+
+/// The error for a person: the sentence, below it the line of the text, below that a caret:
+///     unknown path "wfi": the paths are fiber, lte, wifi
+///       race(lte, wfi)
+///                 ^
+/// A long line is cut around the caret; bytes that do not print show as `?`.
+std::string render(std::string_view text, const text_error& error);
+
+/// `render` as the detail of `errc::invalid_argument`.
+failure to_failure(std::string_view text, const text_error& error);
+
+/// A number of bytes: digits, optionally with a fraction, and a unit: none or `B`, `k`/`kB`, `M`/
+/// `MB`, `G`/`GB`, `T`/`TB` (powers of 1,000), `KiB`, `MiB`, `GiB`, `TiB` (powers of 1,024). Case
+/// counts for nothing. The result is whole bytes, a fraction of a byte is an error.
+result<std::uint64_t, text_error> parse_size(std::string_view text);
+
+/// A span of time: digits, optionally with a fraction, and a unit: `ns`, `us`, `ms`, `s`, `m` or
+/// `min`, `h`, `d`. `forever` is `duration::max()`. A bare `0` needs no unit.
+result<duration, text_error> parse_duration(std::string_view text);
+
+/// A data rate in bits per second, as bytes per second: digits, optionally with a fraction, and a
+/// unit: `bit`, `kbit`, `Mbit`, `Gbit`, optionally followed by `/s`; at least 1 byte per second.
+result<std::uint64_t, text_error> parse_rate(std::string_view text);
+
+/// The shortest exact text that the parsers read back as the same value, e.g. "1.5MiB" is
+/// "1536KiB", "90s", "forever".
+std::string size_text(std::uint64_t bytes);
+std::string duration_text(duration value);
+
+}  // namespace rendr

@@ -1,0 +1,63 @@
+// layer: policy
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "policy/graph.hpp"
+#include "rendr/time.hpp"
+
+namespace rendr::policy {
+
+/// How well a child carries data, best first; the order of the values is the order of preference.
+enum class health : std::uint8_t {
+  usable,   ///< evidence of life is fresh
+  late,     ///< an acknowledgement is overdue, but the carrier itself still makes progress
+  suspect,  ///< overdue, and the carrier is silent too
+  dead,     ///< no carrier: it broke, or was judged dead
+  absent,   ///< no carrier: never attached, cold, or left on purpose
+};
+std::string_view to_string(health state) noexcept;
+
+/// Whether a child in this state has a carrier that can take bytes.
+constexpr bool alive(health state) noexcept { return state <= health::suspect; }
+
+/// All that a policy knows of one child, measured by the engine. Unknown is zero.
+struct child_facts {
+  health state = health::absent;
+  /// False while the child is on probation after a death or suspicion (see `return_delay`).
+  bool eligible = true;
+  bool measured = false;  ///< srtt rests on samples of this carrier, not on a guess
+  duration srtt{0};
+  duration rttvar{0};
+  /// The smallest RTT seen lately, without this link's own queue. Zero: srtt stands in for it.
+  duration min_rtt{0};
+  /// Bytes per second that the child drained while it was kept busy. A time when the application
+  /// offered too little says nothing about it and must not lower it. Zero: unknown.
+  std::uint64_t rate = 0;
+  std::uint64_t queued = 0;  ///< bytes given to it and not yet acknowledged, the kernel's included
+  std::uint32_t weight = 1;  ///< preference between otherwise equal children; never a share
+
+  friend bool operator==(const child_facts&, const child_facts&) = default;
+};
+
+/// What the parent of a composite sees. A composite is as alive as the best of its children, and
+/// its figures are those of the children that would carry data now (the usable and late ones; the
+/// suspect ones when there is no other):
+/// - selector: the figures of `current` when that child is one of them, else of the first of them;
+/// - race: the smallest RTT, the largest rate, the queue that drains first;
+/// - bond: the smallest RTT, the sum of rates and queues.
+/// The weight is 1: the caller sets the composite's own. `kind` path answers the only child.
+child_facts combine(node_kind kind, std::span<const child_facts> children,
+                    std::optional<std::size_t> current = std::nullopt) noexcept;
+
+/// How long a child that came back must have been good before it is eligible again: four times the
+/// time it was judged by, doubled by each further flap, at most 60 s. `flaps` counts deaths and
+/// suspicions of that child; zero flaps need no probation.
+duration return_delay(duration judged_by, unsigned flaps) noexcept;
+
+}  // namespace rendr::policy
