@@ -68,6 +68,13 @@ using hash = byte_array<hash_size>;
 using public_key = byte_array<32>;
 using pieces = std::initializer_list<bytes_view>;
 
+/// An integer as it stands in what is hashed or authenticated: 8 bytes, big-endian.
+constexpr byte_array<8> integer(std::uint64_t value) noexcept {
+  byte_array<8> out{};
+  for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<std::byte>(value >> (56 - 8 * i));
+  return out;
+}
+
 /// The X25519 public key of a private key (RFC 7748; the key is clamped inside).
 public_key x25519_public(const secret<32>& key) noexcept;
 /// X25519. nullopt: the result is all zero, that is, the peer sent a point of low order.

@@ -27,10 +27,11 @@
 /// - HELLO: wire version, link nonce, instance, required, optional and grace are the Noise
 /// prologue.
 ///   `leaf` is not (see below); the ATTACH_ACK on the same carrier covers it.
-/// - HELLO_ACK: the Noise payload, encrypted, carries the reset token, the routing token, the
-///   acceptor's own offers, and a hash of all clear fields. The dialer recomputes link id, features
-///   and grace from both offers and accepts no other answer: a downgrade by somebody between fails.
-///   The clear `token` field is always zero: tokens are handed out sealed.
+/// - HELLO_ACK: the Noise payload carries, encrypted, the reset token (32), the routing token (16),
+///   and the acceptor's instance (16), required, optional and grace (8 each, big-endian). The
+///   dialer recomputes link id, features and grace from both offers and accepts no other clear
+///   fields: a downgrade by somebody between fails. The clear `token` field is always zero: tokens
+///   are handed out sealed.
 /// - ATTACH, CHALLENGE, ATTACH_ACK: every field is under its MAC (`attach_proof.hpp`).
 ///
 /// Raced hellos. All HELLOs of one dialer link, whatever carrier they go by, are equal but for
@@ -87,7 +88,8 @@ class dialer_hello {
   /// so a liar on one carrier does not spoil the others.
   /// Errors: auth_failed (not made for this hello, or changed on the way) · protocol_violation ·
   /// version_mismatch (the acceptor requires a feature that was not offered, or lacks one that was
-  /// required) · instance_mismatch (another carrier reached another instance before).
+  /// required) · instance_mismatch (another carrier reached another instance before) · refused
+  /// (another carrier made another link of this instance before: attach this one instead).
   result<link_agreement> accept(const wire::hello_ack& ack);
 
  private:
@@ -100,7 +102,7 @@ class dialer_hello {
 };
 
 /// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but `leaf`.
-crypto::hash hello_key(const wire::hello& hello) noexcept;
+crypto::hash hello_key(const wire::hello& hello);
 
 /// Acceptor, first path. Holds the answer until it is confirmed.
 class acceptor_hello {
@@ -126,19 +128,22 @@ class acceptor_hello {
   bytes noise_;
 };
 
-/// Dialer, after `dialer_hello::accept`: the proof that makes the carrier of `leaf` path 0. Send it
-/// once, on the carrier whose HELLO_ACK came first.
-wire::attach_ack make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
-                              bytes_view channel_binding) noexcept;
+/// What a dialer sends to make its carrier a path, and the record keys of that path.
+struct attach_outcome {
+  wire::attach_ack ack;  ///< send it once, then frames
+  path_keys keys;
+};
+
+/// Dialer, after `dialer_hello::accept`: makes the carrier of `leaf` path 0. Once per link, on the
+/// carrier whose HELLO_ACK came first.
+attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                            bytes_view channel_binding) noexcept;
 
 /// Acceptor: verifies it on a carrier whose HELLO said `leaf`. The caller consumes path 0 when it
-/// succeeds, and refuses it (limit: once) before calling when it is consumed.
+/// succeeds, and ends the carrier without calling when path 0 is consumed.
 /// Errors: auth_failed · protocol_violation (not path 0).
 result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
                                  const wire::attach_ack& ack, bytes_view channel_binding) noexcept;
-/// Dialer: the keys of path 0, equal to what `verify_confirm` gives the acceptor.
-path_keys confirm_keys(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
-                       bytes_view channel_binding) noexcept;
 
 /// Dialer, further paths: one attempt to attach. A further attempt takes a further path id.
 class dialer_attach {
@@ -149,13 +154,9 @@ class dialer_attach {
 
   wire::attach message() const noexcept { return message_; }
 
-  struct outcome {
-    wire::attach_ack ack;  ///< send it, then frames
-    path_keys keys;
-  };
   /// Errors: instance_mismatch (another instance answers: this path alone ends) · auth_failed ·
   /// protocol_violation (another path id).
-  result<outcome> answer(const link_keys& keys, const wire::challenge& challenge) const;
+  result<attach_outcome> answer(const link_keys& keys, const wire::challenge& challenge) const;
 
  private:
   link_ends ends_;

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/handshake.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+#include "wire/record.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+void append(bytes& out, bytes_view field) { out.insert(out.end(), field.begin(), field.end()); }
+void append(bytes& out, std::uint64_t value) { append(out, bytes_view(crypto::integer(value))); }
+
+/// All of a HELLO but its leaf and its Noise message: the Noise prologue.
+bytes prologue_of(const wire::hello& hello) {
+  bytes out;
+  append(out, as_bytes("rendr hello"));
+  out.push_back(std::byte{wire::version});
+  append(out, hello.link_nonce);
+  append(out, hello.instance);
+  append(out, hello.required);
+  append(out, hello.optional);
+  append(out, hello.grace_ms);
+  return out;
+}
+
+wire::hello clear_hello(const hello_offer& self, const byte_array<16>& link_nonce) noexcept {
+  wire::hello out;
+  out.link_nonce = link_nonce;
+  out.instance = self.instance;
+  out.required = self.required;
+  out.optional = self.optional;
+  out.grace_ms = self.grace_ms;
+  return out;
+}
+
+/// The features in use between two offers; version_mismatch when one requires what the other lacks.
+result<std::uint64_t> agree(const hello_offer& a, const hello_offer& b) noexcept {
+  const auto both = (a.required | a.optional) & (b.required | b.optional);
+  if (((a.required | b.required) & ~both) != 0) return errc::version_mismatch;
+  return both;
+}
+
+/// The plain text of the second Noise message.
+struct ack_payload {
+  static constexpr std::size_t size = 32 + 16 + 16 + 3 * 8;
+
+  secret<32> reset_token;
+  routing_token token{};
+  hello_offer acceptor;
+
+  bytes encode() const {
+    bytes out;
+    out.reserve(size);
+    append(out, reset_token.view());
+    append(out, token);
+    append(out, acceptor.instance);
+    append(out, acceptor.required);
+    append(out, acceptor.optional);
+    append(out, acceptor.grace_ms);
+    return out;
+  }
+
+  static ack_payload decode(std::span<const std::byte, size> in) noexcept {
+    ack_payload out;
+    out.reset_token = secret<32>(in.first<32>());
+    std::copy_n(in.begin() + 32, out.token.size(), out.token.begin());
+    std::copy_n(in.begin() + 48, out.acceptor.instance.size(), out.acceptor.instance.begin());
+    const auto integer_at = [&](std::size_t offset) {
+      std::uint64_t value = 0;
+      for (const auto b : in.subspan(offset, 8)) {
+        value = value << 8 | std::to_integer<std::uint64_t>(b);
+      }
+      return value;
+    };
+    out.acceptor.required = integer_at(64);
+    out.acceptor.optional = integer_at(72);
+    out.acceptor.grace_ms = integer_at(80);
+    return out;
+  }
+};
+
+secret<32> fresh_secret(drbg& random) noexcept {
+  secret<32> out;
+  random.fill(out.span());
+  return out;
+}
+
+attach_facts facts_of(const link_keys& keys, const link_ends& ends, std::uint64_t path,
+                      std::uint64_t leaf, bytes_view channel_binding) noexcept {
+  attach_facts out;
+  out.link = keys.link;
+  out.incarnation = ends.incarnation;
+  out.path = path;
+  out.leaf = leaf;
+  out.dialer = ends.dialer;
+  out.acceptor = ends.acceptor;
+  out.channel_binding = channel_binding;
+  return out;
+}
+
+attach_facts facts_of(const link_keys& keys, const link_ends& ends, const wire::attach& attach,
+                      bytes_view channel_binding) noexcept {
+  auto out = facts_of(keys, ends, attach.path, attach.leaf, channel_binding);
+  out.dialer_fresh = attach.fresh;
+  return out;
+}
+
+path_keys keys_of(const link_keys& keys, proof_kind kind, const attach_facts& facts) noexcept {
+  return derive_path_keys(keys, facts.path, attach_transcript(kind, facts));
+}
+
+}  // namespace
+
+dialer_hello::dialer_hello(const hello_offer& self, drbg& random)
+    : self_(self),
+      link_nonce_(random.array<16>()),
+      state_(noise::nn, noise::role::initiator, prologue_of(clear_hello(self, link_nonce_)),
+             fresh_secret(random)) {
+  auto first = state_.write_message({});
+  assert(first.has_value());  // nothing of the peer is in it
+  noise_ = std::move(*first);
+}
+
+wire::hello dialer_hello::message(std::uint64_t leaf) const noexcept {
+  auto out = clear_hello(self_, link_nonce_);
+  out.leaf = leaf;
+  out.noise = noise_;
+  return out;
+}
+
+result<link_agreement> dialer_hello::accept(const wire::hello_ack& ack) {
+  if (ack.link_nonce != link_nonce_) return errc::auth_failed;
+  if (ack.token != routing_token{}) return errc::protocol_violation;
+  auto state = state_;
+  auto plain = state.read_message(ack.noise);
+  if (!plain) return plain.error();
+  if (plain->size() != ack_payload::size) return errc::protocol_violation;
+  const auto payload = ack_payload::decode(std::span<const std::byte, ack_payload::size>(*plain));
+  crypto::wipe(*plain);
+
+  const auto features = agree(self_, payload.acceptor);
+  if (!features) return features.error();
+  const auto link = derive_link_id(link_nonce_, state.local_ephemeral(), state.remote_ephemeral());
+  const auto grace_ms = std::min(self_.grace_ms, payload.acceptor.grace_ms);
+  if (ack.instance != payload.acceptor.instance || ack.link != link || ack.features != *features ||
+      ack.grace_ms != grace_ms) {
+    return errc::auth_failed;
+  }
+  if (peer_ && *peer_ != ack.instance) return errc::instance_mismatch;
+  if (peer_ && link_ != link) return errc::refused;
+  peer_ = ack.instance;
+  link_ = link;
+
+  link_agreement out;
+  out.keys = derive_link_keys(link, state.chaining_key(), state.handshake_hash());
+  out.peer = ack.instance;
+  out.features = *features;
+  out.grace_ms = grace_ms;
+  out.reset_token = payload.reset_token;
+  out.token = payload.token;
+  return out;
+}
+
+crypto::hash hello_key(const wire::hello& hello) {
+  return crypto::sha256({as_bytes("rendr 1 hello key"), prologue_of(hello), hello.noise});
+}
+
+result<acceptor_hello> acceptor_hello::make(const hello_offer& self, const secret<32>& reset_key,
+                                            const routing_token& token, const wire::hello& hello,
+                                            drbg& random) {
+  const auto features =
+      agree(self, {hello.instance, hello.required, hello.optional, hello.grace_ms});
+  if (!features) return features.error();
+  noise::handshake_state state(noise::nn, noise::role::responder, prologue_of(hello),
+                               fresh_secret(random));
+  const auto first = state.read_message(hello.noise);
+  if (!first) return first.error();
+  if (!first->empty()) return errc::protocol_violation;
+
+  acceptor_hello out;
+  out.self_ = self.instance;
+  out.link_nonce_ = hello.link_nonce;
+  auto& agreed = out.agreement_;
+  const auto link =
+      derive_link_id(hello.link_nonce, state.remote_ephemeral(), state.local_ephemeral());
+  agreed.peer = hello.instance;
+  agreed.features = *features;
+  agreed.grace_ms = std::min(self.grace_ms, hello.grace_ms);
+  agreed.reset_token = make_reset_token(reset_key, link);
+  agreed.token = token;
+
+  auto payload = ack_payload{agreed.reset_token, token, self}.encode();
+  auto second = state.write_message(payload);
+  crypto::wipe(payload);
+  if (!second) return second.error();
+  out.noise_ = std::move(*second);
+  agreed.keys = derive_link_keys(link, state.chaining_key(), state.handshake_hash());
+  return out;
+}
+
+wire::hello_ack acceptor_hello::answer() const noexcept {
+  wire::hello_ack out;
+  out.link_nonce = link_nonce_;
+  out.instance = self_;
+  out.link = agreement_.keys.link;
+  out.features = agreement_.features;
+  out.grace_ms = agreement_.grace_ms;
+  out.noise = noise_;
+  return out;
+}
+
+attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                            bytes_view channel_binding) noexcept {
+  const auto facts = facts_of(keys, ends, first_path, leaf, channel_binding);
+  return {{first_path, make_proof(keys.attach_auth, proof_kind::confirm, facts)},
+          keys_of(keys, proof_kind::confirm, facts)};
+}
+
+result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+                                 const wire::attach_ack& ack, bytes_view channel_binding) noexcept {
+  if (ack.path != first_path) return errc::protocol_violation;
+  const auto facts = facts_of(keys, ends, first_path, leaf, channel_binding);
+  if (!verify_proof(keys.attach_auth, proof_kind::confirm, facts, ack.mac)) {
+    return errc::auth_failed;
+  }
+  return keys_of(keys, proof_kind::confirm, facts);
+}
+
+dialer_attach::dialer_attach(const link_keys& keys, const link_ends& ends, std::uint64_t path,
+                             std::uint64_t leaf, bytes_view channel_binding, drbg& random)
+    : ends_(ends), channel_binding_(channel_binding.begin(), channel_binding.end()) {
+  message_.link = keys.link;
+  message_.incarnation = ends.incarnation;
+  message_.path = path;
+  message_.leaf = leaf;
+  message_.fresh = random.array<16>();
+  message_.mac = make_proof(keys.attach_auth, proof_kind::attach,
+                            facts_of(keys, ends, message_, channel_binding_));
+}
+
+result<attach_outcome> dialer_attach::answer(const link_keys& keys,
+                                             const wire::challenge& challenge) const {
+  if (challenge.path != message_.path) return errc::protocol_violation;
+  if (challenge.instance != ends_.acceptor) return errc::instance_mismatch;
+  auto facts = facts_of(keys, ends_, message_, channel_binding_);
+  facts.acceptor_fresh = challenge.fresh;
+  if (!verify_proof(keys.attach_auth, proof_kind::challenge, facts, challenge.mac)) {
+    return errc::auth_failed;
+  }
+  return attach_outcome{
+      {message_.path, make_proof(keys.attach_auth, proof_kind::attach_ack, facts)},
+      keys_of(keys, proof_kind::attach_ack, facts)};
+}
+
+result<acceptor_attach> acceptor_attach::make(const link_keys& keys, const link_ends& ends,
+                                              const wire::attach& attach,
+                                              bytes_view channel_binding, drbg& random) {
+  auto facts = facts_of(keys, ends, attach, channel_binding);
+  if (attach.link != keys.link || attach.incarnation != ends.incarnation ||
+      !verify_proof(keys.attach_auth, proof_kind::attach, facts, attach.mac)) {
+    return errc::auth_failed;
+  }
+  acceptor_attach out;
+  out.ends_ = ends;
+  out.attach_ = attach;
+  out.channel_binding_.assign(channel_binding.begin(), channel_binding.end());
+  facts.acceptor_fresh = random.array<16>();
+  out.challenge_ = {attach.path, facts.acceptor_fresh, ends.acceptor,
+                    make_proof(keys.attach_auth, proof_kind::challenge, facts)};
+  return out;
+}
+
+result<path_keys> acceptor_attach::finish(const link_keys& keys, const wire::attach_ack& ack) {
+  if (std::exchange(answered_, true) || ack.path != attach_.path) return errc::protocol_violation;
+  auto facts = facts_of(keys, ends_, attach_, channel_binding_);
+  facts.acceptor_fresh = challenge_.fresh;
+  if (!verify_proof(keys.attach_auth, proof_kind::attach_ack, facts, ack.mac)) {
+    return errc::auth_failed;
+  }
+  return keys_of(keys, proof_kind::attach_ack, facts);
+}
+
+}  // namespace rendr::engine
