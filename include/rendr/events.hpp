@@ -1,0 +1,71 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "rendr/error.hpp"
+#include "rendr/status.hpp"
+
+/// What observers are told. Events are for people, logs and live views: nothing needs to be done
+/// about them, and when their queue (256 per loop) is full the newest are dropped and counted.
+namespace rendr::events {
+
+/// The link has its first path and its keys.
+struct link_up {
+  instance_id peer{};
+};
+/// The link is over and all its flows have failed or ended. Always the last event of a link.
+/// `code` is `errc::closed` after `link::close`, `no_path` when the grace ran out, `peer_lost`
+/// when the peer proved that it forgot the link.
+struct link_down {
+  failure why;
+};
+/// Every dial was answered by another instance: the server restarted. The link lives on until its
+/// grace ends (its flows cannot continue there); open new flows on a new link.
+struct peer_restarted {
+  instance_id other{};
+};
+/// The peer asked for no more flows on this link. Flows that are open go on.
+struct going_away {
+  std::uint64_t code = 0;
+  std::string reason;
+};
+struct path_changed {
+  std::string path;
+  path_phase from{};
+  path_phase to{};
+  cause why{};
+  std::string detail;
+};
+/// New data of a root goes another way from now on.
+struct migration {
+  std::string node;  ///< the selector that moved
+  std::string from;
+  std::string to;
+  cause why{};
+  std::string reason;
+};
+
+}  // namespace rendr::events
+
+namespace rendr {
+
+/// One event of one link. `link` is empty (all zero) until the link is up.
+struct link_event {
+  link_id link{};
+  link_side side{};
+  std::variant<events::link_up, events::link_down, events::peer_restarted, events::going_away,
+               events::path_changed, events::migration>
+      what;
+};
+
+/// Called on the link's loop, one call at a time. Must not block: paths are not served meanwhile.
+/// It may call anything of the link, its flows and the runtime that does not wait. What it throws
+/// is swallowed and counted in `runtime_status::observer_exceptions`.
+using link_observer = std::function<void(const link_event&)>;
+
+}  // namespace rendr

@@ -1,0 +1,180 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rendr/detail/completion.hpp"
+#include "rendr/error.hpp"
+#include "rendr/events.hpp"
+#include "rendr/incoming.hpp"
+#include "rendr/path_spec.hpp"
+#include "rendr/runtime.hpp"
+#include "rendr/status.hpp"
+#include "rendr/stream.hpp"
+#include "rendr/time.hpp"
+
+namespace rendr {
+
+/// How a link is dialled.
+struct link_options {
+  /// 1 to 64 leaves. Unnamed ones are named "p1", "p2", ... by their position.
+  std::vector<path_spec> paths;
+  /// Policy graph, e.g. "best: selector(fiber, race(lte, wifi))". Empty: a selector over all paths
+  /// in order.
+  std::string root;
+  /// How long the link outlives its last path (`duration::max()`: for ever). The lower one of both
+  /// ends holds.
+  duration grace = std::chrono::seconds(90);
+  /// How long closed flows and a closed link may take to deliver what was written.
+  duration linger = std::chrono::seconds(30);
+  /// A link that is not up by then fails with `no_path` (`duration::max()`: keep trying).
+  duration dial_deadline = duration::max();
+  /// Accept an unauthenticated peer. Needed by every path whose host is not on loopback: this
+  /// version encrypts nothing and proves only that all paths reach the same instance, so whoever
+  /// is on the way can read, change or answer in place of the peer. Without it such a path is
+  /// refused with `permission_denied`.
+  bool insecure = false;
+  /// Take flows that the acceptor opens (`link::async_accept`). Otherwise they are refused.
+  bool accept_flows = false;
+  /// Sees this link's events, on its loop.
+  link_observer on_event;
+  /// Which loop of the runtime; default: the one with the fewest links.
+  std::optional<unsigned> loop;
+};
+
+struct open_options {
+  /// Opaque to rendr, at most 4 KiB; arrives with the flow.
+  std::vector<std::byte> metadata;
+  /// Name of a root target of this link's graph; empty: the default root.
+  std::string root;
+};
+
+/// The association of this instance with another one, and the flows over it. A handle: copies mean
+/// the same link. The link is closed in order (`close`) when the last handle of a dialled link is
+/// gone; flows that are open go on until they end or their linger runs out.
+///
+/// Commands (`open_stream`, `attach`, `migrate`, ...) never wait for the network. They run at once
+/// on the link's loop and wait some microseconds for it elsewhere; on the thread of *another* loop
+/// they fail with `resource_deadlock_would_occur`. A `failure` without code means done.
+class link {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  /// No link yet: `connect` or `start` makes one.
+  explicit link(runtime& owner);
+  link() noexcept;
+  link(const link&) noexcept;
+  link(link&&) noexcept;
+  link& operator=(const link&) noexcept;
+  link& operator=(link&&) noexcept;
+  ~link();
+
+  executor_type get_executor() const;
+  bool is_open() const noexcept;
+
+  /// Begins to dial and returns. Flows may be opened at once; their bytes wait for the first path.
+  /// Fails with `invalid_argument` (the detail names the path, the key and the rule),
+  /// `permission_denied` (see `insecure`), `limit_reached`; nothing was begun then.
+  [[nodiscard]] failure start(link_options options);
+
+  /// `start`, and completes when the link is up, or with the reason why it never will be.
+  /// `void(std::error_code)`; `error()` has the sentence. Cancelling it closes the link.
+  template <class Token>
+  auto async_connect(link_options options, Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [](auto handler, link self, link_options chosen) {
+          const auto operation = detail::next_operation();
+          const failure early = self.start(std::move(chosen));
+          if (self.core_) detail::connect_cancellation(self.core_, operation, handler);
+          auto executor = self.get_executor();
+          self.start_wait(operation, wait_type::up, early.code,
+                          detail::void_completion(std::move(handler), executor));
+        },
+        token, *this, std::move(options));
+  }
+  /// The same, waiting.
+  [[nodiscard]] failure connect(link_options options);
+
+  enum class wait_type {
+    up,    ///< the link has its first path
+    down,  ///< the link is over; the error says why (`closed` after `close`)
+  };
+  /// `void(std::error_code)`.
+  template <class Token>
+  auto async_wait(wait_type what, Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [](auto handler, link self, wait_type kind) {
+          const auto operation = detail::next_operation();
+          if (self.core_) detail::connect_cancellation(self.core_, operation, handler);
+          auto executor = self.get_executor();
+          self.start_wait(operation, kind, {},
+                          detail::void_completion(std::move(handler), executor));
+        },
+        token, *this, what);
+  }
+  /// The same, waiting.
+  std::error_code wait(wait_type what);
+
+  /// Opens a stream flow, without a round trip. Fails with `invalid_argument` (unknown root,
+  /// metadata over 4 KiB), `limit_reached`, `closed`, or what ended the link.
+  stream open_stream(const open_options& options, failure& error);
+  /// Throws `std::system_error` instead.
+  stream open_stream(const open_options& options = {});
+
+  /// The next flow that the other end opens (`accept_flows`). `void(std::error_code, incoming)`.
+  template <class Token>
+  auto async_accept(Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code, incoming)>(
+        [](auto handler, link self) {
+          const auto operation = detail::next_operation();
+          if (self.core_) detail::connect_cancellation(self.core_, operation, handler);
+          auto executor = self.get_executor();
+          self.start_accept(operation, detail::accept_completion(std::move(handler), executor));
+        },
+        token, *this);
+  }
+
+  /// Adds a path while the link lives; `set_root` or the default root places it. Fails as `start`.
+  [[nodiscard]] failure attach(path_spec path);
+  /// Drains a path and takes it away. `refused` for the last living one.
+  [[nodiscard]] failure detach(std::string_view path);
+  /// Moves the flows of the default root to `path` now, make before break.
+  [[nodiscard]] failure migrate(std::string_view path);
+  /// Overrides a selector; an empty child gives it back to its own judgement.
+  [[nodiscard]] failure select(std::string_view node, std::string_view child);
+  /// Replaces the default root while flows run.
+  [[nodiscard]] failure set_root(std::string_view graph);
+
+  /// Ends the link in order and returns at once: the peer is told, no new flows, open flows get the
+  /// linger, then it is over. `abort` ends it now; flows fail with `aborted`.
+  void close(std::uint64_t code = 0, std::string_view reason = {});
+  void abort();
+
+  /// What ended the link or its last `connect`; no code while it lives.
+  failure error() const;
+  /// Waits some microseconds for the loop when not called on it. Empty after the link's end.
+  link_status status() const;
+
+ private:
+  friend class incoming;
+  explicit link(std::shared_ptr<detail::link_core> core) noexcept;
+  void start_wait(std::uint64_t operation, wait_type what, std::error_code early,
+                  detail::void_completion done);
+  void start_accept(std::uint64_t operation, detail::accept_completion done);
+
+  std::shared_ptr<detail::runtime_core> runtime_;
+  std::shared_ptr<detail::link_handle> handle_;
+  std::shared_ptr<detail::link_core> core_;
+};
+
+}  // namespace rendr

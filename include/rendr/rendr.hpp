@@ -1,0 +1,16 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Everything of rendr's C++ interface.
+#include "rendr/error.hpp"
+#include "rendr/events.hpp"
+#include "rendr/incoming.hpp"
+#include "rendr/link.hpp"
+#include "rendr/listener.hpp"
+#include "rendr/path_spec.hpp"
+#include "rendr/runtime.hpp"
+#include "rendr/status.hpp"
+#include "rendr/stream.hpp"
+#include "rendr/time.hpp"
+#include "rendr/types.hpp"

@@ -1,0 +1,138 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rendr/detail/completion.hpp"
+#include "rendr/error.hpp"
+#include "rendr/events.hpp"
+#include "rendr/path_spec.hpp"
+#include "rendr/status.hpp"
+#include "rendr/time.hpp"
+
+namespace asio {
+class io_context;
+}
+
+namespace rendr {
+
+namespace detail {
+struct runtime_core;
+}
+
+/// What a `transport_factory` hands back: a connected stream socket, or why there is none.
+struct connection {
+  int fd = -1;           ///< connected, ordered, reliable, full duplex; rendr owns it from now on
+  std::error_code code;  ///< set when there is no connection
+  std::string detail;    ///< one sentence for the path's death record
+  bool secured = false;  ///< true: encrypted and authenticated below rendr (TLS, a tunnel)
+};
+
+/// Makes one connection for a path whose scheme it was registered for, within `timeout`.
+/// Called on a thread of its own, so it may block, but it is bounded and contained: when it is not
+/// back in time the dial fails and its late connection is closed; what it throws becomes a failed
+/// dial. It may be called by several threads at once. At most 16 calls of a runtime run at a time;
+/// more dials fail with `limit_reached` and are tried again.
+using transport_factory = std::function<connection(const path_spec& path, duration timeout)>;
+
+/// A factory that hands out one connected socket once. After its end the path stays dead with
+/// `unavailable`: only its maker could make another. The socket is closed with the last copy of
+/// the factory when nobody took it.
+transport_factory one_connection(int fd, bool secured = false);
+
+struct runtime_options {
+  /// io_contexts with one thread each (1 to 255). Each link lives on one of them; more loops serve
+  /// more links, never one link faster. Ignored by the constructor that takes an io_context.
+  unsigned loops = 1;
+  /// Key of the link reset tokens that this instance gives to its dialers: with it, a later
+  /// instance proves to them that their link is gone (`peer_lost` at once, instead of at the end of
+  /// the grace). Keep it in a file that only the server reads and pass it again at every start.
+  /// Default: random, that is, no such proof after a restart.
+  std::optional<std::array<std::byte, 32>> reset_key;
+  /// Bytes of buffers that all flows together may hold, divided by the loops.
+  std::size_t budget = std::size_t{1} << 30;
+  /// Bytes per flow that writes may leave unacknowledged before they wait.
+  std::size_t send_buffer = std::size_t{4} << 20;
+  std::size_t flows_per_link = 16384;
+  /// Connections that have not proved anything yet, per loop; the oldest are closed first.
+  std::size_t handshakes = 256;
+  /// Grace and linger of accepted links. The lower grace of both ends holds.
+  duration accepted_grace = std::chrono::seconds(90);
+  duration accepted_linger = std::chrono::seconds(30);
+  /// Incoming flows that wait to be accepted; more are refused with `limit_reached`.
+  std::size_t accept_backlog = 1024;
+  /// Sees the events of every link of this runtime, dialled and accepted, on the link's loop.
+  link_observer on_event;
+};
+
+/// One rendr instance: its identity, its loops, its memory budget. Every link and listener belongs
+/// to one runtime and must not be used after it ended.
+///
+/// Threading: all methods may be called from any thread. Those that wait say so; calling one of
+/// them on a loop thread would wait for itself, so it fails at once with
+/// `std::errc::resource_deadlock_would_occur`.
+class runtime {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  /// Starts its own loops. Throws `std::system_error` when a thread or the system's random source
+  /// cannot be had, and `invalid_argument` for options outside their ranges.
+  explicit runtime(runtime_options options = {});
+  /// Runs on the embedder's io_context, as its only loop. The embedder runs that context from one
+  /// thread at a time and keeps it alive until after the runtime. Blocking calls work from other
+  /// threads only, and only while somebody runs the context.
+  explicit runtime(asio::io_context& context, runtime_options options = {});
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+  /// Ends what still lives, at once (peers get a goodbye, flows on both sides fail with `aborted`),
+  /// closes every descriptor and joins the threads. Handlers that still wait are completed with
+  /// `operation_aborted` on own loops. Must not run on a loop thread of its own loops.
+  ~runtime();
+
+  /// The executor of the first loop.
+  executor_type get_executor() const;
+  instance_id instance() const;
+
+  /// Makes `scheme` dialable. Fails with `invalid_argument` when it is empty or taken ("tcp" is).
+  [[nodiscard]] failure add_transport(std::string scheme, transport_factory factory);
+
+  /// Tells that addresses or routes of this machine changed: dead paths are dialled again at once.
+  void network_changed();
+
+  /// A snapshot of everything. Waits for the other loops for some microseconds: on a loop thread
+  /// of a runtime with several loops it throws `resource_deadlock_would_occur`.
+  runtime_status status() const;
+
+  /// Ends in order: listeners close, every link stops taking new flows, open flows get their
+  /// linger. Completes (`void(std::error_code)`) when every link is over, at the latest after the
+  /// longest linger, with no error. May be started once; the runtime is of no use afterwards.
+  template <class Token>
+  auto async_shutdown(Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [this](auto handler) {
+          start_shutdown(detail::void_completion(std::move(handler), get_executor()));
+        },
+        token);
+  }
+  /// The same, waiting.
+  void shutdown();
+
+  /// Not part of the interface.
+  const std::shared_ptr<detail::runtime_core>& core() const noexcept { return core_; }
+
+ private:
+  void start_shutdown(detail::void_completion done);
+
+  std::shared_ptr<detail::runtime_core> core_;
+};
+
+}  // namespace rendr

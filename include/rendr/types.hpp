@@ -1,0 +1,22 @@
+// layer: base
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace rendr {
+
+/// 16 random bytes, unchanged for the life of one flow and equal on both sides.
+using flow_id = std::array<std::byte, 16>;
+/// 16 random bytes of one running runtime, new at every start.
+using instance_id = std::array<std::byte, 16>;
+/// 16 bytes chosen by the acceptor when a link is made, equal on both sides.
+using link_id = std::array<std::byte, 16>;
+
+/// Lower-case hexadecimal of any of the identifiers above.
+std::string to_hex(std::span<const std::byte> id);
+
+}  // namespace rendr
