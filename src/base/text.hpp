@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,21 @@ struct text_error {
 ///                 ^
 /// A long line is cut around the caret; bytes that do not print show as `?`.
 std::string render(std::string_view text, const text_error& error);
+
+/// The value as an error quotes it: in quotes, bytes that do not print as `?`, cut after 40.
+std::string quoted(std::string_view value);
+
+/// Whether `name` may name a path or a composite of a graph: 1 to 64 letters, digits, `_`, `-` or
+/// `.`, the first a letter or a digit.
+bool valid_name(std::string_view name) noexcept;
+inline constexpr std::size_t max_name_size = 64;
+/// The rule of `valid_name` as errors state it.
+inline constexpr std::string_view name_rule =
+    "a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a letter or digit";
+
+/// A whole number in decimal digits alone, from `low` to `high`; nullopt for anything else.
+std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t low,
+                                          std::uint64_t high) noexcept;
 
 /// `render` as the detail of `errc::invalid_argument`.
 failure to_failure(std::string_view text, const text_error& error);

@@ -45,13 +45,13 @@ struct child_facts {
   friend bool operator==(const child_facts&, const child_facts&) = default;
 };
 
-/// What the parent of a composite sees. A composite is as alive as the best of its children, and
-/// its figures are those of the children that would carry data now (the usable and late ones; the
-/// suspect ones when there is no other):
-/// - selector: the figures of `current` when that child is one of them, else of the first of them;
-/// - race: the smallest RTT, the largest rate, the queue that drains first;
-/// - bond: the smallest RTT, the sum of rates and queues.
-/// The weight is 1: the caller sets the composite's own. `kind` path answers the only child.
+/// What the parent of a composite sees. A composite lives while one child lives, and its figures
+/// are those of the children that would carry data now (the usable and late ones; the suspect ones
+/// when there is no other):
+/// - selector: all of `current` when that child is one of them, else of the best of them;
+/// - race: the best state, the smallest RTT, the largest rate, the queue that drains first;
+/// - bond: the best state, the smallest RTT, the sum of rates and queues.
+/// The weight is 1: the caller sets the composite's own. `kind` path is as a selector.
 child_facts combine(node_kind kind, std::span<const child_facts> children,
                     std::optional<std::size_t> current = std::nullopt) noexcept;
 

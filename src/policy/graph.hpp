@@ -26,7 +26,6 @@ inline constexpr node_id no_node = ~node_id{0};
 inline constexpr std::size_t max_nodes = 1024;
 inline constexpr std::size_t max_depth = 32;  ///< nodes from the root to a leaf, both counted
 inline constexpr std::size_t max_graph_text = 30 * 1024;
-inline constexpr std::size_t max_name = 64;
 inline constexpr std::uint32_t max_weight = 1000;
 
 /// What is known of a leaf beside its place in the graph; it travels with the graph to the peer.
@@ -73,8 +72,7 @@ class graph {
   std::vector<node_id> places_of(std::uint32_t leaf) const;
   /// The composite of that name; `no_node` when there is none (paths have no entry here).
   node_id find(std::string_view name) const noexcept;
-  /// Which child of `parent` has that name: its position among the children. When a path stands
-  /// there several times, the first.
+  /// Which child of `parent` has that name: its position among the children.
   std::optional<std::size_t> child_named(node_id parent, std::string_view name) const noexcept;
   /// The position of `child` among its parent's children; 0 for the root.
   std::size_t position_of(node_id child) const noexcept;
@@ -86,9 +84,5 @@ class graph {
  private:
   std::vector<node> nodes_;
 };
-
-/// The index of the first name that no leaf of `g` stands for; nullopt when all are used. The
-/// dialer asks this (an unused path is a mistake); an acceptor, which mirrors, does not.
-std::optional<std::size_t> first_unused(const graph& g, std::span<const leaf_info> paths);
 
 }  // namespace rendr::policy

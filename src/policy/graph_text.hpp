@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ namespace rendr::policy {
 /// one of `paths`, whose position becomes the leaf index. White space is free. The first child is
 /// the primary. A composite without a name gets one: `selector1`, numbered by kind in the order of
 /// the text, skipping names that are taken. Known keys: `weight` (1 to 1000).
-/// Whether every path is used is another question: `first_unused`.
+/// A path may stand in several places, but once only among the children of one composite.
+/// Whether every path is used is another question: `check_all_used`.
 result<graph, text_error> parse_graph(std::string_view text, std::span<const leaf_info> paths);
 
 /// The canonical text: `parse_graph(to_text(g), paths) == g`.
@@ -34,8 +36,9 @@ result<graph, text_error> parse_wire_graph(std::string_view text);
 /// `paths` is not empty, and has at most `max_nodes - 1` entries.
 graph default_graph(std::span<const leaf_info> paths);
 
-/// Whether `name` may name a path or a composite: 1 to 64 letters, digits, `_`, `-` or `.`, the
-/// first a letter or a digit.
-bool valid_name(std::string_view name) noexcept;
+/// The dialer's further rule: every path is used. The error names the first one that is not and
+/// points where it could be added. An acceptor, which mirrors, does not ask.
+std::optional<text_error> check_all_used(const graph& g, std::string_view text,
+                                         std::span<const leaf_info> paths);
 
 }  // namespace rendr::policy

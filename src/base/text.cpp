@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <span>
+
+namespace rendr {
+
+namespace {
+
+constexpr std::size_t shown_columns = 72;  // of a long line, around the caret
+constexpr std::size_t quoted_bytes = 40;
+
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  return out;
+}
+
+struct unit {
+  std::string_view name;  // lower case
+  std::uint64_t scale;
+};
+
+constexpr std::uint64_t kibi = 1024;
+constexpr std::array size_units{
+    unit{"", 1},
+    unit{"b", 1},
+    unit{"k", 1000},
+    unit{"kb", 1000},
+    unit{"m", 1'000'000},
+    unit{"mb", 1'000'000},
+    unit{"g", 1'000'000'000},
+    unit{"gb", 1'000'000'000},
+    unit{"t", 1'000'000'000'000},
+    unit{"tb", 1'000'000'000'000},
+    unit{"kib", kibi},
+    unit{"mib", kibi* kibi},
+    unit{"gib", kibi* kibi* kibi},
+    unit{"tib", kibi* kibi* kibi* kibi},
+};
+constexpr std::array duration_units{
+    unit{"ns", 1},
+    unit{"us", 1000},
+    unit{"ms", 1'000'000},
+    unit{"s", 1'000'000'000},
+    unit{"m", 60'000'000'000},
+    unit{"min", 60'000'000'000},
+    unit{"h", 3'600'000'000'000},
+    unit{"d", 86'400'000'000'000},
+};
+constexpr std::array rate_units{
+    unit{"bit", 1},
+    unit{"kbit", 1000},
+    unit{"mbit", 1'000'000},
+    unit{"gbit", 1'000'000'000},
+};
+
+// What one kind of quantity calls itself in errors.
+struct quantity {
+  std::string_view name;
+  std::string_view examples;
+  std::string_view finest;
+  std::span<const unit> units;
+  std::uint64_t limit;
+};
+
+// A decimal number as whole and fraction/denominator in lowest terms.
+struct decimal {
+  std::uint64_t whole = 0;
+  std::uint64_t fraction = 0;
+  std::uint64_t denominator = 1;
+};
+
+struct parsed_decimal {
+  decimal number;
+  std::size_t size = 0;  // bytes of the text that it took; 0: no number
+  bool overflow = false;
+};
+
+parsed_decimal read_decimal(std::string_view text) noexcept {
+  constexpr auto top = std::numeric_limits<std::uint64_t>::max();
+  parsed_decimal out;
+  auto& n = out.number;
+  std::size_t i = 0;
+  for (; i < text.size() && is_digit(text[i]); ++i) {
+    const auto digit = static_cast<std::uint64_t>(text[i] - '0');
+    if (n.whole > (top - digit) / 10) out.overflow = true;
+    n.whole = n.whole * 10 + digit;
+  }
+  if (i == 0) return out;
+  if (i + 1 < text.size() && text[i] == '.' && is_digit(text[i + 1])) {
+    for (++i; i < text.size() && is_digit(text[i]); ++i) {
+      if (n.denominator > top / 100) {
+        out.overflow = out.overflow || text[i] != '0';
+        continue;
+      }
+      n.denominator *= 10;
+      n.fraction = n.fraction * 10 + static_cast<std::uint64_t>(text[i] - '0');
+    }
+    const auto common = std::gcd(n.fraction, n.denominator);
+    n.fraction /= common;
+    n.denominator /= common;
+  }
+  out.size = i;
+  return out;
+}
+
+std::string choices(const quantity& what) {
+  std::string out;
+  for (const auto& u : what.units) {
+    if (u.name.empty()) continue;
+    if (!out.empty()) out += ", ";
+    out += u.name;
+  }
+  return out;
+}
+
+result<std::uint64_t, text_error> read_quantity(std::string_view text, const quantity& what) {
+  const auto error = [&](std::size_t offset, std::string_view rule) {
+    return text_error{offset,
+                      std::string(what.name) + " " + quoted(text) + ": " + std::string(rule)};
+  };
+  const auto read = read_decimal(text);
+  if (read.size == 0) {
+    return error(0, "a number with a unit, such as " + std::string(what.examples));
+  }
+  std::string name(text.substr(read.size));
+  std::transform(name.begin(), name.end(), name.begin(), lower);
+  const auto found = std::find_if(what.units.begin(), what.units.end(),
+                                  [&](const unit& u) { return u.name == name; });
+  const bool bare_zero = name.empty() && read.number.whole == 0 && read.number.fraction == 0;
+  if (bare_zero && !read.overflow) return std::uint64_t{0};
+  if (found == what.units.end()) {
+    return error(read.size, name.empty() ? "the unit is missing: one of " + choices(what)
+                                         : "the unit is one of " + choices(what));
+  }
+  const auto scale = found->scale;
+  const auto& n = read.number;
+  if (!read.overflow && scale % n.denominator != 0) {
+    return error(0, "finer than one " + std::string(what.finest));
+  }
+  const auto part = n.fraction * (scale / n.denominator);
+  if (read.overflow || n.whole > (what.limit - part) / scale) return error(0, "too large");
+  return n.whole * scale + part;
+}
+
+}  // namespace
+
+std::string quoted(std::string_view value) {
+  const bool cut = value.size() > quoted_bytes;
+  return '"' + printable(value.substr(0, quoted_bytes)) + (cut ? "...\"" : "\"");
+}
+
+bool valid_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > max_name_size) return false;
+  if (!is_letter(name[0]) && !is_digit(name[0])) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
+  });
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t low,
+                                          std::uint64_t high) noexcept {
+  const auto read = read_decimal(text);
+  if (read.size == 0 || read.size != text.size() || read.overflow) return std::nullopt;
+  if (text.find('.') != text.npos) return std::nullopt;
+  if (read.number.whole < low || read.number.whole > high) return std::nullopt;
+  return read.number.whole;
+}
+
+std::string render(std::string_view text, const text_error& error) {
+  const auto offset = std::min(error.offset, text.size());
+  const auto before = offset == 0 ? text.npos : text.rfind('\n', offset - 1);
+  const auto begin = before == text.npos ? 0 : before + 1;
+  const auto end = std::min(text.find('\n', offset), text.size());
+  auto line = text.substr(begin, end - begin);
+  auto column = offset - begin;
+  std::string_view head, tail;
+  if (line.size() > shown_columns) {
+    const auto lead = column > shown_columns / 2 ? column - shown_columns / 2 : 0;
+    const auto first = std::min(lead, line.size() - shown_columns);
+    if (first > 0) head = "...";
+    if (first + shown_columns < line.size()) tail = "...";
+    line = line.substr(first, shown_columns);
+    column -= first;
+  }
+  std::string out = error.sentence;
+  out += "\n  ";
+  out += head;
+  out += printable(line);
+  out += tail;
+  out += "\n  ";
+  out.append(head.size() + column, ' ');
+  out += '^';
+  return out;
+}
+
+failure to_failure(std::string_view text, const text_error& error) {
+  return {errc::invalid_argument, render(text, error)};
+}
+
+result<std::uint64_t, text_error> parse_size(std::string_view text) {
+  return read_quantity(text, {"size", "64KiB or 1.5MB", "byte", size_units,
+                              std::numeric_limits<std::uint64_t>::max()});
+}
+
+result<duration, text_error> parse_duration(std::string_view text) {
+  if (text == "forever") return duration::max();
+  const auto read = read_quantity(text, {"duration", "20ms, 90s, 24h or forever", "nanosecond",
+                                         duration_units, duration::max().count() - 1});
+  if (!read) return read.error();
+  return duration(static_cast<duration::rep>(*read));
+}
+
+result<std::uint64_t, text_error> parse_rate(std::string_view text) {
+  const auto number = text.ends_with("/s") ? text.substr(0, text.size() - 2) : text;
+  const auto read = read_quantity(number, {"rate", "10Mbit or 1.5Gbit/s", "bit", rate_units,
+                                           std::numeric_limits<std::uint64_t>::max()});
+  if (!read) return read.error();
+  if (*read < 8) return text_error{0, "rate " + quoted(text) + ": at least 8bit"};
+  return *read / 8;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  static constexpr std::array<unit, 9> shown{{{"B", 1},
+                                              {"KiB", kibi},
+                                              {"MiB", kibi * kibi},
+                                              {"GiB", kibi * kibi * kibi},
+                                              {"TiB", kibi * kibi * kibi * kibi},
+                                              {"kB", 1000},
+                                              {"MB", 1'000'000},
+                                              {"GB", 1'000'000'000},
+                                              {"TB", 1'000'000'000'000}}};
+  auto best = std::to_string(bytes) + "B";
+  for (const auto& u : shown) {
+    if (bytes == 0 || bytes % u.scale != 0) continue;
+    auto text = std::to_string(bytes / u.scale).append(u.name);
+    if (text.size() < best.size()) best = std::move(text);
+  }
+  return best;
+}
+
+std::string duration_text(duration value) {
+  if (value == duration::max()) return "forever";
+  if (value == duration{0}) return "0s";
+  static constexpr std::array<unit, 6> shown{{{"h", 3'600'000'000'000},
+                                              {"min", 60'000'000'000},
+                                              {"s", 1'000'000'000},
+                                              {"ms", 1'000'000},
+                                              {"us", 1000},
+                                              {"ns", 1}}};
+  for (const auto& u : shown) {
+    const auto scale = static_cast<duration::rep>(u.scale);
+    if (value.count() % scale == 0) return std::to_string(value.count() / scale).append(u.name);
+  }
+  return {};
+}
+
+}  // namespace rendr
