@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/handshake.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "wire/cursor.hpp"
@@ -25,10 +24,6 @@ static_assert(max_refuse_reason <= max_noise_message);
 
 void put_type(writer& w, message_type type) noexcept { w.u8(static_cast<std::uint8_t>(type)); }
 
-void put_grace(writer& w, std::uint64_t grace_ms) noexcept {
-  w.varint(std::min(grace_ms, max_varint));
-}
-
 void put(writer& w, const hello& m) noexcept {
   put_type(w, message_type::hello);
   w.put(m.link_nonce);
@@ -36,7 +31,7 @@ void put(writer& w, const hello& m) noexcept {
   w.u64(m.required);
   w.u64(m.optional);
   w.varint(m.leaf);
-  put_grace(w, m.grace_ms);
+  w.varint(m.grace_ms);
   w.counted(m.noise, max_noise_message);
 }
 void put(writer& w, const hello_ack& m) noexcept {
@@ -45,7 +40,7 @@ void put(writer& w, const hello_ack& m) noexcept {
   w.put(m.instance);
   w.put(m.link);
   w.u64(m.features);
-  put_grace(w, m.grace_ms);
+  w.varint(m.grace_ms);
   w.put(m.token);
   w.counted(m.noise, max_noise_message);
 }

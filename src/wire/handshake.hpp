@@ -8,11 +8,14 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "wire/varint.hpp"
 
 namespace rendr::wire {
 
 inline constexpr std::size_t max_noise_message = 1024;
 inline constexpr std::size_t max_refuse_reason = 256;
+/// A grace without an end. Said by this value, so that what is hashed is what is sent.
+inline constexpr std::uint64_t grace_forever_ms = max_varint;
 
 using fresh_value = byte_array<16>;
 using proof = byte_array<32>;
@@ -71,8 +74,7 @@ struct refuse {
 using handshake_message = std::variant<hello, hello_ack, attach, challenge, attach_ack, refuse>;
 
 /// Encodes the payload of a handshake record (without head and trailer). Empty when a field breaks
-/// a limit: a number above `max_varint` (a grace is cut to it: forever), too long a Noise message
-/// or reason.
+/// a limit: a number above `max_varint`, too long a Noise message or reason.
 bytes encode(const handshake_message& message);
 /// Decodes one; views point into `payload`. Canonical forms only; no trailing bytes.
 result<handshake_message> decode_handshake(bytes_view payload);
