@@ -11,9 +11,12 @@ namespace rendr::engine {
 
 /// What both ends hold once the hellos are exchanged. Copyable: it is part of a link's state.
 ///
-///   prk           = HKDF-Extract(salt = Noise handshake hash, ikm = Noise chaining key)
-///   link_secret   = HKDF-Expand(prk, "rendr 1 link secret")
-///   attach_auth   = HKDF-Expand(link_secret, "rendr 1 attach auth")
+///   prk            = HKDF-Extract(salt = Noise handshake hash, ikm = Noise chaining key)
+///   E(k, label, x) = HKDF-Expand(k, info = label | SHA-256(x), 32 bytes)
+///   link_secret    = E(prk, "rendr 1 link secret", nothing)
+///   attach_auth    = E(link_secret, "rendr 1 attach auth", nothing)
+///   a path's keys  = E(link_secret, "rendr 1 path to acceptor" or "... dialer",
+///                      path id | attach transcript | Noise handshake hash)
 ///
 /// The transport keys of Noise (`split`) are not used: every path has its own.
 struct link_keys {
