@@ -208,12 +208,14 @@ TEST(GoldenDatagrams, AreWhatTheEncoderWrites) {
   }
 }
 
+std::filesystem::path document() {
+  return std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "docs" / "wire.md";
+}
+
 /// The lines `golden: name = hex` of docs/wire.md; a line that ends in a backslash goes on.
 std::map<std::string, std::string> vectors_of_the_document() {
-  const auto document =
-      std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "docs" / "wire.md";
-  std::ifstream in(document);
-  EXPECT_TRUE(in) << document;
+  std::ifstream in(document());
+  EXPECT_TRUE(in) << document();
   std::map<std::string, std::string> out;
   std::string line;
   while (std::getline(in, line)) {
@@ -248,6 +250,20 @@ TEST(GoldenDocument, ShowsEveryVectorAndNoOther) {
   compare(golden::records);
   compare(golden::datagrams);
   for (const auto& [name, hex] : shown) ADD_FAILURE() << "unknown vector " << name;
+}
+
+TEST(GoldenDocument, ExplainsItsWorkedExampleToTheLastByte) {
+  std::ifstream in(document());
+  std::string line;
+  while (std::getline(in, line) && line != "## A worked example") {
+  }
+  std::string explained;
+  constexpr std::string_view row = "| `";
+  while (std::getline(in, line)) {
+    if (!line.starts_with(row)) continue;
+    explained += line.substr(row.size(), line.find('`', row.size()) - row.size());
+  }
+  EXPECT_EQ(to_hex(from_hex(explained)), to_hex(golden::find("record_first_data")));
 }
 
 }  // namespace
