@@ -71,6 +71,9 @@ build() {
   fi
   rm -f "$log"
   say "Building preset $preset ..."
-  ninja -C "$root/build/$preset" -j "$(nproc)" --quiet "$@" >&2 || die "the build of preset $preset failed"
+  (
+    set -o pipefail
+    ninja -C "$root/build/$preset" -j "$(nproc)" --quiet "$@" 2>&1 | sed '/^ninja: no work to do/d' >&2
+  ) || die "the build of preset $preset failed"
   say "Built preset $preset in $((SECONDS - start)) s."
 }
