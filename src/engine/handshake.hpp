@@ -75,7 +75,8 @@ struct link_ends {
 /// The number of the path that a link begins with.
 inline constexpr std::uint64_t first_path = 0;
 
-/// Dialer, first path. One per link, whatever number of carriers race its hello.
+/// Dialer, first path. One per link, whatever number of carriers race its hello. It holds the
+/// ephemeral private key: drop it when the race is over.
 class dialer_hello {
  public:
   dialer_hello(const hello_offer& self, drbg& random);

@@ -50,7 +50,9 @@ path_keys derive_path_keys(const link_keys& keys, std::uint64_t path,
 
 /// The token with which the acceptor later proves that a link is gone: HMAC-SHA256 of the link id
 /// under the acceptor's (or its fleet's) persistent reset key. An acceptor that lost all state but
-/// that key can still make it.
+/// that key can still make it. Whoever gets it can end the link, and link ids travel in clear: so
+/// only the owner that the routing token of an ATTACH names may answer "unknown link" with it,
+/// never another loop or another machine of the fleet that merely does not know the link.
 secret<32> make_reset_token(const secret<32>& reset_key, const link_id& link) noexcept;
 
 /// True when `given`, from a refusal, is the link's token. All zeros, "no token", never is.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "support/hex.hpp"
@@ -121,6 +122,38 @@ TEST(Handshake, TheTranscriptOfAnAttachIsTheDocumentedOne) {
   EXPECT_TRUE(*keys == answer->keys);
 }
 
+/// A message as it comes out at the other end; views point into `buffer`.
+template <class Message>
+Message over_the_wire(const Message& message, bytes& buffer) {
+  buffer = wire::encode(message);
+  const auto decoded = wire::decode_handshake(buffer);
+  return decoded ? std::get<Message>(*decoded) : Message{};
+}
+
+TEST(Handshake, BothExchangesWorkThroughTheCodec) {
+  pair p;
+  bytes first;
+  bytes second;
+  auto acceptor = p.accept(over_the_wire(p.dialer.message(5), first));
+  ASSERT_TRUE(acceptor);
+  const auto agreed = p.dialer.accept(over_the_wire(acceptor->answer(), second));
+  ASSERT_TRUE(agreed);
+  const auto& keys = acceptor->agreement().keys;
+  bytes buffer;
+  const auto confirm = make_confirm(agreed->keys, both_ends, 5, {});
+  EXPECT_TRUE(verify_confirm(keys, both_ends, 5, over_the_wire(confirm.ack, buffer), {}));
+
+  const dialer_attach dialer(agreed->keys, both_ends, 1, 2, {}, p.dialer_random);
+  auto attach = acceptor_attach::make(keys, both_ends, over_the_wire(dialer.message(), buffer), {},
+                                      p.acceptor_random);
+  ASSERT_TRUE(attach);
+  EXPECT_EQ(attach->path(), 1u);
+  EXPECT_EQ(attach->leaf(), 2u);
+  const auto answer = dialer.answer(agreed->keys, over_the_wire(attach->message(), buffer));
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(attach->finish(keys, over_the_wire(answer->ack, buffer)));
+}
+
 /// Runs a first path with one change to one message; true when the acceptor took the path.
 bool first_path_survives(const std::function<void(wire::hello&, bytes&)>& change_hello,
                          const std::function<void(wire::hello_ack&, bytes&)>& change_ack,
@@ -232,6 +265,10 @@ TEST(Handshake, ErrorsNameWhoIsToBlame) {
   const auto refused = p.accept(hello);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), errc::protocol_violation);
+
+  const auto with_payload = filled<33>(9);
+  hello.noise = with_payload;
+  EXPECT_EQ(p.accept(hello).error(), errc::protocol_violation);
 
   auto acceptor = std::move(*p.accept(p.dialer.message(0)));
   auto ack = acceptor.answer();
@@ -427,6 +464,17 @@ TEST(Attach, AReplayedAttachGetsAFreshChallengeThatTheReplayerCannotAnswer) {
   // All that the replayer saw: the answer to the other challenge, and the challenge's own proof.
   EXPECT_EQ(replayed->finish(l.at_acceptor.keys, answer->ack).error(), errc::auth_failed);
   EXPECT_TRUE(genuine->finish(l.at_acceptor.keys, answer->ack));
+}
+
+TEST(Attach, TheAcceptorSendsNoMoreThanItReceivedBeforeTheProof) {
+  linked l;
+  for (const std::uint64_t path : {1u, 63u, 64u, 16'383u, 16'384u, 1u << 30}) {
+    const dialer_attach dialer(l.at_dialer.keys, both_ends, path, 0, {}, l.dialer_random);
+    const auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), {},
+                                                l.acceptor_random);
+    ASSERT_TRUE(acceptor);
+    EXPECT_LE(wire::encode(acceptor->message()).size(), wire::encode(dialer.message()).size());
+  }
 }
 
 TEST(Attach, AChallengeReflectedAsItsAnswerIsRefused) {
