@@ -71,8 +71,8 @@ class parser {
 
   result<graph, text_error> run() {
     if (text_.size() > max_graph_text) {
-      fail(max_graph_text, "the graph is " + std::to_string(text_.size()) +
-                               " bytes of text: at most " + std::to_string(max_graph_text));
+      fail(0, "the graph is " + std::to_string(text_.size()) + " bytes of text: at most " +
+                  std::to_string(max_graph_text));
     } else {
       skip_space();
       if (at_ == text_.size()) {
@@ -84,7 +84,7 @@ class parser {
     }
     if (error_) return *std::move(error_);
     name_the_nameless(nodes_, taken_);
-    return graph(std::move(nodes_));
+    return checked(graph(std::move(nodes_)));
   }
 
  private:
@@ -92,6 +92,15 @@ class parser {
     std::string_view text;
     std::size_t offset;
   };
+
+  // A graph that cannot travel to the peer is refused here, not by the peer.
+  result<graph, text_error> checked(graph g) const {
+    const auto size = to_wire_text(g).size();
+    if (size <= max_graph_text) return g;
+    return text_error{0, "the graph is " + std::to_string(size) +
+                             " bytes of text with all names and indices: at most " +
+                             std::to_string(max_graph_text)};
+  }
 
   void fail(std::size_t offset, std::string sentence) {
     if (!error_) error_ = text_error{offset, std::move(sentence)};
