@@ -36,7 +36,7 @@ TEST(RangeSet, AgreesWithASetOfNumbersOnRandomOperations) {
       const range r{begin, begin + random() % 12};
       std::uint64_t changed = 0;
       if (random() % 2 == 0) {
-        for (auto n = r.begin; n < r.end; ++n) changed += model.insert(n).second ? 1 : 0;
+        for (auto n = r.begin; n < r.end; ++n) changed += model.insert(n).second ? 1U : 0U;
         EXPECT_EQ(s.add(r), changed);
       } else {
         for (auto n = r.begin; n < r.end; ++n) changed += model.erase(n);
