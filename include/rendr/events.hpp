@@ -34,6 +34,7 @@ struct going_away {
   std::uint64_t code = 0;
   std::string reason;
 };
+/// A leaf moved through the life of a path; `detail` is one sentence of why.
 struct path_changed {
   std::string path;
   path_phase from{};

@@ -52,6 +52,7 @@ struct link_options {
   std::optional<unsigned> loop;
 };
 
+/// What goes along when a flow is opened.
 struct open_options {
   /// Opaque to rendr, at most 4 KiB; arrives with the flow.
   std::vector<std::byte> metadata;

@@ -49,6 +49,7 @@ using transport_factory = std::function<connection(const path_spec& path, durati
 /// the factory when nobody took it.
 transport_factory one_connection(int fd, bool secured = false);
 
+/// What a runtime is made with; fixed for its life.
 struct runtime_options {
   /// io_contexts with one thread each (1 to 255). Each link lives on one of them; more loops serve
   /// more links, never one link faster. Ignored by the constructor that takes an io_context.

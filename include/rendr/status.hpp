@@ -112,6 +112,7 @@ struct selection_status {
   bool overridden = false;  ///< by `link::select` or `link::migrate`
 };
 
+/// One link at one moment: its peer, its paths, its flows and counters.
 struct link_status {
   link_id id{};
   link_side side{};
