@@ -26,8 +26,8 @@ enum class path_evidence : std::uint8_t {
 /// What it takes to make a path: a value, checked by `parse_path_spec`. Whoever fills it by hand
 /// gets the same checks by `check_path_spec`.
 struct path_spec {
-  /// Unique among the paths of a link; 1 to 64 letters, digits, underscores, hyphens and dots. Empty:
-  /// the dialer names it by its position, `p1`, `p2`.
+  /// Unique among the paths of a link; 1 to 64 letters, digits, underscores, hyphens and dots.
+  /// Empty: the dialer names it by its position, `p1`, `p2`.
   std::string name;
   std::string transport = "tcp";  ///< in this build: "tcp"
   std::string
