@@ -1,0 +1,38 @@
+// layer: transport
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "rendr/time.hpp"
+#include "transport/side_threads.hpp"
+#include "transport/stream_io.hpp"
+#include "transport/unique_fd.hpp"
+
+namespace rendr::transport {
+
+/// What a maker of connections answers; its descriptor is owned here.
+struct made {
+  unique_fd fd;
+  std::error_code code;
+  std::string detail;
+  bool secured = false;
+};
+/// May block and throw.
+using maker = std::function<made()>;
+
+/// A connected stream socket that somebody else made, as a carrier without evidence. Anything but a
+/// stream socket fails with `errc::invalid_argument`.
+opened adopt_fd(const asio::any_io_executor& executor, unique_fd fd, bool secured);
+
+/// Calls `make` on a thread of its own. Late answers are closed, exceptions become failures.
+/// `off_loopback` false: a connection that leaves this machine and is not secured fails with
+/// `errc::permission_denied`. `done` as in `dial_tcp`.
+std::unique_ptr<dial> dial_fd(const asio::any_io_executor& executor, side_threads& threads,
+                              maker make, bool off_loopback, duration timeout,
+                              std::function<void(opened)> done);
+
+}  // namespace rendr::transport

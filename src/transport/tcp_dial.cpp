@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/tcp_dial.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/error.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <cerrno>
+#include <deque>
+#include <list>
+#include <utility>
+#include <vector>
+
+#include "rendr/error.hpp"
+
+namespace rendr::transport {
+
+namespace {
+
+/// One connect under way.
+struct attempt {
+  attempt(const asio::any_io_executor& executor, asio::ip::tcp::endpoint to)
+      : descriptor(executor), address(std::move(to)) {}
+  asio::posix::stream_descriptor descriptor;
+  asio::ip::tcp::endpoint address;
+};
+
+/// On loopback a connect to a free port of the ephemeral range can meet itself.
+bool connected_to_itself(int fd) {
+  sockaddr_storage local{};
+  sockaddr_storage remote{};
+  socklen_t local_size = sizeof local;
+  socklen_t remote_size = sizeof remote;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_size) == 0 &&
+         ::getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &remote_size) == 0 &&
+         local_size == remote_size &&
+         std::equal(reinterpret_cast<const char*>(&local),
+                    reinterpret_cast<const char*>(&local) + local_size,
+                    reinterpret_cast<const char*>(&remote));
+}
+
+class race : public std::enable_shared_from_this<race> {
+ public:
+  race(asio::any_io_executor executor, tcp_target target, dial_handler done)
+      : executor_(std::move(executor)),
+        target_(std::move(target)),
+        done_(std::move(done)),
+        stagger_(executor_),
+        limit_(executor_) {}
+
+  void begin(resolver& names, duration timeout) {
+    limit_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(timeout));
+    limit_.async_wait([self = shared_from_this()](const std::error_code& code) {
+      if (!code) self->time_out();
+    });
+    std::error_code not_literal;
+    const auto literal = asio::ip::make_address(target_.host, not_literal);
+    if (!not_literal) {
+      waiting_.emplace_back(literal, target_.port);
+    } else {
+      if (target_.last_good) waiting_.push_back(*target_.last_good);
+      resolving_ = true;
+      names.resolve(target_.host, target_.port, weak_from_this(),
+                    [this](const resolved& answer) { names_known(answer); });
+    }
+    asio::post(executor_, [self = shared_from_this()] { self->start_next(); });
+  }
+
+  void cancel() {
+    done_ = nullptr;
+    waiting_.clear();
+    for (auto& one : running_) {
+      std::error_code ignored;
+      one->descriptor.close(ignored);
+    }
+    running_.clear();
+    stagger_.cancel();
+    limit_.cancel();
+  }
+
+ private:
+  void names_known(const resolved& answer) {
+    resolving_ = false;
+    if (!done_) return;
+    if (answer.code) note(answer.code, answer.detail);
+    for (const auto& address : answer.addresses)
+      if (address != target_.last_good) waiting_.push_back(address);
+    if (running_.empty())
+      start_next();
+    else
+      arm_stagger();
+  }
+
+  void note(std::error_code code, const std::string& detail) {
+    code_ = code;
+    if (detail_.size() > 400) return;
+    detail_ += detail_.empty() ? detail : "; " + detail;
+  }
+
+  void start_next() {
+    while (done_ && !waiting_.empty()) {
+      const auto address = waiting_.front();
+      waiting_.pop_front();
+      if (start(address)) return arm_stagger();
+    }
+    if (done_ && running_.empty() && !resolving_) fail();
+  }
+
+  void arm_stagger() {
+    if (!done_ || waiting_.empty()) return;
+    stagger_.expires_after(attempt_delay);
+    stagger_.async_wait([self = shared_from_this()](const std::error_code& code) {
+      if (!code) self->start_next();
+    });
+  }
+
+  /// True when a connect is under way (or done).
+  bool start(const asio::ip::tcp::endpoint& address) {
+    if (!target_.off_loopback && !is_loopback(address.address())) {
+      note(errc::permission_denied,
+           to_text(address) +
+               " is not on loopback: nothing proves who answers there, and nothing "
+               "is encrypted; allow it by insecure");
+      return false;
+    }
+    unique_fd fd;
+    if (auto bad = open_tcp(address, target_.options, fd)) {
+      note(bad.code, bad.detail);
+      return false;
+    }
+    if (::connect(fd.get(), address.data(), static_cast<socklen_t>(address.size())) != 0 &&
+        errno != EINPROGRESS) {
+      note_errno(address, errno);
+      return false;
+    }
+    auto one = std::make_shared<attempt>(executor_, address);
+    std::error_code code;
+    one->descriptor.assign(fd.get(), code);
+    if (code) {
+      note(code, "watch the socket: " + code.message());
+      return false;
+    }
+    fd.release();
+    running_.push_back(one);
+    one->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
+                               [self = shared_from_this(), one](const std::error_code& failed) {
+                                 if (failed != asio::error::operation_aborted) self->ready(one);
+                               });
+    return true;
+  }
+
+  void note_errno(const asio::ip::tcp::endpoint& address, int number) {
+    const std::error_code code(number, std::system_category());
+    note(code, "connect to " + to_text(address) + ": " + code.message());
+  }
+
+  void ready(const std::shared_ptr<attempt>& one) {
+    if (!done_) return;
+    const auto at = std::find(running_.begin(), running_.end(), one);
+    if (at == running_.end()) return;
+    running_.erase(at);
+    int number = 0;
+    socklen_t size = sizeof number;
+    unique_fd fd(one->descriptor.release());
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
+    if (number == 0 && connected_to_itself(fd.get())) number = ECONNREFUSED;
+    if (number != 0) {
+      note_errno(one->address, number);
+      stagger_.cancel();
+      return start_next();
+    }
+    finish(adopt_tcp(executor_, std::move(fd)), one->address);
+  }
+
+  void time_out() {
+    if (!done_) return;
+    std::string detail = "connect to " + target_.host + " port " + std::to_string(target_.port) +
+                         ": no answer in time";
+    if (!detail_.empty()) detail += " (" + detail_ + ")";
+    finish({nullptr, {}, errc::timed_out, std::move(detail)}, std::nullopt);
+  }
+
+  void fail() { finish({nullptr, {}, code_, detail_}, std::nullopt); }
+
+  void finish(opened result, std::optional<asio::ip::tcp::endpoint> address) {
+    const auto done = std::move(done_);
+    const auto self = shared_from_this();
+    cancel();
+    done(std::move(result), std::move(address));
+  }
+
+  asio::any_io_executor executor_;
+  tcp_target target_;
+  dial_handler done_;
+  asio::steady_timer stagger_;
+  asio::steady_timer limit_;
+  std::deque<asio::ip::tcp::endpoint> waiting_;
+  std::list<std::shared_ptr<attempt>> running_;
+  bool resolving_ = false;
+  std::error_code code_;
+  std::string detail_;
+};
+
+class tcp_dial final : public dial {
+ public:
+  explicit tcp_dial(std::shared_ptr<race> r) : race_(std::move(r)) {}
+  tcp_dial(const tcp_dial&) = delete;
+  tcp_dial& operator=(const tcp_dial&) = delete;
+  ~tcp_dial() override { race_->cancel(); }
+
+ private:
+  std::shared_ptr<race> race_;
+};
+
+}  // namespace
+
+std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
+                               tcp_target target, duration timeout, dial_handler done) {
+  auto one = std::make_shared<race>(executor, std::move(target), std::move(done));
+  one->begin(names, timeout);
+  return std::make_unique<tcp_dial>(std::move(one));
+}
+
+}  // namespace rendr::transport

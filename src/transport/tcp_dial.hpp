@@ -1,0 +1,43 @@
+// layer: transport
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rendr/time.hpp"
+#include "transport/resolver.hpp"
+#include "transport/stream_io.hpp"
+#include "transport/tcp_socket.hpp"
+
+namespace rendr::transport {
+
+/// RFC 8305 section 5: "Connection Attempt Delay".
+inline constexpr std::chrono::milliseconds attempt_delay{250};
+
+struct tcp_target {
+  std::string host;  ///< name or literal address (`fe80::1%eth0`), no brackets
+  std::uint16_t port = 0;
+  tcp_options options;
+  /// The address that worked last: tried at once, while the name is resolved anew beside it.
+  std::optional<asio::ip::tcp::endpoint> last_good;
+  /// False: an address that is not on loopback is refused with `errc::permission_denied`.
+  bool off_loopback = false;
+};
+
+using dial_handler =
+    std::function<void(opened result, std::optional<asio::ip::tcp::endpoint> address)>;
+
+/// Connects to the first address of `target` that answers (RFC 8305: both families, a new attempt
+/// every 250 ms or at once after a failure) within `timeout`. `done` is called once on the loop,
+/// never from inside this call, and not at all once the returned object is destroyed.
+std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
+                               tcp_target target, duration timeout, dial_handler done);
+
+}  // namespace rendr::transport

@@ -1,0 +1,57 @@
+// layer: transport
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "transport/posix_stream.hpp"
+#include "transport/stream_io.hpp"
+#include "transport/unique_fd.hpp"
+
+namespace rendr::transport {
+
+/// What a tcp path may be bound to. Empty means: as the system does.
+struct tcp_options {
+  std::string bind;                   ///< literal local address
+  std::string device;                 ///< SO_BINDTODEVICE; unprivileged since Linux 5.7
+  std::optional<std::uint32_t> mark;  ///< SO_MARK; needs CAP_NET_ADMIN
+  std::string congestion;             ///< TCP_CONGESTION
+};
+
+/// A step that failed, as "set congestion control 'x': No such file or directory".
+struct step_failure {
+  std::error_code code;
+  std::string detail;
+  explicit operator bool() const noexcept { return static_cast<bool>(code); }
+};
+
+/// A non-blocking, close-on-exec socket with everything of `options` that must come before connect.
+step_failure open_tcp(const asio::ip::tcp::endpoint& target, const tcp_options& options,
+                      unique_fd& out);
+/// What every established connection gets: no delay, no keepalive (liveness is the engine's alone).
+void prepare_established(int fd) noexcept;
+
+/// A tcp connection as a carrier: evidence, and TCP_NOTSENT_LOWAT that follows the drain rate.
+class tcp_stream final : public posix_stream {
+ public:
+  /// `fd` is connected and nothing was written to it yet.
+  tcp_stream(const asio::any_io_executor& executor, unique_fd fd, std::error_code& code);
+
+  std::optional<carrier_evidence> evidence() override;
+  void limit_unsent(std::uint32_t bytes) override;
+
+ private:
+  std::uint64_t base_acked_ = 0;
+  std::uint32_t unsent_limit_ = 0;
+};
+
+/// Prepares a connected tcp socket and describes it.
+opened adopt_tcp(const asio::any_io_executor& executor, unique_fd fd);
+
+}  // namespace rendr::transport
