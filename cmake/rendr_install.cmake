@@ -45,12 +45,10 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME rendr)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Connections that outlive their network paths: the rendr program
- It carries TCP connections over several network paths at once and moves them between the paths
- when one dies, without either end noticing.")
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program. It carries TCP connections over several network paths at once and moves them between the paths
+when one dies, without either end noticing.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME librendr-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libasio-dev, libsodium-dev, libisal-dev")
-set(CPACK_COMPONENT_DEV_DESCRIPTION "Connections that outlive their network paths: the C++ library
- Headers, static libraries, CMake package and pkg-config file of rendr.")
+set(CPACK_COMPONENT_DEV_DESCRIPTION "The C++ library: headers, libraries, CMake package and pkg-config file.")
 include(CPack)
