@@ -41,7 +41,7 @@ install_packages() {
   fi
   say "Will install these Debian packages: ${missing[*]}"
   if [ -z "$yes" ] && [ -t 0 ] && [ -t 1 ]; then
-    read -r -p 'Install them now? [Y/n] ' answer
+    read -r -p 'Install them now? [Y/n] ' answer || answer=n
     case $answer in '' | y | Y | yes) ;; *) die 'nothing was installed' ;; esac
   fi
   log=$(mktemp)
