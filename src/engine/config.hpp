@@ -45,11 +45,13 @@ inline constexpr duration delivered_grace =
 
 // Dialing.
 inline constexpr duration redial_first = 100ms;  // after an immediate try
-inline constexpr duration redial_max = 5s;
+inline constexpr duration redial_max =
+    1500ms;  // a path that returns is attached within 2 s (gate G5)
 inline constexpr duration dark_redial =
     500ms;  // while no path lives: the kernel's SYN back-off is slow
 inline constexpr duration dial_timeout = 10s;  // while another path lives
 inline constexpr duration handshake_timeout = 10s;
+inline constexpr duration hello_race = 250ms;  // before a second carrier says HELLO too
 
 // Extra bytes.
 inline constexpr unsigned extra_percent = 5;   // rescue and suspicion copies, of what was sent in

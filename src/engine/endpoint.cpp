@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/endpoint.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "engine/greeter.hpp"
+#include "engine/link.hpp"
+#include "engine/services.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+struct endpoint::impl final : link_directory {
+  explicit impl(const endpoint_config& c)
+      : config(c),
+        secrets(secret<32>(c.secret_seed)),
+        jitter(c.jitter_seed),
+        events(c.event_queue),
+        memory(c.budget),
+        shared{config, pool, secrets, jitter, events, transmit, memory, next_carrier, ready_links},
+        door(shared) {}
+
+  // A carrier is either at the door (its link is not known) or a path of a link.
+  struct place {
+    link* owner = nullptr;
+    path* at = nullptr;
+  };
+
+  link* find(link_ref ref) {
+    const auto it = links.find(ref);
+    return it == links.end() ? nullptr : it->second.get();
+  }
+  const link* find(link_ref ref) const {
+    const auto it = links.find(ref);
+    return it == links.end() ? nullptr : it->second.get();
+  }
+  link* named(const link_id& id) override {
+    const auto it = by_id.find(id);
+    return it == by_id.end() ? nullptr : find(it->second);
+  }
+  flow* find(flow_ref ref) {
+    auto* l = find(ref.link);
+    auto* f = l == nullptr ? nullptr : l->find(ref.number);
+    return f == nullptr || f->app_closed || f->removing ? nullptr : f;
+  }
+  place* find(carrier_id id) {
+    const auto it = carriers.find(id);
+    return it == carriers.end() ? nullptr : &it->second;
+  }
+
+  // After every call into a link: its carriers, its timer, and whether it may be destroyed.
+  void after(link& l) {
+    for (const auto id : l.sweep()) carriers.erase(id);
+    const auto ref = l.ref();
+    if (l.down()) by_id.erase(l.keys().link);
+    if (l.finished()) {
+      arm(ref, never);
+      std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
+      links.erase(ref);
+      return;
+    }
+    arm(ref, l.next_timeout());
+  }
+
+  void after_door() {
+    for (const auto id : door.sweep()) carriers.erase(id);
+  }
+
+  void arm(link_ref ref, instant when) {
+    auto& current = armed[ref];
+    if (current == when) return;
+    if (current != instant{} && current != never) timers.erase({current, ref});
+    current = when;
+    if (when == never) {
+      armed.erase(ref);
+    } else {
+      timers.insert({when, ref});
+    }
+  }
+
+  // A carrier at the door proved where it belongs.
+  void let_in(instant now, greeter::admission a);
+
+  endpoint_config config;
+  slab_pool pool;
+  drbg secrets;
+  seeded_random jitter;
+  event_queue events;
+  transmit_queue transmit;
+  budget memory;
+  std::uint64_t next_carrier = 0;
+  std::deque<link_ref> ready_links;
+  services shared;
+  greeter door;
+  std::map<link_ref, std::unique_ptr<link>> links;
+  std::map<link_id, link_ref> by_id;
+  std::unordered_map<carrier_id, place> carriers;
+  std::set<std::pair<instant, link_ref>> timers;
+  std::unordered_map<link_ref, instant> armed;
+  std::uint32_t next_link = 0;
+};
+
+endpoint::endpoint(const endpoint_config& config) : impl_(std::make_unique<impl>(config)) {}
+endpoint::~endpoint() {
+  if (impl_ == nullptr) return;
+  impl_->links.clear();
+}
+endpoint::endpoint(endpoint&&) noexcept = default;
+endpoint& endpoint::operator=(endpoint&&) noexcept = default;
+
+void endpoint::impl::let_in(instant now, greeter::admission a) {
+  auto* l = a.into;
+  if (l == nullptr) {
+    const link_ref ref{++next_link};
+    auto made = std::make_unique<link>(shared, ref, role::acceptor, config.accepted);
+    l = made.get();
+    links.emplace(ref, std::move(made));
+    l->adopt(now, *a.agreement);
+    by_id.emplace(l->keys().link, ref);
+  }
+  const auto carrier = a.carrier->carrier;
+  auto* p = l->join(now, std::move(a.carrier));
+  carriers[carrier] = {l, p};
+  l->received(now, *p, 0);  // frames may have come right behind the proof
+  after(*l);
+}
+
+std::optional<carrier_id> endpoint::dialed(instant now, link_ref ref, std::uint64_t attempt,
+                                           const carrier_traits& traits) {
+  auto* l = impl_->find(ref);
+  if (l == nullptr) return std::nullopt;
+  auto* p = l->dialed(now, attempt, traits);
+  std::optional<carrier_id> out;
+  if (p != nullptr) {
+    out = p->carrier;
+    impl_->carriers[p->carrier] = {l, p};
+  }
+  impl_->after(*l);
+  return out;
+}
+
+void endpoint::dial_failed(instant now, link_ref ref, std::uint64_t attempt, std::error_code code,
+                           std::string_view detail) {
+  if (auto* l = impl_->find(ref)) {
+    l->dial_failed(now, attempt, code, detail);
+    impl_->after(*l);
+  }
+}
+
+std::optional<carrier_id> endpoint::accepted(instant now, const carrier_traits& traits) {
+  auto* p = impl_->door.accepted(now, traits);
+  impl_->after_door();  // an older one may have made room
+  if (p == nullptr) return std::nullopt;
+  impl_->carriers[p->carrier] = {nullptr, p};
+  return p->carrier;
+}
+
+std::span<std::byte> endpoint::receive_buffer(carrier_id carrier) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr || at->at->closing) return {};
+  return at->at->in.buffer(impl_->pool);
+}
+
+void endpoint::received(instant now, carrier_id carrier, std::size_t n) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr || at->at->closing) return;
+  at->at->in.commit(n);
+  if (n > 0 && at->owner == nullptr) {
+    if (auto a = impl_->door.received(now, *at->at, *impl_)) impl_->let_in(now, std::move(*a));
+    impl_->after_door();
+  } else if (n > 0) {
+    auto* l = at->owner;
+    l->received(now, *at->at, n);
+    impl_->after(*l);
+  }
+  at = impl_->find(carrier);
+  if (at != nullptr) at->at->in.release();
+}
+
+void endpoint::drained(instant now, carrier_id carrier) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr || at->owner == nullptr) return;
+  auto* l = at->owner;
+  l->drained(now, *at->at);
+  impl_->after(*l);
+}
+
+void endpoint::handle_datagram(instant now, carrier_id carrier, bytes_view) {
+  // Stream flows run on stream carriers alone; a datagram carrier has nothing to say yet.
+  path_down(now, carrier, make_error_code(errc::mode_mismatch),
+            "datagram carriers are not in this version");
+}
+
+void endpoint::transmitted(instant now, carrier_id carrier, std::size_t n) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr) return;
+  if (at->owner == nullptr) {
+    at->at->out.transmitted(n, [](const outbound::finished&) {});
+    impl_->after_door();
+    return;
+  }
+  auto* l = at->owner;
+  l->transmitted(now, *at->at, n);
+  impl_->after(*l);
+}
+
+void endpoint::path_evidence(instant now, carrier_id carrier, const carrier_evidence& evidence) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr || at->owner == nullptr) return;
+  auto* l = at->owner;
+  l->evidence(now, *at->at, evidence);
+  impl_->after(*l);
+}
+
+void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
+                         std::string_view detail) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr) return;
+  auto* l = at->owner;
+  auto* p = at->at;
+  impl_->carriers.erase(carrier);
+  if (l == nullptr) return impl_->door.gone(*p);
+  auto text = detail.empty() && code ? code.message() : std::string(detail);
+  l->path_down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
+  impl_->after(*l);
+}
+
+void endpoint::network_changed(instant now) {
+  std::vector<link_ref> refs;
+  for (const auto& [ref, l] : impl_->links) refs.push_back(ref);
+  for (const auto ref : refs) {
+    if (auto* l = impl_->find(ref)) {
+      l->network_changed(now);
+      impl_->after(*l);
+    }
+  }
+}
+
+void endpoint::handle_timeout(instant now) {
+  impl_->door.handle_timeout(now);
+  impl_->after_door();
+  while (!impl_->timers.empty() && impl_->timers.begin()->first <= now) {
+    const auto [when, ref] = *impl_->timers.begin();
+    auto* l = impl_->find(ref);
+    impl_->arm(ref, never);
+    if (l == nullptr) continue;
+    l->handle_timeout(now, now - when);
+    impl_->after(*l);
+    l = impl_->find(ref);
+    if (l == nullptr) continue;
+    // A deadline that stays in the past would spin: what is due but waits for an answer of the
+    // driver comes again a moment later.
+    const auto next = l->next_timeout();
+    impl_->arm(ref, next == never ? never
+                                  : std::max(next, now + duration(std::chrono::microseconds(100))));
+  }
+}
+
+result<link_ref, failure> endpoint::connect(instant now, const link_config& config) {
+  if (config.paths.empty())
+    return failure{errc::invalid_argument, "a link needs at least one path"};
+  if (config.paths.size() > defaults::paths_per_link) {
+    return failure{errc::limit_reached, "a link has at most 64 paths"};
+  }
+  std::vector<policy::leaf_info> leaves;
+  for (const auto& p : config.paths) {
+    const auto weight =
+        static_cast<std::uint32_t>(std::clamp(p.weight, 1.0, double{policy::max_weight}));
+    leaves.push_back({p.name, weight, p.evidence});
+  }
+  policy::graph root;
+  if (config.root.empty()) {
+    root = policy::default_graph(leaves);
+  } else {
+    auto parsed = policy::parse_graph(config.root, leaves);
+    if (!parsed) return to_failure(config.root, parsed.error());
+    if (const auto unused = policy::check_all_used(*parsed, config.root, leaves)) {
+      return to_failure(config.root, *unused);
+    }
+    root = std::move(*parsed);
+  }
+  const link_ref ref{++impl_->next_link};
+  auto made = std::make_unique<link>(impl_->shared, ref, role::dialer, config);
+  auto& l = *made;
+  impl_->links.emplace(ref, std::move(made));
+  l.start(now, std::move(root));
+  impl_->after(l);
+  return ref;
+}
+
+void endpoint::close_link(instant now, link_ref ref, std::uint64_t code, std::string_view reason) {
+  if (auto* l = impl_->find(ref)) {
+    l->close(now, code, reason);
+    impl_->after(*l);
+  }
+}
+
+void endpoint::abort_link(instant now, link_ref ref) {
+  if (auto* l = impl_->find(ref)) {
+    l->fail(now, errc::aborted, "the link was aborted");
+    impl_->after(*l);
+  }
+}
+
+result<flow_ref> endpoint::open_stream(instant now, link_ref ref, const open_options& options) {
+  auto* l = impl_->find(ref);
+  if (l == nullptr) return errc::closed;
+  auto out = l->open(now, options);
+  impl_->after(*l);
+  return out;
+}
+
+result<flow_ref> endpoint::open_packet(instant, link_ref, const open_options&) {
+  return errc::unavailable;
+}
+
+// Runs `call(link, flow)` and settles the link; `missing` when there is no such flow.
+template <class Missing, class Call>
+static auto on_flow(auto& impl, flow_ref ref, Missing missing, Call&& call)
+    -> decltype(call(*impl.find(ref.link), *impl.find(ref))) {
+  auto* f = impl.find(ref);
+  if (f == nullptr) return missing;
+  auto& l = *impl.find(ref.link);
+  auto out = call(l, *f);
+  impl.after(l);
+  return out;
+}
+
+errc endpoint::accept_flow(instant now, flow_ref ref) {
+  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.accept(now, f); });
+}
+
+errc endpoint::reject_flow(instant now, flow_ref ref, std::uint64_t code, std::string_view reason) {
+  return on_flow(*impl_, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.reject(now, f, code, reason); });
+}
+
+result<std::size_t> endpoint::write(instant now, flow_ref ref, bytes_view data) {
+  return on_flow(*impl_, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.write(now, f, data); });
+}
+
+result<endpoint::read_result> endpoint::read(instant now, flow_ref ref, bytes_span out) {
+  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.read(now, f, out); });
+}
+
+result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) const {
+  auto* f = impl_->find(ref);
+  if (f == nullptr) return errc::closed;
+  if (f->recv.readable() == 0 && f->failed != errc{}) return f->failed;
+  return f->recv.peek(out);
+}
+
+void endpoint::consume(instant now, flow_ref ref, std::size_t n) {
+  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+    l.consume(now, f, n);
+    return 0;
+  });
+}
+
+errc endpoint::shutdown(instant now, flow_ref ref) {
+  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.shutdown(now, f); });
+}
+
+void endpoint::close(instant now, flow_ref ref) {
+  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+    l.close_flow(now, f);
+    return 0;
+  });
+}
+
+void endpoint::abort(instant now, flow_ref ref, std::uint64_t code) {
+  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+    l.abort_flow(now, f, code);
+    return 0;
+  });
+}
+
+template <class Call>
+static std::optional<failure> on_link(auto& impl, link_ref ref, Call&& call) {
+  auto* l = impl.find(ref);
+  if (l == nullptr || l->down()) return failure{errc::closed, "the link is over"};
+  auto out = call(*l);
+  impl.after(*l);
+  return out;
+}
+
+std::optional<failure> endpoint::select(instant now, link_ref ref, std::string_view node,
+                                        std::string_view child) {
+  return on_link(*impl_, ref, [&](link& l) { return l.select(now, node, child); });
+}
+
+std::optional<failure> endpoint::migrate(instant now, link_ref ref, std::string_view leaf) {
+  return on_link(*impl_, ref, [&](link& l) { return l.migrate(now, leaf); });
+}
+
+std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string_view text) {
+  return on_link(*impl_, ref, [&](link& l) { return l.set_root(now, text); });
+}
+
+result<spec_id, failure> endpoint::attach(instant now, link_ref ref, const path_config& config) {
+  auto* l = impl_->find(ref);
+  if (l == nullptr || l->down()) return failure{errc::closed, "the link is over"};
+  auto out = l->attach(now, config);
+  impl_->after(*l);
+  return out;
+}
+
+std::optional<failure> endpoint::detach(instant now, link_ref ref, std::string_view leaf) {
+  return on_link(*impl_, ref, [&](link& l) { return l.detach(now, leaf); });
+}
+
+std::optional<any_event> endpoint::poll_event() {
+  if (auto e = impl_->events.poll()) return e;
+  while (!impl_->ready_links.empty()) {
+    auto* l = impl_->find(impl_->ready_links.front());
+    if (l != nullptr) {
+      if (auto e = l->poll_ready()) return any_event(*e);
+    }
+    impl_->ready_links.pop_front();
+  }
+  return std::nullopt;
+}
+
+std::optional<carrier_id> endpoint::next_transmit() {
+  while (auto id = impl_->transmit.next()) {
+    if (impl_->carriers.contains(*id)) return id;
+  }
+  return std::nullopt;
+}
+
+std::span<const bytes_view> endpoint::poll_transmit(instant now, carrier_id carrier,
+                                                    std::size_t limit) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr) return {};
+  if (at->owner == nullptr) return impl_->door.poll_transmit(*at->at);
+  auto* l = at->owner;
+  const auto pieces = l->poll_transmit(now, *at->at, limit);
+  impl_->after(*l);
+  return pieces;
+}
+
+instant endpoint::next_timeout() const {
+  const auto links = impl_->timers.empty() ? never : impl_->timers.begin()->first;
+  return std::min(links, impl_->door.next_timeout());
+}
+
+std::uint32_t endpoint::unsent_limit(carrier_id carrier) const {
+  const auto it = impl_->carriers.find(carrier);
+  if (it == impl_->carriers.end() || it->second.owner == nullptr) return defaults::unsent_max;
+  return it->second.owner->unsent_limit(*it->second.at);
+}
+
+endpoint_snapshot endpoint::status(instant now) const {
+  endpoint_snapshot out;
+  out.instance = impl_->config.instance;
+  for (const auto& [ref, l] : impl_->links) out.links.push_back(l->status(now));
+  out.handshakes = impl_->door.waiting();
+  out.handshakes_evicted = impl_->door.evicted();
+  out.handshakes_failed = impl_->door.failed();
+  out.events_dropped = impl_->events.dropped();
+  out.budget = impl_->memory.limit();
+  out.budget_used = impl_->memory.used();
+  out.slab_bytes = impl_->pool.in_use();
+  return out;
+}
+
+std::optional<link_snapshot> endpoint::status(instant now, link_ref ref) const {
+  const auto* l = std::as_const(*impl_).find(ref);
+  if (l == nullptr) return std::nullopt;
+  return l->status(now);
+}
+
+std::optional<flow_snapshot> endpoint::status(flow_ref ref) const {
+  auto* f = impl_->find(ref);
+  if (f == nullptr) return std::nullopt;
+  return impl_->find(ref.link)->status(*f);
+}
+
+std::size_t endpoint::slab_bytes() const { return impl_->pool.in_use(); }
+
+std::optional<std::uint8_t> endpoint::loop_of(const routing_token& token) noexcept {
+  return greeter::loop_of(token);
+}
+
+}  // namespace rendr::engine

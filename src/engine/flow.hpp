@@ -1,0 +1,105 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "engine/placement.hpp"
+#include "engine/recv_stream.hpp"
+#include "engine/send_stream.hpp"
+#include "rendr/error.hpp"
+#include "rendr/time.hpp"
+#include "wire/frames.hpp"
+
+namespace rendr::engine {
+
+/// Control frames that a flow owes its peer, as bits. Each is regenerated from the flow's current
+/// state.
+enum flow_duty : std::uint8_t {
+  duty_open = 1,
+  duty_accept = 2,
+  duty_reject = 4,
+  duty_reset = 8,
+  duty_stop = 16,
+  duty_max_data = 32,
+};
+
+/// How the peer's application, or ours, answered the flow.
+enum class flow_answer : std::uint8_t { none, accepted, rejected };
+
+/// One stream flow: both directions, what is owed, and what the application still has to do. The
+/// link moves it through its life; the flow answers questions about itself.
+struct flow {
+  std::uint64_t number = 0;
+  flow_id id{};
+  wire::flow_kind kind = wire::flow_kind::stream;
+  bool incoming = false;
+  std::string root;  ///< name of the root target; empty: the default
+  bytes metadata;    ///< kept until the OPEN is acknowledged
+
+  // Opening.
+  bool open_acknowledged = false;
+  flow_answer answer = flow_answer::none;
+  std::uint64_t reject_code = 0;
+  std::string reject_reason;
+
+  // Sending.
+  send_stream send;
+  std::uint64_t send_limit = 0;      ///< the peer's credit
+  std::uint64_t offered = 0;         ///< given to the placement so far
+  std::uint64_t high_sent = 0;       ///< one behind the highest offset any path took
+  std::unique_ptr<placement> place;  ///< while something is unacknowledged
+  std::uint64_t deficit = 0;         ///< deficit round robin
+  bool in_ring = false;
+  std::optional<std::uint64_t> reset_code;  ///< our direction was reset
+  bool reset_acknowledged = false;
+
+  // Receiving.
+  recv_stream recv;
+  std::uint64_t recv_limit = 0;             ///< what we granted
+  std::uint64_t limit_told = 0;             ///< what the newest MAX_DATA said
+  std::uint64_t window = 0;                 ///< how far ahead of the reader we grant
+  instant window_since{};                   ///< when the window last grew or moved
+  std::uint64_t window_mark = 0;            ///< what had been consumed then
+  std::optional<std::uint64_t> peer_reset;  ///< the code of the peer's RESET
+  std::optional<std::uint64_t> stop_code;   ///< we asked the peer to stop
+  std::uint64_t duplicates = 0;
+
+  // What is owed.
+  std::uint8_t duties = 0;
+  bool in_control_queue = false;
+
+  // The application.
+  bool app_closed = false;
+  bool wants_write = false;    ///< a write came back short
+  bool write_stopped = false;  ///< the peer asked to stop: writes fail with `aborted`
+  bool ready_queued = false;   ///< a flow_ready event is on its way
+  bool done_told = false;
+  bool removing = false;  ///< destroyed at the end of this call
+  errc failed{};          ///< calls fail with this; set once
+  std::uint64_t app_code = 0;
+  std::string detail;
+  instant linger_until = never;
+
+  /// What a RESET says: the bytes that a path may have carried.
+  std::uint64_t offered_size() const noexcept { return std::min(offered, send.written()); }
+  bool send_done() const noexcept {
+    if (reset_code) return reset_acknowledged;
+    return send.finished() && send.all_acknowledged();
+  }
+  bool recv_done() const noexcept { return peer_reset.has_value() || recv.complete(); }
+  /// Nothing more will be exchanged about it.
+  bool settled() const noexcept {
+    if (answer == flow_answer::rejected)
+      return incoming ? (duties & duty_reject) == 0 && reset_acknowledged : true;
+    return send_done() && recv_done() && open_acknowledged &&
+           (duties & (duty_reset | duty_stop)) == 0;
+  }
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/greeter.hpp"
+
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "engine/record_writer.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+constexpr std::size_t per_source = 64;
+
+// The host part of "host:port".
+std::string source_of(const std::string& remote) { return remote.substr(0, remote.rfind(':')); }
+
+}  // namespace
+
+routing_token greeter::make_token() {
+  auto token = s_.secrets.array<16>();
+  token[0] = token[1] ^ std::byte{s_.config.loop};
+  token[2] |= std::byte{1};  // never all zero
+  return token;
+}
+
+std::optional<std::uint8_t> greeter::loop_of(const routing_token& token) noexcept {
+  const bool none =
+      std::all_of(token.begin(), token.end(), [](std::byte b) { return b == std::byte{0}; });
+  if (none) return std::nullopt;
+  return std::to_integer<std::uint8_t>(token[0] ^ token[1]);
+}
+
+path* greeter::accepted(instant now, const carrier_traits& traits) {
+  auto source = source_of(traits.remote);
+  const auto same = std::count_if(carriers_.begin(), carriers_.end(), [&](const guest& g) {
+    return g.source == source && !g.carrier->closing;
+  });
+  if (static_cast<std::size_t>(same) >= per_source && !traits.loopback) return nullptr;
+  if (carriers_.size() >= s_.config.handshakes) {
+    const auto oldest = std::find_if(carriers_.begin(), carriers_.end(),
+                                     [](const guest& g) { return !g.carrier->closing; });
+    if (oldest == carriers_.end()) return nullptr;
+    ++evicted_;
+    drop(*oldest, false);
+  }
+  auto p = std::make_unique<path>();
+  p->carrier = carrier_id{++s_.next_carrier};
+  p->traits = traits;
+  p->evidence = traits.evidence;
+  p->attach_until = now + defaults::handshake_timeout;
+  p->last_heard = now;
+  carriers_.push_back({std::move(p), std::move(source), {}, std::nullopt, {}});
+  return carriers_.back().carrier.get();
+}
+
+greeter::guest* greeter::find(const path& p) {
+  const auto it = std::find_if(carriers_.begin(), carriers_.end(),
+                               [&](const guest& g) { return g.carrier.get() == &p; });
+  return it == carriers_.end() ? nullptr : &*it;
+}
+
+void greeter::send(path& p, const wire::handshake_message& message, wire::form form) {
+  const wire::prologue first{form, wire::version, {}};
+  const bool begin = p.handshakes_sent == 0;
+  append_handshake(p.handshake_out, p.handshakes_sent++, wire::encode(message),
+                   begin ? &first : nullptr);
+  s_.transmit.wake(p.carrier);
+}
+
+void greeter::drop(guest& g, bool flush) {
+  if (g.carrier->closing) return;
+  g.carrier->closing = true;
+  g.carrier->flush = flush;
+  s_.events.order(event::close_carrier{g.carrier->carrier, flush});
+  if (flush) s_.transmit.wake(g.carrier->carrier);
+}
+
+void greeter::refuse(guest& g, errc code, std::string_view reason, const secret<32>* reset_token) {
+  ++failed_;
+  wire::refuse message;
+  message.code = static_cast<std::uint64_t>(code);
+  message.versions = std::uint64_t{1} << wire::version;
+  message.instance = s_.config.instance;
+  message.reason = reason;
+  if (reset_token != nullptr) {
+    const auto token = reset_token->view();
+    std::copy(token.begin(), token.end(), message.reset_token.begin());
+  }
+  send(*g.carrier, message, g.first.kind);
+  drop(g, true);
+}
+
+std::optional<greeter::admission> greeter::received(instant now, path& p, link_directory& links) {
+  auto* g = find(p);
+  if (g == nullptr) return std::nullopt;
+  p.last_heard = now;
+  if (!p.prologue_read) {
+    const auto first = p.in.prologue();
+    if (!first) {
+      if (first.error() == errc::version_mismatch) {
+        refuse(*g, errc::version_mismatch, "this wire version is not spoken here");
+      } else {
+        ++failed_;
+        drop(*g, false);
+      }
+      return std::nullopt;
+    }
+    if (!first->has_value()) return std::nullopt;
+    p.prologue_read = true;
+    g->first = **first;
+  }
+  while (!p.closing) {
+    const auto record = p.in.next();
+    if (!record || (record->has_value() && (*record)->kind != wire::record_kind::handshake)) {
+      ++failed_;
+      drop(*g, false);
+      return std::nullopt;
+    }
+    if (!record->has_value()) return std::nullopt;
+    p.next_expected = (*record)->number + 1;
+    if (auto a = take(now, *g, (*record)->payload, links)) return a;
+  }
+  return std::nullopt;
+}
+
+std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_view payload,
+                                                link_directory& links) {
+  const auto message = wire::decode_handshake(payload);
+  const auto step = g.carrier->step;
+  if (message) {
+    if (const auto* hello = std::get_if<wire::hello>(&*message);
+        hello != nullptr && step == attach_step::waiting) {
+      take_hello(now, g, *hello);
+      return std::nullopt;
+    }
+    if (const auto* attach = std::get_if<wire::attach>(&*message);
+        attach != nullptr && step == attach_step::waiting) {
+      take_attach(g, *attach, links);
+      return std::nullopt;
+    }
+    if (const auto* ack = std::get_if<wire::attach_ack>(&*message);
+        ack != nullptr && step != attach_step::waiting) {
+      return take_proof(g, *ack, links);
+    }
+  }
+  ++failed_;
+  drop(g, false);
+  return std::nullopt;
+}
+
+void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
+  if (!s_.config.accept_links) return refuse(g, errc::refused, "no links are accepted here");
+  if (hello.leaf >= defaults::paths_per_link)
+    return refuse(g, errc::limit_reached, "too many paths");
+  const auto key = hello_key(hello);
+  auto known = hellos_.find(key);
+  if (known == hellos_.end()) {
+    const auto grace = s_.config.accepted.no_path_grace;
+    const hello_offer self{s_.config.instance, 0, 0,
+                           grace == duration::max()
+                               ? wire::grace_forever_ms
+                               : static_cast<std::uint64_t>(
+                                     std::chrono::floor<std::chrono::milliseconds>(grace).count())};
+    auto made = acceptor_hello::make(self, secret<32>(s_.config.reset_key), make_token(), hello,
+                                     s_.secrets);
+    if (!made) return refuse(g, made.error(), make_error_code(made.error()).message());
+    if (hellos_.size() >= s_.config.handshakes) {
+      hellos_.erase(std::min_element(
+          hellos_.begin(), hellos_.end(),
+          [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
+    }
+    known = hellos_
+                .emplace(key, pending_link{std::make_shared<acceptor_hello>(std::move(*made)),
+                                           now + defaults::handshake_timeout, false})
+                .first;
+  }
+  g.hello = key;
+  g.carrier->leaf = static_cast<spec_id>(hello.leaf);
+  g.carrier->step = attach_step::confirming;
+  send(*g.carrier, known->second.hello->answer(), wire::form::hello);
+}
+
+void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
+  auto* l = links.named(attach.link);
+  if (l == nullptr) {
+    // Only the loop that the token names may say that the link is gone for good.
+    const auto owner = loop_of(g.first.token);
+    const auto token = make_reset_token(secret<32>(s_.config.reset_key), attach.link);
+    const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
+    return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
+  }
+  if (attach.leaf >= defaults::paths_per_link || l->full()) {
+    return refuse(g, errc::limit_reached, "the link has all its paths");
+  }
+  if (!l->path_id_free(attach.path)) return refuse(g, errc::refused, "the path id was used before");
+  auto made = acceptor_attach::make(l->keys(), l->ends(), attach, {}, s_.secrets);
+  if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
+  g.link = attach.link;
+  g.carrier->id = attach.path;
+  g.carrier->leaf = static_cast<spec_id>(attach.leaf);
+  g.carrier->step = attach_step::challenged;
+  g.carrier->challenged.emplace(std::move(*made));
+  send(*g.carrier, g.carrier->challenged->message(), wire::form::attach);
+}
+
+std::optional<greeter::admission> greeter::take_proof(guest& g, const wire::attach_ack& ack,
+                                                      link_directory& links) {
+  admission out;
+  if (g.hello) {
+    const auto known = hellos_.find(*g.hello);
+    if (known == hellos_.end() || known->second.consumed) {
+      ++failed_;
+      drop(g, false);
+      return std::nullopt;
+    }
+    const auto& agreement = known->second.hello->agreement();
+    const link_ends ends{agreement.peer, s_.config.instance, 0};
+    if (!verify_confirm(agreement.keys, ends, g.carrier->leaf, ack, {})) {
+      ++failed_;
+      drop(g, false);
+      return std::nullopt;
+    }
+    known->second.consumed = true;
+    out.agreement = agreement;
+  } else {
+    out.into = links.named(g.link);
+    const bool good = out.into != nullptr && !out.into->down() &&
+                      out.into->path_id_free(g.carrier->id) && !out.into->full() &&
+                      g.carrier->challenged->finish(out.into->keys(), ack).has_value();
+    if (!good) {
+      ++failed_;
+      drop(g, false);
+      return std::nullopt;
+    }
+    g.carrier->challenged.reset();
+  }
+  out.carrier = release(g);
+  return out;
+}
+
+std::unique_ptr<path> greeter::release(guest& g) {
+  auto p = std::move(g.carrier);
+  std::erase_if(carriers_, [](const guest& other) { return other.carrier == nullptr; });
+  return p;
+}
+
+std::span<const bytes_view> greeter::poll_transmit(path& p) {
+  if (!p.out.empty() || p.handshake_out.empty()) return p.out.pieces();
+  const auto bytes = p.out.scratch(s_.pool, p.handshake_out.size());
+  std::copy(p.handshake_out.begin(), p.handshake_out.end(), bytes.begin());
+  p.out.add(bytes);
+  p.out.mark(0, false);
+  p.handshake_out = {};
+  return p.out.pieces();
+}
+
+void greeter::gone(path& p) {
+  std::erase_if(carriers_, [&](const guest& g) { return g.carrier.get() == &p; });
+}
+
+instant greeter::next_timeout() const noexcept {
+  instant next = never;
+  for (const auto& g : carriers_) {
+    if (!g.carrier->closing) next = std::min(next, g.carrier->attach_until);
+  }
+  for (const auto& [key, pending] : hellos_) next = std::min(next, pending.until);
+  return next;
+}
+
+void greeter::handle_timeout(instant now) {
+  for (auto& g : carriers_) {
+    if (g.carrier->closing || g.carrier->attach_until > now) continue;
+    ++failed_;
+    drop(g, false);
+  }
+  std::erase_if(hellos_, [&](const auto& entry) { return entry.second.until <= now; });
+}
+
+std::vector<carrier_id> greeter::sweep() {
+  std::vector<carrier_id> out;
+  std::erase_if(carriers_, [&](const guest& g) {
+    const auto& p = *g.carrier;
+    const bool over = p.closing && (!p.flush || (p.out.empty() && p.handshake_out.empty()));
+    if (over) out.push_back(p.carrier);
+    return over;
+  });
+  return out;
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,95 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/handshake.hpp"
+#include "engine/path.hpp"
+#include "engine/services.hpp"
+
+namespace rendr::engine {
+
+class link;
+
+/// The links of an endpoint, by the id that an ATTACH names.
+class link_directory {
+ public:
+  virtual link* named(const link_id& id) = 0;
+
+ protected:
+  ~link_directory() = default;
+};
+
+/// What comes before a link: accepted carriers whose HELLO or ATTACH is awaited or not proven yet.
+/// Bounded in number, time and per source; a failed one costs nothing that lives.
+class greeter {
+ public:
+  explicit greeter(services& shared) : s_(shared) {}
+
+  /// A carrier that proved where it belongs.
+  struct admission {
+    std::unique_ptr<path> carrier;
+    link* into = nullptr;  ///< nullptr: a new link, with this agreement
+    std::optional<link_agreement> agreement;
+  };
+
+  path* accepted(instant now, const carrier_traits& traits);
+  /// Bytes arrived. When an admission is returned the carrier has left the door.
+  std::optional<admission> received(instant now, path& p, link_directory& links);
+  std::span<const bytes_view> poll_transmit(path& p);
+  /// The driver reported its end.
+  void gone(path& p);
+  instant next_timeout() const noexcept;
+  void handle_timeout(instant now);
+  /// Carriers that are finished and flushed: the endpoint forgets them.
+  std::vector<carrier_id> sweep();
+
+  std::size_t waiting() const noexcept { return carriers_.size(); }
+  std::uint64_t evicted() const noexcept { return evicted_; }
+  std::uint64_t failed() const noexcept { return failed_; }
+
+  /// The routing token of a link made here: names this loop to those who know how to read it.
+  routing_token make_token();
+  static std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept;
+
+ private:
+  struct guest {
+    std::unique_ptr<path> carrier;
+    std::string source;
+    wire::prologue first;
+    std::optional<crypto::hash> hello;  ///< which pending hello it answers
+    link_id link{};                     ///< which link it wants to join
+  };
+  struct pending_link {
+    std::shared_ptr<acceptor_hello> hello;
+    instant until{};
+    bool consumed = false;  ///< its path 0 was taken
+  };
+
+  guest* find(const path& p);
+  std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
+  void take_hello(instant now, guest& g, const wire::hello& hello);
+  void take_attach(guest& g, const wire::attach& attach, link_directory& links);
+  std::optional<admission> take_proof(guest& g, const wire::attach_ack& ack, link_directory& links);
+  std::unique_ptr<path> release(guest& g);
+  void send(path& p, const wire::handshake_message& message, wire::form form);
+  void refuse(guest& g, errc code, std::string_view reason,
+              const secret<32>* reset_token = nullptr);
+  void drop(guest& g, bool flush);
+
+  services& s_;
+  std::deque<guest> carriers_;  // oldest first
+  std::map<crypto::hash, pending_link> hellos_;
+  std::uint64_t evicted_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a link: coming up, going dark, closing, failing.
+#include "engine/link.hpp"
+
+#include <algorithm>
+
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+std::uint64_t grace_on_wire(duration grace) noexcept {
+  if (grace == duration::max()) return wire::grace_forever_ms;
+  return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(grace).count());
+}
+
+duration grace_of_wire(std::uint64_t ms) noexcept {
+  constexpr std::uint64_t longest = 1'000'000'000'000;  // beyond 31 years it is for ever
+  return ms >= longest ? duration::max() : duration(std::chrono::milliseconds(ms));
+}
+
+}  // namespace
+
+link::link(services& shared, link_ref ref, role side, const link_config& config)
+    : s_(shared), ref_(ref), side_(side), config_(config), grace_(config.no_path_grace) {
+  next_flow_ = side == role::dialer ? 0 : 1;
+}
+
+link::~link() {
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing) s_.memory.give_back(static_cast<std::size_t>(f->window));
+  }
+}
+
+errc link::start(instant now, policy::graph root) {
+  slots_.resize(config_.paths.size());
+  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
+  hello_ = std::make_unique<dialer_hello>(
+      hello_offer{s_.config.instance, 0, 0, grace_on_wire(config_.no_path_grace)}, s_.secrets);
+  if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
+  graph_version_ = 1;
+  install_root(now, std::move(root));
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    if (!slots_[leaf].config.cold) schedule_dial(now, leaf, true);
+  }
+  const bool all_cold =
+      std::all_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
+  if (all_cold) schedule_dial(now, 0, true);
+  dial_due(now);
+  return errc{};
+}
+
+void link::adopt(instant now, const link_agreement& agreement) {
+  agreement_ = agreement;
+  ends_ = {agreement_.peer, s_.config.instance, 0};
+  grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
+  come_up(now);
+}
+
+void link::come_up(instant) {
+  up_ = true;
+  grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
+  dial_deadline_ = never;
+  graph_owed_ = side_ == role::dialer;
+  for (const auto& [node, chosen] : selections_) selections_owed_.push_back(node);
+  s_.events.order(event::link_up{ref_, agreement_.peer});
+}
+
+void link::order_close(path& p, bool flush) {
+  p.closing = true;
+  p.flush = flush;
+  s_.events.order(event::close_carrier{p.carrier, flush});
+  if (flush) s_.transmit.wake(p.carrier);
+}
+
+// Without a living path the grace runs from the moment that the last one died or became suspect.
+void link::check_dark(instant now) {
+  if (!up_ || down_) return;
+  if (any_alive()) {
+    dark_since_ = never;
+    return;
+  }
+  if (dark_since_ != never) return;
+  dark_since_ = now;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
+}
+
+void link::close(instant now, std::uint64_t code, std::string_view reason) {
+  if (down_ || closing_) return;
+  closing_ = true;
+  close_until_ = now + config_.linger;
+  goaway_code_ = code;
+  goaway_reason_ = reason.substr(0, wire::max_reason);
+  goaway_version_ = 1;
+  if (!up_) return finish_down(now, errc::closed, "closed before it was up");
+  goaway_owed_ = true;
+  wake_control();
+  check_closing(now);
+}
+
+// Closing ends when every flow was delivered, or the linger ran out.
+void link::check_closing(instant now) {
+  if (!closing_ || down_) return;
+  const bool told = !goaway_owed_;
+  const bool idle =
+      std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
+  if ((idle && told) || now >= close_until_ || !up_) finish_down(now, errc::closed, "closed");
+}
+
+void link::fail(instant now, errc code, std::string detail) { finish_down(now, code, detail); }
+
+void link::finish_down(instant now, errc code, const std::string& detail) {
+  if (down_) return;
+  down_ = true;
+  static_cast<void>(now);
+  for (auto& s : slots_) {
+    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
+    s.attempts.clear();
+    s.next_dial = never;
+    s.current = nullptr;
+    s.shown = path_phase::dead;
+  }
+  for (const auto& p : paths_) {
+    if (p->closing) continue;
+    p->phase = path_phase::dead;
+    p->urgent.clear();
+    if (p->ready() && !p->bye_sent) append_bye(*p);
+    order_close(*p, p->step == attach_step::done);
+  }
+  for (const auto& [number, f] : flows_) {
+    if (f->removing) continue;
+    if (f->app_closed) {
+      remove_flow(*f);
+      continue;
+    }
+    fail_flow(*f, code == errc::closed ? errc::closed : code, 0, detail);
+    if (!f->done_told) {
+      f->done_told = true;
+      s_.events.order(event::flow_done{{ref_, number}, f->failed, f->app_code, f->detail});
+    }
+  }
+  s_.events.order(event::link_down{ref_, code, detail});
+}
+
+instant link::next_timeout() const noexcept {
+  if (down_) return never;
+  auto next = std::min(dial_deadline_, closing_ ? close_until_ : never);
+  for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
+  for (const auto& s : slots_) {
+    next = std::min(next, s.next_dial);
+    for (const auto& a : s.attempts) next = std::min(next, a.until);
+  }
+  if (dark_since_ != never && grace_ != duration::max())
+    next = std::min(next, dark_since_ + grace_);
+  if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
+  for (const auto& p : paths_) {
+    if (p->step == attach_step::waiting && !p->closing && !up_) {
+      next = std::min(next, p->last_heard + defaults::hello_race);
+    }
+  }
+  return next;
+}
+
+void link::handle_timeout(instant now, duration lateness) {
+  if (down_) return;
+  if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
+  if (dial_deadline_ <= now) {
+    return fail(now, last_dial_code_,
+                last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
+  }
+  std::vector<carrier_id> carriers;
+  for (const auto& p : paths_) carriers.push_back(p->carrier);
+  for (const auto id : carriers) {
+    const auto it =
+        std::find_if(paths_.begin(), paths_.end(), [&](const auto& p) { return p->carrier == id; });
+    if (it != paths_.end()) check_path(now, **it);
+    if (down_) return;
+  }
+  if (!up_) start_handshakes(now);
+  dial_due(now);
+  while (!lingering_.empty() && lingering_.front().first <= now) {
+    if (auto* f = find(lingering_.front().second); f != nullptr && f->app_closed && !f->removing) {
+      reset_sending(*f, static_cast<std::uint64_t>(errc::timed_out));
+      if (now >= f->linger_until + config_.linger || !any_alive()) {
+        remove_flow(*f);
+      } else {
+        lingering_.emplace_back(now + config_.linger, f->number);
+      }
+    }
+    lingering_.pop_front();
+  }
+  if (other_instance_ && !restart_told_ && !any_alive()) {
+    restart_told_ = true;
+    s_.events.order(event::peer_restarted{ref_, *other_instance_});
+  }
+  if (dark_since_ != never && grace_ != duration::max() && now >= dark_since_ + grace_) {
+    return fail(now, errc::no_path,
+                "no path came back in time; the last dial said: " +
+                    (last_dial_error_.empty() ? "nothing" : last_dial_error_));
+  }
+  check_closing(now);
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,310 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/endpoint.hpp"
+#include "engine/extra_budget.hpp"
+#include "engine/flow.hpp"
+#include "engine/handshake.hpp"
+#include "engine/path.hpp"
+#include "engine/root_target.hpp"
+#include "engine/services.hpp"
+
+namespace rendr::engine {
+
+class record_writer;
+
+/// A leaf of the link: what outlives its carriers.
+struct leaf_slot {
+  path_config config;
+  bool known = false;       ///< acceptor: a path of this leaf was attached at least once
+  bool removed = false;     ///< detached
+  path* current = nullptr;  ///< the carrier that takes new data for this leaf
+
+  // Dialing (dialer only).
+  struct attempt {
+    std::uint64_t number = 0;
+    instant until = never;
+  };
+  std::vector<attempt> attempts;
+  instant next_dial = never;
+  duration backoff{0};
+  std::uint64_t dials = 0;
+  duration last_rtt{0};
+
+  // History.
+  unsigned flaps = 0;
+  instant eligible_at = instant::min();
+  duration judged_by{0};
+  path_phase shown = path_phase::idle;
+  path_snapshot totals;  ///< counters and history over all carriers
+};
+
+/// The association with one peer: paths below, flows above, the graph between. A pure state
+/// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
+/// link.cpp (life), link_paths.cpp (attach, loss, redial), link_liveness.cpp, link_receive.cpp,
+/// link_send.cpp, link_flows.cpp (application), link_routing.cpp (graph), link_status.cpp.
+class link {
+ public:
+  link(services& shared, link_ref ref, role side, const link_config& config);
+  link(const link&) = delete;
+  link& operator=(const link&) = delete;
+  ~link();
+
+  // --- life
+  errc start(instant now, policy::graph root);               // dialer
+  void adopt(instant now, const link_agreement& agreement);  // acceptor, once path 0 is proven
+  void close(instant now, std::uint64_t code, std::string_view reason);
+  void fail(instant now, errc code, std::string detail);
+  bool up() const noexcept { return up_; }
+  bool down() const noexcept { return down_; }
+  /// Down, and the application let go of every flow: may be destroyed.
+  bool finished() const noexcept { return down_ && flows_.empty() && paths_.empty(); }
+  link_ref ref() const noexcept { return ref_; }
+  const link_keys& keys() const noexcept { return agreement_.keys; }
+  const link_ends& ends() const noexcept { return ends_; }
+  instant next_timeout() const noexcept;
+  void handle_timeout(instant now, duration lateness);
+
+  // --- paths
+  path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
+  void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
+                   std::string_view detail);
+  bool path_id_free(std::uint64_t id) const noexcept { return !used_paths_.contains(id); }
+  bool full() const noexcept { return paths_.size() >= defaults::paths_per_link; }
+  /// Acceptor: a proven carrier joins. The link takes it over.
+  path* join(instant now, std::unique_ptr<path> p);
+  void received(instant now, path& p, std::size_t n);
+  void drained(instant now, path& p);
+  void transmitted(instant now, path& p, std::size_t n);
+  void evidence(instant now, path& p, const carrier_evidence& e);
+  void path_down(instant now, path& p, cause why, std::string detail);
+  void network_changed(instant now);
+  std::span<const bytes_view> poll_transmit(instant now, path& p, std::size_t limit);
+  /// The carrier's close was carried out (flushed): forget it.
+  void forget(path& p);
+
+  // --- application
+  result<flow_ref> open(instant now, const endpoint::open_options& options);
+  errc accept(instant now, flow& f);
+  errc reject(instant now, flow& f, std::uint64_t code, std::string_view reason);
+  result<std::size_t> write(instant now, flow& f, bytes_view data);
+  result<endpoint::read_result> read(instant now, flow& f, bytes_span out);
+  void consume(instant now, flow& f, std::size_t n);
+  errc shutdown(instant now, flow& f);
+  void close_flow(instant now, flow& f);
+  void abort_flow(instant now, flow& f, std::uint64_t code);
+  flow* find(std::uint64_t number) noexcept;
+  /// The next flow whose readiness changed, as of now.
+  std::optional<event::flow_ready> poll_ready();
+  /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers
+  /// that are finished and flushed.
+  std::vector<carrier_id> sweep();
+
+  // --- graph
+  std::optional<failure> select(instant now, std::string_view node, std::string_view child);
+  std::optional<failure> migrate(instant now, std::string_view leaf);
+  std::optional<failure> set_root(instant now, std::string_view text);
+  result<spec_id, failure> attach(instant now, const path_config& config);
+  std::optional<failure> detach(instant now, std::string_view leaf);
+
+  // --- questions
+  link_snapshot status(instant now) const;
+  flow_snapshot status(const flow& f) const;
+  std::uint32_t unsent_limit(const path& p) const noexcept;
+
+ private:
+  friend class record_writer;
+  struct selection {
+    std::uint64_t version = 0;
+    std::string child;
+  };
+
+  // link.cpp
+  void come_up(instant now);
+  void append_bye(path& p);
+  void finish_down(instant now, errc code, const std::string& detail);
+  void order_close(path& p, bool flush);
+  void check_dark(instant now);
+  void check_closing(instant now);
+
+  // link_paths.cpp
+  leaf_slot& slot(spec_id leaf);
+  void begin_hello(instant now, path& p);
+  void begin_attach(instant now, path& p);
+  void start_handshakes(instant now);
+  void establish(instant now, path& p);
+  bool take_handshake(instant now, path& p, bytes_view payload);
+  bool take_refusal(instant now, path& p, const wire::refuse& refusal);
+  void take_hello_ack(instant now, path& p, const wire::hello_ack& ack);
+  void take_challenge(instant now, path& p, const wire::challenge& challenge);
+  void replace_old(instant now, path& fresh);
+  void choose_current(leaf_slot& s, spec_id leaf);
+  void schedule_dial(instant now, spec_id leaf, bool at_once);
+  void dial_due(instant now);
+  void dial(instant now, spec_id leaf);
+  void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
+  void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
+  bool any_alive() const noexcept;
+  bool needs_dial(const leaf_slot& s) const noexcept;
+
+  // link_liveness.cpp
+  instant deadline_of(const path& p) const noexcept;
+  instant path_timeout(const path& p) const noexcept;
+  duration suspect_wait(const path& p) const noexcept;
+  duration death_after(const path& p) const noexcept;
+  void check_path(instant now, path& p);
+  void judge(instant now, path& p, const carrier_evidence& e);
+  void become_late(instant now, path& p, instant check_at);
+  void suspect(instant now, path& p, cause why, std::string detail);
+  void clear_suspicion(instant now, path& p);
+  void check_death(instant now, path& p);
+  bool others_live_since(const path& p, instant when) const noexcept;
+  void rescue_head(instant now, path& p, std::size_t copies, bool metered);
+  void copy_unacknowledged(instant now, path& p);
+  bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
+            bool metered);
+  void life(instant now, path& p, std::uint64_t number);
+  void hold_deadlines(instant now, duration lateness);
+
+  // link_receive.cpp
+  bool take_record(instant now, path& p, const wire::record_view& record);
+  bool take_frame(instant now, path& p, const wire::frame& f);
+  errc on(instant now, path& p, const wire::path_ack& f);
+  errc on(instant now, path& p, const wire::path_state& f);
+  errc on(instant now, path& p, const wire::open& f);
+  errc on(instant now, path& p, const wire::accept& f);
+  errc on(instant now, path& p, const wire::reject& f);
+  errc on(instant now, path& p, const wire::data& f);
+  errc on(instant now, path& p, const wire::fin& f);
+  errc on(instant now, path& p, const wire::reset& f);
+  errc on(instant now, path& p, const wire::stop& f);
+  errc on(instant now, path& p, const wire::max_data& f);
+  errc on(instant now, path& p, const wire::graph& f);
+  errc on(instant now, path& p, const wire::select& f);
+  errc on(instant now, path& p, const wire::goaway& f);
+  result<flow*> flow_of(std::uint64_t number);
+  void acknowledge_record(instant now, sent_record& record);
+  void acknowledge_control(instant now, const sent_control& c);
+  void ask_again(const sent_control& c);
+  void protocol_error(instant now, path& p, std::string detail);
+
+  // link_send.cpp
+  bool build_record(instant now, path& p, bool& more_data);
+  void put_acks(instant now, path& p, record_writer& w);
+  bool put_link_control(path& p, record_writer& w);
+  bool put_flow_control(path& p, record_writer& w);
+  bool put_one_flow(path& p, flow& f, record_writer& w);
+  bool put_open(flow& f, record_writer& w);
+  bool put_urgent(instant now, path& p, record_writer& w);
+  bool put_data(instant now, path& p, record_writer& w);
+  bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
+  std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
+  std::size_t record_size(const path& p) const noexcept;
+  path* control_path() noexcept;
+  void wake_control();
+  void wake_all();
+  void wake_for(const flow& f);
+  void owe(flow& f, std::uint8_t duty);
+
+  // link_flows.cpp
+  flow& make_flow(std::uint64_t number, const flow_id& id, bool incoming);
+  void offer(flow& f);
+  void enter_ring(flow& f);
+  void tell_ready(flow& f);
+  void grow_window(instant now, flow& f);
+  void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
+  void reset_sending(flow& f, std::uint64_t code);
+  void settle(flow& f);
+  void remove_flow(flow& f);
+  bool closed_number(std::uint64_t number) const noexcept;
+
+  // link_routing.cpp
+  void route(instant now, cause why);
+  std::vector<policy::child_facts> leaf_facts(instant now) const;
+  policy::child_facts facts_of(instant now, const leaf_slot& s) const;
+  void install_root(instant now, policy::graph g);
+  void place_anew(flow& f);
+  void lose_ranges(sent_record& record);
+  bool reaches(const path& p) const noexcept;
+  std::vector<policy::leaf_info> leaf_infos() const;
+
+  services& s_;
+  link_ref ref_;
+  role side_;
+  link_config config_;
+
+  // Keys and life.
+  std::unique_ptr<dialer_hello> hello_;
+  link_agreement agreement_;
+  link_ends ends_;
+  bool up_ = false;
+  bool down_ = false;
+  bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
+  instant close_until_ = never;
+  bool peer_going_away_ = false;
+  duration grace_ = defaults::no_path_grace;
+  instant dark_since_ = never;
+  instant dial_deadline_ = never;
+  bool stalled_ = false;  ///< peer_stalled
+  std::optional<instance_id> other_instance_;
+  bool restart_told_ = false;
+  std::string last_dial_error_;
+  errc last_dial_code_ = errc::no_path;
+  instant last_death_ = instant::min();
+  std::uint64_t goaway_version_ = 0;
+  std::uint64_t goaway_code_ = 0;
+  std::string goaway_reason_;
+  bool goaway_owed_ = false;
+  std::uint64_t peer_goaway_ = 0;
+
+  // Paths.
+  std::vector<std::unique_ptr<path>> paths_;
+  std::vector<leaf_slot> slots_;
+  std::uint64_t next_path_ = 1;
+  std::uint64_t next_attempt_ = 1;
+  range_set used_paths_;  ///< path ids that are consumed, for ever
+  extra_budget extra_;
+
+  // Path states told and heard, by path id: epoch and state.
+  struct path_word {
+    std::uint64_t epoch = 0;
+    wire::path_report state{};
+    std::uint64_t leaf = 0;
+    bool owed = false;
+  };
+  std::map<std::uint64_t, path_word> told_;
+  std::map<std::uint64_t, std::uint64_t> heard_epochs_;
+
+  // Graph.
+  root_target root_;
+  std::uint32_t root_version_ = 0;   ///< local counter, tells graphs apart
+  std::uint64_t graph_version_ = 0;  ///< of the wire
+  bool graph_owed_ = false;
+  std::map<std::string, selection, std::less<>> selections_;
+  std::vector<std::string> selections_owed_;
+  std::uint64_t migrations_ = 0;
+
+  // Flows.
+  std::map<std::uint64_t, std::unique_ptr<flow>> flows_;
+  std::uint64_t next_flow_ = 0;
+  std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter
+  range_set incoming_closed_;        ///< counters of incoming flows that are over
+  std::deque<std::uint64_t> ring_;   ///< flows with bytes to place
+  std::deque<std::uint64_t> control_queue_;
+  std::deque<std::pair<instant, std::uint64_t>> lingering_;
+  std::deque<std::uint64_t> ready_;     ///< flows that owe the application a flow_ready
+  std::vector<std::uint64_t> removed_;  ///< flows that are over, until `sweep`
+  std::uint64_t opened_ = 0;
+  std::uint64_t accepted_ = 0;
+};
+
+}  // namespace rendr::engine

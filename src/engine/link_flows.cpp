@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flows as the application sees them.
+#include <algorithm>
+
+#include "engine/link.hpp"
+
+namespace rendr::engine {
+
+flow* link::find(std::uint64_t number) noexcept {
+  const auto it = flows_.find(number);
+  return it == flows_.end() ? nullptr : it->second.get();
+}
+
+bool link::closed_number(std::uint64_t number) const noexcept {
+  const bool ours = ((number & 1) == 0) == (side_ == role::dialer);
+  if (ours) return number < next_flow_ && !flows_.contains(number);
+  return incoming_closed_.contains(number >> 1);
+}
+
+flow& link::make_flow(std::uint64_t number, const flow_id& id, bool incoming) {
+  auto made = std::make_unique<flow>();
+  made->number = number;
+  made->id = id;
+  made->incoming = incoming;
+  made->send_limit = defaults::flow_reserve;
+  if (s_.memory.take(defaults::flow_reserve)) {
+    made->recv_limit = made->limit_told = made->window = defaults::flow_reserve;
+  }
+  auto& f = *made;
+  flows_.emplace(number, std::move(made));
+  return f;
+}
+
+result<flow_ref> link::open(instant now, const endpoint::open_options& options) {
+  if (down_) return errc::closed;
+  if (closing_ || peer_going_away_) return errc::closed;
+  if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
+  if (!options.root.empty()) return errc::invalid_argument;  // one root per link in this version
+  if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < defaults::flow_reserve) {
+    return errc::limit_reached;
+  }
+  const auto number = side_ == role::dialer ? next_flow_ : next_flow_ | 1;
+  const auto id = options.id ? *options.id : s_.secrets.array<16>();
+  auto& f = make_flow(number, id, false);
+  next_flow_ = (number | 1) + 1;
+  f.metadata.assign(options.metadata.begin(), options.metadata.end());
+  ++opened_;
+  owe(f, duty_open);
+  static_cast<void>(now);
+  return flow_ref{ref_, number};
+}
+
+errc link::accept(instant, flow& f) {
+  if (!f.incoming || f.answer != flow_answer::none) return errc::invalid_argument;
+  if (f.failed != errc{}) return f.failed;
+  f.answer = flow_answer::accepted;
+  owe(f, duty_accept);
+  return errc{};
+}
+
+errc link::reject(instant, flow& f, std::uint64_t code, std::string_view reason) {
+  if (!f.incoming || f.answer != flow_answer::none) return errc::invalid_argument;
+  f.answer = flow_answer::rejected;
+  f.reject_code = code;
+  f.reject_reason = reason.substr(0, wire::max_reason);
+  f.app_closed = true;
+  f.recv.discard();
+  f.send.discard();
+  f.place.reset();
+  if (down_) {
+    remove_flow(f);
+    return errc{};
+  }
+  owe(f, duty_reject);
+  return errc{};
+}
+
+void link::enter_ring(flow& f) {
+  if (f.in_ring || !f.place || !f.place->waiting()) return;
+  f.in_ring = true;
+  ring_.push_back(f.number);
+}
+
+// Hands to the placement what the application wrote and the peer's credit covers.
+void link::offer(flow& f) {
+  if (f.reset_code || f.answer == flow_answer::rejected || !root_.installed()) return;
+  auto end = std::min(f.send.written(), f.send_limit);
+  if (end == f.send.written() && f.send.finished()) ++end;  // the FIN needs no credit
+  if (end <= f.offered) return;
+  if (!f.place) f.place = std::make_unique<placement>(root_);
+  f.place->offer({f.offered, end});
+  f.offered = end;
+  enter_ring(f);
+  wake_for(f);
+}
+
+result<std::size_t> link::write(instant, flow& f, bytes_view data) {
+  if (f.failed != errc{}) return f.failed;
+  if (f.write_stopped || f.reset_code) return errc::aborted;
+  if (f.send.finished() || f.app_closed) return errc::closed;
+  const auto taken = f.send.write(s_.pool, data, s_.config.send_buffer);
+  if (taken < data.size()) f.wants_write = true;
+  offer(f);
+  return taken;
+}
+
+result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
+  if (f.app_closed) return errc::closed;
+  if (f.recv.readable() > 0 && !out.empty()) {
+    const auto n = f.recv.read(out);
+    grow_window(now, f);
+    settle(f);
+    return endpoint::read_result{n, f.recv.at_end()};
+  }
+  if (f.recv.at_end()) return endpoint::read_result{0, true};
+  if (f.failed != errc{}) return f.failed;
+  return endpoint::read_result{};
+}
+
+void link::consume(instant now, flow& f, std::size_t n) {
+  f.recv.consume(n);
+  grow_window(now, f);
+}
+
+// Credit follows what the application consumed. A reader that keeps up with a full window within
+// two round trips shows demand: its window grows from the free budget.
+void link::grow_window(instant now, flow& f) {
+  if (down_ || f.window == 0 || f.recv.final_size()) return;
+  const auto consumed = f.recv.consumed();
+  if (consumed - f.window_mark >= f.window / 2) {
+    duration rtt = std::chrono::milliseconds(1);
+    for (const auto& p : paths_) {
+      if (p->ready() && p->carries()) rtt = std::max(rtt, p->rtt.smoothed());
+    }
+    const bool busy = f.window_since == instant{} || now - f.window_since <= 4 * rtt;
+    const auto most = s_.memory.free() > s_.memory.limit() / 2 ? defaults::flow_window_max
+                                                               : defaults::flow_window;
+    const auto target =
+        std::min(f.window * 4, f.window < defaults::flow_window ? defaults::flow_window : most);
+    if (busy && target > f.window && target - f.window <= s_.memory.free() / 2 &&
+        s_.memory.take(static_cast<std::size_t>(target - f.window))) {
+      f.window = target;
+    }
+    f.window_since = now;
+    f.window_mark = consumed;
+  }
+  f.recv_limit = std::max(f.recv_limit, consumed + f.window);
+  if (f.recv_limit - f.limit_told >= f.window / 4) {
+    f.limit_told = f.recv_limit;
+    owe(f, duty_max_data);
+  }
+}
+
+errc link::shutdown(instant, flow& f) {
+  if (f.failed != errc{}) return f.failed;
+  if (f.app_closed) return errc::closed;
+  if (f.reset_code) return errc::aborted;
+  f.send.finish();
+  offer(f);
+  return errc{};
+}
+
+void link::close_flow(instant now, flow& f) {
+  if (f.app_closed) return;
+  f.app_closed = true;
+  if (f.incoming && f.answer == flow_answer::none && !down_) {
+    f.answer = flow_answer::accepted;
+    owe(f, duty_accept);
+  }
+  if (down_) return remove_flow(f);
+  if (!f.reset_code && !f.send.finished()) {
+    f.send.finish();
+    offer(f);
+  }
+  if (!f.recv_done()) {
+    f.stop_code = 0;
+    owe(f, duty_stop);
+  }
+  f.recv.discard();
+  f.linger_until = now + config_.linger;
+  lingering_.emplace_back(f.linger_until, f.number);
+  settle(f);
+}
+
+void link::abort_flow(instant now, flow& f, std::uint64_t code) {
+  if (f.app_closed) return;
+  if (down_) {
+    f.app_closed = true;
+    return remove_flow(f);
+  }
+  reset_sending(f, code);
+  if (!f.recv_done()) {
+    f.stop_code = code;
+    owe(f, duty_stop);
+  }
+  f.app_closed = true;
+  f.recv.discard();
+  f.linger_until = now + config_.linger;
+  lingering_.emplace_back(f.linger_until, f.number);
+  settle(f);
+}
+
+// Our direction ends here: what was not delivered will not be.
+void link::reset_sending(flow& f, std::uint64_t code) {
+  if (f.reset_code || f.send_done()) return;
+  f.reset_code = code;
+  f.send.discard();
+  f.place.reset();
+  owe(f, duty_reset);
+}
+
+void link::tell_ready(flow& f) {
+  if (f.app_closed || f.ready_queued) return;
+  f.ready_queued = true;
+  if (ready_.empty()) s_.ready_links.push_back(ref_);
+  ready_.push_back(f.number);
+}
+
+std::optional<event::flow_ready> link::poll_ready() {
+  while (!ready_.empty()) {
+    auto* f = find(ready_.front());
+    ready_.pop_front();
+    if (f == nullptr || !f->ready_queued) continue;
+    f->ready_queued = false;
+    if (f->app_closed) continue;
+    event::flow_ready e;
+    e.flow = {ref_, f->number};
+    e.readable = f->recv.readable() > 0 || f->recv.at_end() || f->failed != errc{};
+    e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
+    e.accepted = f->answer == flow_answer::accepted;
+    return e;
+  }
+  return std::nullopt;
+}
+
+void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail) {
+  if (f.failed == errc{}) {
+    f.failed = code;
+    f.app_code = app_code;
+    f.detail = std::move(detail);
+  }
+  f.send.discard();
+  f.place.reset();
+  tell_ready(f);
+}
+
+// Tells once that nothing more will be exchanged, and forgets the flow when the application has
+// too.
+void link::settle(flow& f) {
+  if (!f.settled()) return;
+  const bool read_out = f.app_closed || f.peer_reset || f.recv.at_end() || f.failed != errc{};
+  if (!f.done_told && !f.app_closed && read_out) {
+    f.done_told = true;
+    s_.events.order(event::flow_done{{ref_, f.number}, f.failed, f.app_code, f.detail});
+  }
+  if (f.app_closed) remove_flow(f);
+}
+
+void link::remove_flow(flow& f) {
+  if (f.removing) return;
+  f.removing = true;
+  s_.memory.give_back(static_cast<std::size_t>(f.window));
+  if (f.incoming) incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
+  f.send.discard();
+  f.recv.discard();
+  f.place.reset();
+  removed_.push_back(f.number);
+}
+
+std::vector<carrier_id> link::sweep() {
+  for (const auto number : removed_) flows_.erase(number);
+  removed_.clear();
+  std::vector<carrier_id> out;
+  for (const auto& p : paths_) {
+    if (p->closing && (!p->flush || p->out.empty())) out.push_back(p->carrier);
+  }
+  if (!out.empty()) {
+    std::erase_if(paths_,
+                  [](const auto& p) { return p->closing && (!p->flush || p->out.empty()); });
+  }
+  return out;
+}
+
+}  // namespace rendr::engine

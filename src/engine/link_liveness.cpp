@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a path is late, suspect, cleared, dead. A deadline opens a question; the carrier answers it.
+#include <algorithm>
+
+#include "engine/link.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+duration queue_time(std::uint64_t bytes, std::uint64_t rate) noexcept {
+  if (rate == 0) return duration(0);
+  return duration(
+      static_cast<std::int64_t>(static_cast<double>(bytes) / static_cast<double>(rate) * 1e9));
+}
+
+}  // namespace
+
+// What a record may take until its acknowledgement, without its own queue.
+duration link::suspect_wait(const path& p) const noexcept {
+  auto wait = p.rtt.smoothed() + p.rtt.slack() + defaults::max_ack_delay;
+  if (p.evidence != evidence_kind::end_to_end) {
+    wait += std::max<duration>(defaults::blind_extra_min, 2 * p.rtt.smoothed());
+  }
+  return std::max<duration>(wait, defaults::deadline_floor);
+}
+
+instant link::deadline_of(const path& p) const noexcept {
+  const auto* oldest = p.sent.oldest();
+  if (oldest == nullptr) return never;
+  // What was queued before it beyond one RTT's worth of draining takes longer than the smoothed RTT
+  // says.
+  const auto queued = queue_time(oldest->in_flight + oldest->size, p.rate.rate());
+  const auto extra = std::max(duration(0), queued - p.rtt.smoothed());
+  return std::max(oldest->sent_at + suspect_wait(p) + extra, p.hold_until);
+}
+
+duration link::death_after(const path& p) const noexcept {
+  const auto queued = queue_time(p.sent.in_flight(), p.rate.rate());
+  return std::clamp<duration>(defaults::death_deadlines * suspect_wait(p), defaults::death_min,
+                              defaults::death_max) +
+         queued;
+}
+
+instant link::path_timeout(const path& p) const noexcept {
+  if (p.closing) return never;
+  if (!p.ready()) return p.attach_until;
+  auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at});
+  if (p.suspected_at != never) return next;
+  if (p.phase != path_phase::late) next = std::min(next, deadline_of(p));
+  if (p.sent.in_flight() == 0 && p.phase != path_phase::draining) {
+    const auto now_in_use = p.last_flow_data != instant::min() &&
+                            p.last_eliciting - p.last_flow_data <= defaults::in_use_window;
+    const auto idle = now_in_use
+                          ? std::clamp<duration>(5 * p.rtt.smoothed(), defaults::ping_in_use_min,
+                                                 defaults::ping_in_use_max)
+                          : duration(defaults::ping_standby);
+    next = std::min(next, std::max(p.last_life, p.last_eliciting) + idle);
+  }
+  return next;
+}
+
+void link::check_path(instant now, path& p) {
+  if (p.closing) return;
+  if (!p.ready()) {
+    if (p.attach_until <= now) path_down(now, p, cause::timed_out, "the handshake took too long");
+    return;
+  }
+  if (p.acks.due() <= now) s_.transmit.wake(p.carrier);
+  if (p.retry_at <= now) {
+    p.retry_at = never;
+    s_.transmit.wake(p.carrier);
+  }
+  if (p.copy_more_at <= now) copy_unacknowledged(now, p);
+  if (p.suspected_at != never) {
+    if (p.check_at <= now) check_death(now, p);
+    return;
+  }
+  const auto deadline = p.phase == path_phase::late ? p.check_at : deadline_of(p);
+  if (deadline <= now) {
+    if (p.evidence == evidence_kind::end_to_end) {
+      if (!p.evidence_asked) {
+        p.evidence_asked = true;
+        s_.events.order(event::need_evidence{p.carrier});
+      }
+      p.check_at = now + defaults::deadline_floor;  // the answer comes at once and overwrites this
+    } else {
+      suspect(now, p, cause::silence, "nothing was acknowledged in time");
+    }
+    return;
+  }
+  if (p.sent.in_flight() == 0 && p.out.empty() && path_timeout(p) <= now && p.acks.due() > now) {
+    p.want_ping = true;
+    p.last_eliciting = now;
+    s_.transmit.wake(p.carrier);
+  }
+}
+
+void link::evidence(instant now, path& p, const carrier_evidence& e) {
+  p.last_evidence = now;
+  p.recovering = e.recovering;
+  const bool asked = std::exchange(p.evidence_asked, false);
+  if (!asked || p.closing || !p.ready() || p.suspected_at != never) return;
+  judge(now, p, e);
+}
+
+void link::judge(instant now, path& p, const carrier_evidence& e) {
+  const auto* oldest = p.sent.oldest();
+  if (oldest == nullptr || (deadline_of(p) > now && p.phase != path_phase::late)) {
+    p.check_at = never;
+    return;
+  }
+  if (e.delivered >= oldest->wire_end) {
+    // The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
+    // that acknowledges and forwards nothing.
+    if (p.delivered_since == never) p.delivered_since = now;
+    const auto limit = p.delivered_since + 2 * p.rtt.smoothed() + defaults::max_ack_delay +
+                       defaults::delivered_grace;
+    if (now < limit) return become_late(now, p, limit);
+    if (others_live_since(p, oldest->sent_at)) {
+      p.evidence = evidence_kind::first_hop;
+      return suspect(now, p, cause::first_hop_only,
+                     "the carrier acknowledges what the peer does not get");
+    }
+    stalled_ = true;
+    return become_late(now, p,
+                       now + std::max<duration>(p.rtt.smoothed(), std::chrono::milliseconds(50)));
+  }
+  p.delivered_since = never;
+  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
+  const auto fresh_for =
+      rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
+  if (e.unacked > 0 && e.last_ack_age < fresh_for) {
+    return become_late(
+        now, p, now + std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1)));
+  }
+  suspect(now, p, cause::silence, "nothing was acknowledged and the carrier is silent too");
+}
+
+void link::become_late(instant now, path& p, instant check_at) {
+  p.check_at = check_at;
+  const auto head = p.sent.oldest_number();
+  if (p.phase != path_phase::late) {
+    set_phase(now, p, path_phase::late, cause::silence, "an acknowledgement is overdue");
+    route(now, cause::silence);
+  } else if (p.rescued == head) {
+    return;
+  }
+  p.rescued = head;
+  rescue_head(now, p, 1, true);
+}
+
+bool link::others_live_since(const path& p, instant when) const noexcept {
+  return std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
+    return other.get() != &p && other->ready() && other->carries() && other->last_life > when;
+  });
+}
+
+// Sends r on the best other paths, out of turn. False: there is none, or the budget does not allow
+// it.
+bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
+                bool metered) {
+  std::vector<path*> others;
+  for (const auto& p : paths_) {
+    const bool known = p->leaf < slots_.size() && !root_.places(p->leaf).empty();
+    if (p.get() != &not_on && p->ready() && p->carries() && known &&
+        slots_[p->leaf].current == p.get()) {
+      others.push_back(p.get());
+    }
+  }
+  std::stable_sort(others.begin(), others.end(), [](const path* a, const path* b) {
+    if ((a->phase == path_phase::late) != (b->phase == path_phase::late))
+      return b->phase == path_phase::late;
+    return a->rtt.smoothed() < b->rtt.smoothed();
+  });
+  if (others.size() > copies) others.resize(copies);
+  if (others.empty()) return false;
+  if (metered) {
+    r.end = r.begin + extra_.take(now, r.size());
+    if (r.empty()) return false;
+  }
+  for (auto* p : others) {
+    const bool already =
+        std::any_of(p->urgent.begin(), p->urgent.end(), [&](const urgent_range& u) {
+          return u.flow == flow && u.bytes.begin <= r.begin && u.bytes.end >= r.end;
+        });
+    if (!already && p->urgent.size() < 64) p->urgent.push_back({flow, r});
+    s_.transmit.wake(p->carrier);
+  }
+  return true;
+}
+
+// The lowest unacknowledged range of each flow that waits on this path goes by another one too.
+void link::rescue_head(instant now, path& p, std::size_t copies, bool metered) {
+  const auto number = p.sent.oldest_number();
+  auto* record = p.sent.find(number);
+  for (std::size_t looked = 0; record != nullptr && looked < 8; ++looked) {
+    if (!record->acknowledged && !record->requeued) {
+      for (const auto& r : record->ranges) {
+        auto* f = find(r.flow);
+        if (f == nullptr || f->reset_code || f->send.acknowledged() < r.bytes.begin) continue;
+        const auto open = f->send.open_part(r.bytes);
+        if (!open.empty()) urge(now, r.flow, open.front(), p, copies, metered);
+      }
+    }
+    record = p.sent.find(number + looked + 1);
+  }
+}
+
+void link::suspect(instant now, path& p, cause why, std::string detail) {
+  if (p.suspected_at != never) return;
+  auto& s = slot(p.leaf);
+  if (p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  p.suspected_at = now;
+  p.check_at = now + death_after(p);
+  p.clear_number = p.sent.next_number();
+  p.want_ping = true;
+  p.ack_elsewhere = true;
+  set_phase(now, p, path_phase::suspect, why, std::move(detail));
+  s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
+  ++s.flaps;
+  if (p.reserve_since == instant::min() || now - p.reserve_since >= defaults::extra_window) {
+    p.reserve_since = now;
+    p.copy_reserve = p.sent.in_flight();
+  }
+  auto& word = told_[p.id];
+  word = {word.epoch + 1, wire::path_report::suspect, p.leaf, true};
+  choose_current(s, p.leaf);
+  route(now, why);
+  // The first range also goes to a second path: a standby may be dark too.
+  rescue_head(now, p, 2, false);
+  copy_unacknowledged(now, p);
+  p.sent.each_open([&](sent_record& record) {
+    for (const auto& c : record.controls) ask_again(c);
+  });
+  p.urgent.clear();
+  check_dark(now);
+  if (!any_alive()) {
+    for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
+  }
+  wake_all();
+}
+
+// Gives the ranges that wait on a suspect path to others, lowest first, as far as the reserve and
+// the meter allow; the rest follows when it has been silent for longer than any false alarm is.
+void link::copy_unacknowledged(instant now, path& p) {
+  p.copy_more_at = never;
+  if (p.suspected_at == never) return;
+  const bool free = now - p.suspected_at >= defaults::death_min;
+  bool held_back = false;
+  p.sent.each_open([&](sent_record& record) {
+    if (record.requeued || held_back) return;
+    std::uint64_t size = 0;
+    for (const auto& r : record.ranges) size += r.bytes.size();
+    if (size == 0) return;
+    if (!free && p.copy_reserve < size && extra_.take(now, size) < size) {
+      held_back = true;
+      return;
+    }
+    if (p.copy_reserve >= size) {
+      p.copy_reserve -= size;
+      extra_.used(now, size);
+    }
+    record.requeued = true;
+    lose_ranges(record);
+  });
+  if (held_back) p.copy_more_at = p.suspected_at + defaults::death_min;
+  wake_all();
+}
+
+void link::check_death(instant now, path& p) {
+  const auto silent = now - std::max(p.suspected_at, p.last_life);
+  const bool spaced = last_death_ != instant::min() && now - last_death_ < defaults::death_spacing;
+  const auto needed =
+      spaced ? std::max<duration>(death_after(p), defaults::death_deadlines * suspect_wait(p))
+             : death_after(p);
+  if (silent >= needed && others_live_since(p, p.suspected_at)) {
+    return path_down(now, p, cause::silence, "silent while another path lives");
+  }
+  p.check_at = now + std::max<duration>(needed - silent, std::chrono::milliseconds(100));
+}
+
+// An acknowledgement of record `number` arrived on the path itself.
+void link::life(instant now, path& p, std::uint64_t number) {
+  p.last_life = now;
+  stalled_ = false;
+  if (p.suspected_at != never) {
+    if (number >= p.clear_number) clear_suspicion(now, p);
+    return;
+  }
+  p.check_at = never;
+  if (p.phase != path_phase::late) return;
+  if (deadline_of(p) <= now) {
+    p.check_at = now + std::chrono::milliseconds(2);  // the next head is overdue too: ask again
+    return;
+  }
+  set_phase(now, p, path_phase::standby, cause::none, "acknowledged");
+  route(now, cause::returned);
+}
+
+void link::clear_suspicion(instant now, path& p) {
+  p.suspected_at = never;
+  p.check_at = never;
+  p.copy_more_at = never;
+  p.ack_elsewhere = false;
+  p.delivered_since = never;
+  auto& s = slot(p.leaf);
+  s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
+  set_phase(now, p, path_phase::standby, cause::returned, "acknowledged on it again");
+  auto& word = told_[p.id];
+  word = {word.epoch + 1, wire::path_report::standby, p.leaf, true};
+  choose_current(s, p.leaf);
+  check_dark(now);
+  route(now, cause::returned);
+  wake_all();
+}
+
+// The loop was late, not the network.
+void link::hold_deadlines(instant now, duration lateness) {
+  const auto until =
+      now + std::clamp<duration>(lateness, defaults::late_loop, std::chrono::milliseconds(500));
+  for (const auto& p : paths_) {
+    p->hold_until = std::max(p->hold_until, until);
+    if (p->check_at != never) p->check_at = std::max(p->check_at, until);
+  }
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+// How paths come and go: dialing, the handshakes of a carrier, loss, replacement.
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "engine/record_writer.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+constexpr std::size_t dark_attempts = 2;
+constexpr std::size_t kept_records = 16;
+
+void send_handshake(services& s, path& p, const wire::handshake_message& message, wire::form form,
+                    const routing_token& token) {
+  const wire::prologue first{form, wire::version, token};
+  const bool begin = p.handshakes_sent == 0;
+  append_handshake(p.handshake_out, p.handshakes_sent++, wire::encode(message),
+                   begin ? &first : nullptr);
+  s.transmit.wake(p.carrier);
+}
+
+}  // namespace
+
+leaf_slot& link::slot(spec_id leaf) {
+  if (leaf >= slots_.size()) slots_.resize(leaf + 1);
+  auto& s = slots_[leaf];
+  if (s.config.name.empty()) s.config.name = "p" + std::to_string(leaf + 1);
+  return s;
+}
+
+path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& traits) {
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    auto& s = slots_[leaf];
+    const auto it = std::find_if(s.attempts.begin(), s.attempts.end(),
+                                 [&](const auto& a) { return a.number == attempt; });
+    if (it == s.attempts.end()) continue;
+    s.attempts.erase(it);
+    if (down_ || s.removed || full()) return nullptr;
+    auto p = std::make_unique<path>();
+    p->carrier = carrier_id{++s_.next_carrier};
+    p->leaf = leaf;
+    p->traits = traits;
+    p->evidence = s.config.evidence.value_or(traits.evidence);
+    p->attach_until =
+        now + (any_alive() || !up_ ? defaults::handshake_timeout
+                                   : std::max(2 * defaults::death_min, 6 * s.last_rtt));
+    p->last_heard = now;
+    paths_.push_back(std::move(p));
+    s.shown = path_phase::attaching;
+    start_handshakes(now);
+    return paths_.back().get();
+  }
+  return nullptr;
+}
+
+void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
+                       std::string_view detail) {
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    auto& s = slots_[leaf];
+    const auto gone = std::erase_if(s.attempts, [&](const auto& a) { return a.number == attempt; });
+    if (gone == 0) continue;
+    last_dial_error_ =
+        s.config.name + ": " + (detail.empty() ? code.message() : std::string(detail));
+    if (code.category() == error_category()) last_dial_code_ = static_cast<errc>(code.value());
+    schedule_dial(now, leaf, false);
+  }
+}
+
+// Connected carriers that wait: the first says HELLO, later ones wait for its answer or join the
+// race.
+void link::start_handshakes(instant now) {
+  instant newest_hello = instant::min();
+  bool hello_out = false;
+  for (const auto& p : paths_) {
+    if (p->step == attach_step::hello && !p->closing) {
+      hello_out = true;
+      newest_hello = std::max(newest_hello, p->attached_at);
+    }
+  }
+  for (const auto& p : paths_) {
+    if (p->step != attach_step::waiting || p->closing) continue;
+    if (up_) {
+      begin_attach(now, *p);
+    } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
+      begin_hello(now, *p);
+      hello_out = true;
+      newest_hello = now;
+    }
+  }
+}
+
+void link::begin_hello(instant now, path& p) {
+  p.step = attach_step::hello;
+  p.attached_at = now;
+  send_handshake(s_, p, hello_->message(p.leaf), wire::form::hello, {});
+}
+
+void link::begin_attach(instant now, path& p) {
+  p.step = attach_step::attach;
+  p.attached_at = now;
+  p.id = next_path_++;
+  p.attaching.emplace(agreement_.keys, ends_, p.id, p.leaf, bytes_view{}, s_.secrets);
+  send_handshake(s_, p, p.attaching->message(), wire::form::attach, agreement_.token);
+}
+
+bool link::take_handshake(instant now, path& p, bytes_view payload) {
+  const auto message = wire::decode_handshake(payload);
+  if (!message) {
+    protocol_error(now, p, "a handshake message is malformed");
+    return false;
+  }
+  if (const auto* ack = std::get_if<wire::hello_ack>(&*message);
+      ack != nullptr && p.step == attach_step::hello) {
+    take_hello_ack(now, p, *ack);
+  } else if (const auto* c = std::get_if<wire::challenge>(&*message);
+             c != nullptr && p.step == attach_step::attach) {
+    take_challenge(now, p, *c);
+  } else if (const auto* r = std::get_if<wire::refuse>(&*message);
+             r != nullptr && p.step != attach_step::done) {
+    return take_refusal(now, p, *r);
+  } else {
+    protocol_error(now, p, "a handshake message that nobody asked for");
+  }
+  return !p.closing && !down_;
+}
+
+void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
+  if (!hello_) return path_down(now, p, cause::replaced, "the link is up by another path");
+  auto agreed = hello_->accept(ack);
+  if (!agreed) {
+    const auto why =
+        agreed.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
+    last_dial_code_ = agreed.error();
+    last_dial_error_ = make_error_code(agreed.error()).message();
+    return path_down(now, p, why, std::string(name(agreed.error())));
+  }
+  agreement_ = std::move(*agreed);
+  ends_ = {s_.config.instance, agreement_.peer, 0};
+  hello_.reset();
+  p.id = first_path;
+  used_paths_.add({first_path, first_path + 1});
+  const auto outcome = make_confirm(agreement_.keys, ends_, p.leaf, {});
+  send_handshake(s_, p, outcome.ack, wire::form::hello, {});
+  come_up(now);
+  establish(now, p);
+  // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
+  std::vector<path*> losers;
+  for (const auto& other : paths_) {
+    if (other.get() != &p && other->step == attach_step::hello && !other->closing)
+      losers.push_back(other.get());
+  }
+  for (auto* other : losers)
+    path_down(now, *other, cause::replaced, "the link came up by another path");
+  start_handshakes(now);
+}
+
+void link::take_challenge(instant now, path& p, const wire::challenge& challenge) {
+  const auto outcome = p.attaching->answer(agreement_.keys, challenge);
+  if (!outcome) {
+    if (outcome.error() == errc::instance_mismatch) other_instance_ = challenge.instance;
+    const auto why =
+        outcome.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
+    return path_down(now, p, why, std::string(name(outcome.error())));
+  }
+  p.attaching.reset();
+  send_handshake(s_, p, outcome->ack, wire::form::attach, {});
+  establish(now, p);
+}
+
+bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
+  if (up_ && verify_reset_token(agreement_.reset_token, refusal.reset_token)) {
+    fail(now, errc::peer_lost, "the peer proved that it forgot the link");
+    return false;
+  }
+  if (up_ && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
+  const auto code = refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
+                        ? static_cast<errc>(refusal.code)
+                        : errc::refused;
+  last_dial_code_ = code;
+  last_dial_error_ =
+      slots_[p.leaf].config.name + ": the peer refused: " + std::string(refusal.reason);
+  path_down(now, p, cause::refused, std::string(refusal.reason));
+  return false;
+}
+
+void link::establish(instant now, path& p) {
+  p.step = attach_step::done;
+  p.attach_until = never;
+  p.attached_at = now;
+  p.last_life = now;
+  p.last_eliciting = now;
+  p.sent.start_at(p.handshakes_sent);
+  p.want_ping =
+      true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
+  auto& s = slot(p.leaf);
+  s.known = true;
+  s.backoff = duration(0);
+  other_instance_.reset();
+  set_phase(now, p, path_phase::standby, cause::none, "attached");
+  if (side_ == role::acceptor) {
+    p.proven = true;
+    replace_old(now, p);
+  }
+  choose_current(s, p.leaf);
+  route(now, cause::returned);
+  s_.transmit.wake(p.carrier);
+}
+
+path* link::join(instant now, std::unique_ptr<path> p) {
+  used_paths_.add({p->id, p->id + 1});
+  paths_.push_back(std::move(p));
+  auto& joined = *paths_.back();
+  establish(now, joined);
+  return &joined;
+}
+
+// A fresh carrier of the leaf proved itself: an old one of the same leaf has lost its reason.
+void link::replace_old(instant now, path& fresh) {
+  std::vector<path*> old;
+  for (const auto& p : paths_) {
+    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() ||
+        p->phase == path_phase::draining)
+      continue;
+    if (side_ == role::acceptor || p->phase == path_phase::suspect) old.push_back(p.get());
+  }
+  for (auto* p : old)
+    drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", false);
+}
+
+void link::choose_current(leaf_slot& s, spec_id leaf) {
+  path* best = nullptr;
+  const auto rank = [](const path& p) { return p.phase == path_phase::suspect ? 1 : 0; };
+  for (const auto& p : paths_) {
+    if (p->leaf != leaf || !p->ready() || p->phase == path_phase::draining) continue;
+    if (best == nullptr || rank(*p) <= rank(*best)) best = p.get();  // the newest of equals
+  }
+  s.current = best;
+}
+
+void link::set_phase(instant now, path& p, path_phase to, cause why, std::string detail) {
+  auto& s = slot(p.leaf);
+  const auto from = p.phase;
+  if (from == to) return;
+  p.phase = to;
+  s.shown = to;
+  const bool routine = (from == path_phase::standby && to == path_phase::active) ||
+                       (from == path_phase::active && to == path_phase::standby);
+  if (routine) return;
+  if (to == path_phase::suspect) ++s.totals.suspicions;
+  auto& history = s.totals.history;
+  if (to != path_phase::late && from != path_phase::late) {
+    if (history.size() >= kept_records) history.erase(history.begin());
+    history.push_back({now, from, to, why, detail});
+  }
+  s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, from, to, why,
+                                        std::move(detail)});
+}
+
+void link::path_down(instant now, path& p, cause why, std::string detail) {
+  // The driver closes a carrier whose end it reported; any other end is ours to order.
+  const bool reported = why == cause::carrier_error || why == cause::carrier_eof;
+  if (p.closing) {
+    if (reported) forget(p);
+    return;
+  }
+  drop_path(now, p, why, std::move(detail), !reported);
+  if (reported) forget(p);
+}
+
+void link::drop_path(instant now, path& p, cause why, std::string detail, bool order) {
+  auto& s = slot(p.leaf);
+  const bool was_path = p.step == attach_step::done;
+  const bool death = was_path && why != cause::bye && why != cause::detached &&
+                     why != cause::replaced && why != cause::local_close;
+  if (was_path && p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  set_phase(now, p, path_phase::dead, why, std::move(detail));
+  if (death) {
+    ++s.totals.deaths;
+    s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
+    ++s.flaps;
+    last_death_ = now;
+  }
+  if (order) {
+    order_close(p, false);
+  } else {
+    p.closing = true;
+  }
+  p.suspected_at = never;
+  if (was_path) {
+    p.sent.each_open([&](sent_record& record) {
+      lose_ranges(record);
+      for (const auto& c : record.controls) ask_again(c);
+      record.requeued = true;
+    });
+    told_.erase(p.id);
+  }
+  choose_current(s, p.leaf);
+  if (s.current != nullptr) s.shown = s.current->phase;
+  if (down_) return;
+  route(now, why);
+  if (s.current == nullptr) schedule_dial(now, p.leaf, was_path);
+  check_dark(now);
+  wake_all();
+}
+
+void link::forget(path& p) {
+  std::erase_if(paths_, [&](const auto& candidate) { return candidate.get() == &p; });
+}
+
+bool link::any_alive() const noexcept {
+  return std::any_of(paths_.begin(), paths_.end(),
+                     [](const auto& p) { return p->ready() && p->carries(); });
+}
+
+bool link::needs_dial(const leaf_slot& s) const noexcept {
+  if (side_ != role::dialer || down_ || s.removed) return false;
+  if (s.config.cold && any_alive()) return false;
+  if (s.current != nullptr && s.current->phase != path_phase::suspect) return false;
+  // A suspect path is dialled beside only while nothing else lives: else it soon dies or clears.
+  return s.current == nullptr || !any_alive();
+}
+
+void link::schedule_dial(instant now, spec_id leaf, bool at_once) {
+  auto& s = slots_[leaf];
+  if (!needs_dial(s)) {
+    s.next_dial = never;
+    return;
+  }
+  const bool dark = up_ && !any_alive();
+  duration wait{0};
+  if (dark) {
+    wait = at_once ? duration(0) : duration(defaults::dark_redial);
+  } else if (!at_once) {
+    s.backoff = s.backoff == duration(0) ? duration(defaults::redial_first)
+                                         : std::min<duration>(2 * s.backoff, defaults::redial_max);
+    const auto spread = s.backoff.count() / 5;
+    wait = s.backoff + duration(s_.jitter.between(-spread, 0));
+  }
+  s.next_dial = std::min(s.next_dial, now + wait);
+}
+
+void link::dial(instant now, spec_id leaf) {
+  auto& s = slots_[leaf];
+  const bool dark = up_ && !any_alive();
+  const auto carriers =
+      static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(), [&](const auto& p) {
+        return p->leaf == leaf && !p->closing && p->step != attach_step::done;
+      }));
+  if (s.attempts.size() + carriers >= (dark ? dark_attempts : 1)) {
+    s.next_dial = dark ? now + defaults::dark_redial : never;
+    return;
+  }
+  duration timeout = defaults::dial_timeout;
+  if (dark) {
+    timeout = std::max<duration>(defaults::dark_redial, 3 * s.last_rtt);
+  } else if (s.known) {
+    timeout = std::max<duration>(defaults::redial_max, 3 * s.last_rtt);
+  }
+  const auto number = next_attempt_++;
+  s.attempts.push_back({number, now + timeout});
+  ++s.totals.dials;
+  if (s.current == nullptr) s.shown = path_phase::dialing;
+  s_.events.order(event::dial{ref_, leaf, number, timeout});
+  s.next_dial = dark ? now + defaults::dark_redial : never;
+}
+
+void link::dial_due(instant now) {
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    auto& s = slots_[leaf];
+    std::vector<std::uint64_t> over;
+    for (const auto& a : s.attempts) {
+      if (a.until <= now) over.push_back(a.number);
+    }
+    for (const auto number : over) {
+      s_.events.order(event::cancel_dial{ref_, number});
+      dial_failed(now, number, make_error_code(errc::timed_out), "no answer in time");
+    }
+    if (s.next_dial > now) continue;
+    s.next_dial = never;
+    if (needs_dial(s)) dial(now, leaf);
+  }
+}
+
+void link::network_changed(instant now) {
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    slots_[leaf].backoff = duration(0);
+    schedule_dial(now, leaf, true);
+  }
+  for (const auto& p : paths_) {
+    if (p->ready() && p->carries() && p->sent.in_flight() == 0) {
+      p->want_ping = true;
+      s_.transmit.wake(p->carrier);
+    }
+  }
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes in: records into frames, frames into flows, acknowledgements into evidence.
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+constexpr std::size_t ack_at_bytes = 256 * 1024;
+constexpr std::size_t max_pongs = 4;
+
+}  // namespace
+
+void link::protocol_error(instant now, path& p, std::string detail) {
+  path_down(now, p, cause::protocol, std::move(detail));
+}
+
+void link::received(instant now, path& p, std::size_t n) {
+  p.last_heard = now;
+  slot(p.leaf).totals.received_bytes += n;
+  if (!p.prologue_read) {
+    const auto first = p.in.prologue();
+    if (!first) return protocol_error(now, p, "the first bytes are not rendr's");
+    if (!first->has_value()) return;
+    p.prologue_read = true;
+  }
+  while (!p.closing) {
+    const auto record = p.in.next();
+    if (!record) return protocol_error(now, p, "a record is malformed");
+    if (!record->has_value()) return;
+    if (!take_record(now, p, **record)) return;
+  }
+}
+
+bool link::take_record(instant now, path& p, const wire::record_view& record) {
+  if (record.kind == wire::record_kind::handshake) return take_handshake(now, p, record.payload);
+  if (p.step != attach_step::done) {
+    protocol_error(now, p, "frames before the handshake");
+    return false;
+  }
+  if (record.number < p.next_expected) {
+    protocol_error(now, p, "a record number went backwards");
+    return false;
+  }
+  p.next_expected = record.number + 1;
+  if (!p.proven) {
+    p.proven = true;
+    replace_old(now, p);
+  }
+  wire::frame_reader reader(record.payload);
+  bool eliciting = false;
+  while (true) {
+    const auto frame = reader.next();
+    if (!frame) {
+      protocol_error(now, p, "a frame is malformed");
+      return false;
+    }
+    if (!frame->has_value()) break;
+    eliciting = eliciting || wire::ack_eliciting(**frame);
+    if (!take_frame(now, p, **frame)) return false;
+  }
+  p.acks.received(now, record.number, eliciting, record.size);
+  if (!eliciting) return true;
+  const auto wait = std::min<duration>(p.rtt.smoothed() / 8, defaults::max_ack_delay);
+  p.acks.hasten(p.acks.bytes_pending() >= ack_at_bytes ? now : now + wait);
+  if (p.acks.due() <= now) s_.transmit.wake(p.carrier);
+  if (p.phase == path_phase::suspect) {
+    p.ack_elsewhere = true;
+    wake_control();
+  }
+  return true;
+}
+
+void link::drained(instant now, path& p) {
+  if (!p.acks.pending()) return;
+  p.acks.hasten(now);
+  s_.transmit.wake(p.carrier);
+}
+
+bool link::take_frame(instant now, path& p, const wire::frame& f) {
+  const auto code = std::visit(
+      [&](const auto& frame) -> errc {
+        using frame_type = std::decay_t<decltype(frame)>;
+        if constexpr (std::is_same_v<frame_type, wire::ping>) {
+          if (p.pongs.size() < max_pongs) p.pongs.push_back(frame.id);
+          p.acks.hasten(now);
+          s_.transmit.wake(p.carrier);
+          return errc{};
+        } else if constexpr (std::is_same_v<frame_type, wire::bye>) {
+          path_down(now, p, cause::bye, "the peer left this path");
+          return errc{};
+        } else if constexpr (std::is_same_v<frame_type, wire::padding> ||
+                             std::is_same_v<frame_type, wire::pong> ||
+                             std::is_same_v<frame_type, wire::ignored>) {
+          return errc{};
+        } else {
+          return on(now, p, frame);
+        }
+      },
+      f);
+  if (code != errc{} && !p.closing) {
+    protocol_error(
+        now, p,
+        "a frame contradicts the state of its " + std::string(f.index() < 5 ? "path" : "flow"));
+  }
+  return !p.closing && !down_;
+}
+
+errc link::on(instant now, path& p, const wire::path_ack& f) {
+  path* about = nullptr;
+  for (const auto& candidate : paths_) {
+    if (candidate->id == f.path && candidate->ready()) about = candidate.get();
+  }
+  if (about == nullptr) return errc{};  // of a path that is gone: its records were requeued
+  const bool here = about == &p;
+  instant newest_sent = never;
+  std::uint64_t newest = 0;
+  bool any = false;
+  const auto code = about->sent.acknowledge(f, [&](std::uint64_t number, sent_record& record) {
+    about->rate.on_acknowledged(now, record.delivery, record.sent_at, record.size,
+                                about->rtt.minimum());
+    if (record.eliciting) {
+      newest_sent = record.sent_at;
+      newest = number;
+      any = true;
+    }
+    acknowledge_record(now, record);
+  });
+  if (code != errc{}) return code;
+  if (!any) return errc{};
+  if (here) {
+    if (newest == f.largest() && !about->recovering) about->rtt.sample(now - newest_sent - f.delay);
+    life(now, *about, newest);
+  }
+  about->rate.finish_ack(now, about->rtt.smoothed());
+  about->delivered_since = never;
+  if (about->leaving || root_.has_bond()) s_.transmit.wake(about->carrier);
+  return errc{};
+}
+
+void link::acknowledge_record(instant now, sent_record& record) {
+  for (const auto& r : record.ranges) {
+    auto* f = find(r.flow);
+    if (f == nullptr) continue;
+    f->send.acknowledge(r.bytes);
+    if (f->place) {
+      f->place->acknowledged(r.bytes);
+      if (f->send.all_acknowledged()) f->place.reset();
+    }
+    if (f->wants_write && f->send.buffered() < s_.config.send_buffer) {
+      f->wants_write = false;
+      tell_ready(*f);
+    }
+    settle(*f);
+  }
+  for (const auto& c : record.controls) acknowledge_control(now, c);
+}
+
+void link::acknowledge_control(instant, const sent_control& c) {
+  auto* f = find(c.key);
+  switch (c.what) {
+    case control::open:
+      if (f != nullptr && !f->open_acknowledged) {
+        f->open_acknowledged = true;
+        f->metadata = {};
+        settle(*f);
+      }
+      return;
+    case control::reject:
+    case control::reset:
+      if (f != nullptr) {
+        f->reset_acknowledged = true;
+        settle(*f);
+      }
+      return;
+    case control::max_data:
+    case control::accept:
+    case control::stop:
+    case control::path_state:
+    case control::graph:
+    case control::select:
+    case control::goaway:
+      return;
+  }
+}
+
+// The record that carried it may never arrive: the frame is made again from current state.
+void link::ask_again(const sent_control& c) {
+  const auto duty = [&](std::uint8_t bit) {
+    if (auto* f = find(c.key)) owe(*f, bit);
+  };
+  switch (c.what) {
+    case control::open:
+      if (auto* f = find(c.key); f != nullptr && !f->open_acknowledged) owe(*f, duty_open);
+      return;
+    case control::accept:
+      return duty(duty_accept);
+    case control::reject:
+      return duty(duty_reject);
+    case control::reset:
+      return duty(duty_reset);
+    case control::stop:
+      return duty(duty_stop);
+    case control::max_data:
+      return duty(duty_max_data);
+    case control::path_state:
+      if (const auto word = told_.find(c.key); word != told_.end()) word->second.owed = true;
+      break;
+    case control::graph:
+      graph_owed_ = side_ == role::dialer;
+      break;
+    case control::select:
+      selections_owed_.clear();
+      for (const auto& [node, chosen] : selections_) selections_owed_.push_back(node);
+      break;
+    case control::goaway:
+      goaway_owed_ = closing_;
+      break;
+  }
+  wake_control();
+}
+
+errc link::on(instant now, path& p, const wire::path_state& f) {
+  auto& seen = heard_epochs_[f.path];
+  if (heard_epochs_.size() > 4 * defaults::paths_per_link)
+    heard_epochs_.erase(heard_epochs_.begin());
+  if (f.epoch <= seen) return errc{};
+  seen = f.epoch;
+  for (const auto& about : paths_) {
+    if (about->id != f.path || !about->ready()) continue;
+    if (f.state == wire::path_report::suspect && about.get() != &p && about->carries()) {
+      suspect(now, *about, cause::one_way, "the peer hears nothing on it");
+    } else if (f.state == wire::path_report::dead && about.get() != &p) {
+      path_down(now, *about, cause::one_way, "the peer gave it up");
+    } else if (f.state == wire::path_report::draining && about->carries()) {
+      set_phase(now, *about, path_phase::draining, cause::bye, "the peer is leaving it");
+      route(now, cause::bye);
+    }
+    break;
+  }
+  return errc{};
+}
+
+result<flow*> link::flow_of(std::uint64_t number) {
+  if (auto* f = find(number)) return f;
+  if (closed_number(number)) return static_cast<flow*>(nullptr);
+  return errc::protocol_violation;
+}
+
+errc link::on(instant, path&, const wire::open& f) {
+  const bool from_dialer = (f.flow & 1) == 0;
+  if (from_dialer == (side_ == role::dialer)) return errc::protocol_violation;
+  if (find(f.flow) != nullptr || closed_number(f.flow)) return errc{};
+  const auto counter = f.flow >> 1;
+  // Numbers are given in order, but paths deliver in any: what is skipped now may still come,
+  // within bounds.
+  if (counter >= incoming_seen_ + 4 * s_.config.flows_per_link) return errc::protocol_violation;
+  incoming_seen_ = std::max(incoming_seen_, counter + 1);
+  auto& made = make_flow(f.flow, f.id, true);
+  made.kind = f.kind;
+  made.root = f.root;
+  made.open_acknowledged = true;
+  const bool refused = closing_ || f.kind != wire::flow_kind::stream ||
+                       flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
+  if (refused) {
+    made.app_closed = true;
+    made.answer = flow_answer::rejected;
+    made.reject_code =
+        static_cast<std::uint64_t>(f.kind != wire::flow_kind::stream ? errc::mode_mismatch
+                                   : closing_                        ? errc::closed
+                                                                     : errc::limit_reached);
+    made.reject_reason = "no more flows here";
+    made.recv.discard();
+    owe(made, duty_reject);
+    return errc{};
+  }
+  ++accepted_;
+  s_.events.order(event::incoming_flow{
+      {ref_, f.flow}, f.id, f.kind, bytes(f.metadata.begin(), f.metadata.end())});
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::accept& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr) return errc{};
+  if ((*found)->incoming) return errc::protocol_violation;
+  if ((*found)->answer == flow_answer::none) {
+    (*found)->answer = flow_answer::accepted;
+    tell_ready(**found);
+  }
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::reject& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr) return errc{};
+  auto& rejected = **found;
+  if (rejected.incoming || rejected.answer == flow_answer::accepted)
+    return errc::protocol_violation;
+  rejected.answer = flow_answer::rejected;
+  rejected.open_acknowledged = true;
+  fail_flow(rejected, errc::rejected, f.code, std::string(f.reason));
+  settle(rejected);
+  return errc{};
+}
+
+errc link::on(instant now, path& p, const wire::data& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  auto& totals = slots_[p.leaf].totals;
+  totals.payload_received += f.payload.size();
+  p.last_flow_data = now;
+  if (*found == nullptr) {
+    totals.duplicate_received += f.payload.size();
+    return errc{};
+  }
+  auto& into = **found;
+  if (into.answer == flow_answer::rejected && into.incoming) return errc{};
+  if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
+  const auto arrival = into.recv.insert(s_.pool, f.offset, f.payload, p.in.slab());
+  if (!arrival) return arrival.error();
+  into.duplicates += arrival->duplicate;
+  totals.duplicate_received += arrival->duplicate;
+  if (into.app_closed || into.stop_code) {
+    into.recv.discard();
+    grow_window(now, into);  // what is discarded counts as consumed
+    settle(into);
+  } else if (arrival->readable) {
+    tell_ready(into);
+  }
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::fin& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr) return errc{};
+  auto& into = **found;
+  if (f.final_size > into.recv_limit) return errc::protocol_violation;
+  const bool before = into.recv.complete();
+  const auto code = into.recv.set_final_size(f.final_size);
+  if (code != errc{}) return code;
+  if (into.app_closed || into.stop_code) into.recv.discard();
+  if (!before && into.recv.complete()) tell_ready(into);
+  settle(into);
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::reset& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr) return errc{};
+  auto& into = **found;
+  if (into.peer_reset || into.recv.complete()) return errc{};
+  if (f.final_size < into.recv.highest() && !into.app_closed) return errc::protocol_violation;
+  into.peer_reset = f.code;
+  into.recv.discard();
+  if (!into.app_closed) {
+    into.app_code = f.code;
+    if (into.failed == errc{}) {
+      into.failed = errc::aborted;
+      into.detail = "the peer reset the flow";
+    }
+    tell_ready(into);
+  }
+  settle(into);
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::stop& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr) return errc{};
+  auto& from = **found;
+  if (from.reset_code || from.send_done()) return errc{};
+  reset_sending(from, f.code);
+  if (!from.app_closed && from.failed == errc{}) {
+    from.app_code = f.code;
+    from.write_stopped = true;
+    tell_ready(from);
+  }
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::max_data& f) {
+  const auto found = flow_of(f.flow);
+  if (!found) return found.error();
+  if (*found == nullptr || f.limit <= (*found)->send_limit) return errc{};
+  (*found)->send_limit = f.limit;
+  offer(**found);
+  return errc{};
+}
+
+errc link::on(instant now, path&, const wire::graph& f) {
+  if (side_ == role::dialer) return errc::protocol_violation;
+  if (f.version <= graph_version_ || !f.name.empty()) return errc{};
+  auto parsed = policy::parse_wire_graph(f.text);
+  if (!parsed) return errc::protocol_violation;
+  if (parsed->leaf_count() > defaults::paths_per_link) return errc::protocol_violation;
+  graph_version_ = f.version;
+  install_root(now, std::move(*parsed));
+  return errc{};
+}
+
+errc link::on(instant now, path&, const wire::select& f) {
+  auto& known = selections_[std::string(f.node)];
+  if (selections_.size() > policy::max_nodes) return errc::protocol_violation;
+  if (f.version <= known.version) return errc{};
+  known = {f.version, std::string(f.child)};
+  const auto node = root_.graph().find(f.node);
+  if (node == policy::no_node) return errc{};
+  root_.mirror(node, f.child.empty() ? std::nullopt : root_.graph().child_named(node, f.child));
+  route(now, cause::explicit_command);
+  return errc{};
+}
+
+errc link::on(instant, path&, const wire::goaway& f) {
+  if (f.version <= peer_goaway_) return errc{};
+  peer_goaway_ = f.version;
+  if (!peer_going_away_) {
+    peer_going_away_ = true;
+    s_.events.order(event::going_away{ref_, f.code, std::string(f.reason)});
+  }
+  return errc{};
+}
+
+}  // namespace rendr::engine

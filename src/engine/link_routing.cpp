@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph at work: facts of the leaves in, choices of the selectors out, bytes placed
+// accordingly.
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+policy::health health_of(path_phase phase) noexcept {
+  switch (phase) {
+    case path_phase::standby:
+    case path_phase::active:
+      return policy::health::usable;
+    case path_phase::late:
+      return policy::health::late;
+    case path_phase::suspect:
+      return policy::health::suspect;
+    case path_phase::dead:
+      return policy::health::dead;
+    case path_phase::idle:
+    case path_phase::dialing:
+    case path_phase::attaching:
+    case path_phase::draining:
+      return policy::health::absent;
+  }
+  return policy::health::absent;
+}
+
+cause cause_of(policy::selector_reason reason, cause why) noexcept {
+  switch (reason) {
+    case policy::selector_reason::by_command:
+    case policy::selector_reason::released:
+    case policy::selector_reason::override_returned:
+      return cause::explicit_command;
+    default:
+      return why;
+  }
+}
+
+}  // namespace
+
+std::vector<policy::leaf_info> link::leaf_infos() const {
+  std::vector<policy::leaf_info> out;
+  for (const auto& s : slots_) {
+    const auto weight =
+        static_cast<std::uint32_t>(std::clamp(s.config.weight, 1.0, double{policy::max_weight}));
+    out.push_back({s.config.name, weight, s.config.evidence});
+  }
+  return out;
+}
+
+policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
+  policy::child_facts facts;
+  facts.weight =
+      static_cast<std::uint32_t>(std::clamp(s.config.weight, 1.0, double{policy::max_weight}));
+  facts.eligible = s.eligible_at <= now;
+  if (s.current == nullptr) {
+    facts.state = s.totals.deaths > 0 ? policy::health::dead : policy::health::absent;
+    return facts;
+  }
+  const auto& p = *s.current;
+  facts.state = health_of(p.phase);
+  facts.measured = p.rtt.measured();
+  facts.srtt = p.rtt.smoothed();
+  facts.rttvar = p.rtt.variation();
+  facts.min_rtt = p.rtt.minimum();
+  facts.rate = p.rate.rate();
+  facts.queued = p.sent.in_flight() + p.out.pending();
+  return facts;
+}
+
+std::vector<policy::child_facts> link::leaf_facts(instant now) const {
+  std::vector<policy::child_facts> out;
+  out.reserve(slots_.size());
+  for (const auto& s : slots_) out.push_back(facts_of(now, s));
+  return out;
+}
+
+// After any change of a path's health: the selectors decide, what cannot be placed where it waits
+// goes up, and the paths that carry data now are named active.
+void link::route(instant now, cause why) {
+  if (!root_.installed()) return;
+  const auto moves = root_.update(leaf_facts(now));
+  for (const auto& move : moves) {
+    const auto& graph = root_.graph();
+    const auto child_name = [&](std::optional<std::size_t> child) {
+      return child ? graph[graph.children_of(move.node)[*child]].name : std::string();
+    };
+    if (move.from && move.to) ++migrations_;
+    if (move.to) {
+      s_.events.observe(event::migration{ref_, graph[move.node].name, child_name(move.from),
+                                         child_name(move.to), cause_of(move.reason, why),
+                                         std::string(policy::to_string(move.reason))});
+    }
+  }
+  for (const auto& [number, f] : flows_) {
+    if (!f->place) continue;
+    f->place->settle(root_);
+    enter_ring(*f);
+  }
+  for (const auto& p : paths_) {
+    if (p->phase != path_phase::standby && p->phase != path_phase::active) continue;
+    set_phase(now, *p, reaches(*p) ? path_phase::active : path_phase::standby, cause::none, {});
+  }
+  wake_all();
+}
+
+void link::install_root(instant now, policy::graph g) {
+  root_ = root_target(std::move(g), ++root_version_);
+  for (const auto& node : root_.graph().nodes()) {
+    if (node.kind != policy::node_kind::path) continue;
+    auto& s = slot(node.leaf);
+    if (side_ == role::acceptor) {
+      s.config.name = node.name;
+      s.config.weight = node.weight;
+      if (node.evidence && !s.config.evidence) {
+        s.config.evidence = node.evidence;
+        if (s.current != nullptr) s.current->evidence = *node.evidence;
+      }
+    }
+  }
+  for (const auto& [name, chosen] : selections_) {
+    const auto node = root_.graph().find(name);
+    if (node != policy::no_node && !chosen.child.empty()) {
+      root_.mirror(node, root_.graph().child_named(node, chosen.child));
+    }
+  }
+  root_.refresh(leaf_facts(now));
+  for (const auto& [number, f] : flows_) {
+    if (f->place) place_anew(*f);
+    offer(*f);
+  }
+  route(now, cause::explicit_command);
+}
+
+// What the old graph had not handed out waits in the new one; what is under way stays under way,
+// and comes back by `lose_ranges` when its path fails.
+void link::place_anew(flow& f) {
+  const auto waiting = f.place->unplaced();
+  f.place = std::make_unique<placement>(root_);
+  for (const auto& r : waiting.ranges()) f.place->offer(r);
+  enter_ring(f);
+}
+
+// A record's ranges must go another way.
+void link::lose_ranges(sent_record& record) {
+  if (record.requeued) return;
+  for (const auto& r : record.ranges) {
+    auto* f = find(r.flow);
+    if (f == nullptr || f->reset_code || !f->place) continue;
+    const auto open = f->send.open_part(r.bytes);
+    for (const auto& part : open.ranges()) {
+      if (r.node != policy::no_node && r.graph == f->place->graph_version()) {
+        f->place->lost(root_, r.node, part);
+      } else if (r.node != policy::no_node) {
+        f->place->offer(part);
+      }
+      // A rescue was a second copy: the first is charged where it was pulled.
+    }
+    enter_ring(*f);
+  }
+}
+
+std::optional<failure> link::select(instant now, std::string_view node, std::string_view child) {
+  const auto& graph = root_.graph();
+  const auto id = graph.find(node);
+  if (id == policy::no_node || graph[id].kind != policy::node_kind::selector) {
+    return failure{errc::invalid_argument,
+                   "select: '" + std::string(node) + "' is no selector of the graph"};
+  }
+  std::optional<std::size_t> position;
+  if (!child.empty()) {
+    position = graph.child_named(id, child);
+    if (!position) {
+      return failure{errc::invalid_argument, "select: '" + std::string(child) +
+                                                 "' is no child of '" + std::string(node) + "'"};
+    }
+  }
+  root_.refresh(leaf_facts(now));
+  const auto decision = root_.select(id, position);
+  if (decision.refused) {
+    return failure{errc::refused, "select: " + std::string(policy::to_string(decision.reason))};
+  }
+  auto& known = selections_[std::string(node)];
+  // The dialer's versions are even and the acceptor's odd, so that no two commands share one.
+  const auto parity = side_ == role::dialer ? 0u : 1u;
+  known.version = ((known.version / 2) + 1) * 2 + parity;
+  known.child = child;
+  selections_owed_.push_back(std::string(node));
+  if (decision.changed) {
+    ++migrations_;
+    const auto name_of = [&](std::size_t at) { return graph[graph.children_of(id)[at]].name; };
+    s_.events.observe(event::migration{ref_,
+                                       std::string(node),
+                                       {},
+                                       decision.child ? name_of(*decision.child) : "",
+                                       cause::explicit_command,
+                                       std::string(policy::to_string(decision.reason))});
+  }
+  route(now, cause::explicit_command);
+  wake_control();
+  return std::nullopt;
+}
+
+std::optional<failure> link::migrate(instant now, std::string_view leaf) {
+  const auto& graph = root_.graph();
+  for (policy::node_id place = 0; place < graph.size(); ++place) {
+    if (graph[place].kind != policy::node_kind::path || graph[place].name != leaf) continue;
+    bool moved = false;
+    for (auto id = place; id != graph.root(); id = graph[id].parent) {
+      const auto parent = graph[id].parent;
+      if (graph[parent].kind != policy::node_kind::selector) continue;
+      if (auto why = select(now, graph[parent].name, graph[id].name)) return why;
+      moved = true;
+    }
+    if (!moved) {
+      return failure{errc::invalid_argument, "migrate: no selector stands above '" +
+                                                 std::string(leaf) + "': it carries already"};
+    }
+    return std::nullopt;
+  }
+  return failure{errc::invalid_argument,
+                 "migrate: '" + std::string(leaf) + "' is no leaf of the graph"};
+}
+
+std::optional<failure> link::set_root(instant now, std::string_view text) {
+  if (side_ != role::dialer)
+    return failure{errc::refused, "set_root: the dialer of the link owns the graph"};
+  auto parsed = policy::parse_graph(text, leaf_infos());
+  if (!parsed) return failure{errc::invalid_argument, render(text, parsed.error())};
+  ++graph_version_;
+  graph_owed_ = up_;
+  install_root(now, std::move(*parsed));
+  wake_control();
+  return std::nullopt;
+}
+
+}  // namespace rendr::engine

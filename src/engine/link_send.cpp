@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes out: acknowledgements and control first, then what is urgent, then the flows' data.
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "engine/record_writer.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+constexpr std::uint64_t quantum = 16 * 1024;  // deficit round robin: bytes a flow gets per round
+constexpr std::size_t max_batch = 512 * 1024;
+constexpr std::size_t unknown_batch = 64 * 1024;
+
+std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
+  return static_cast<std::uint64_t>(static_cast<double>(rate) *
+                                    std::chrono::duration<double>(time).count());
+}
+
+}  // namespace
+
+std::size_t link::record_size(const path& p) const noexcept {
+  const auto rate = p.rate.rate();
+  if (rate == 0) return 16 * 1024;
+  return std::clamp<std::size_t>(bytes_in(rate, defaults::record_time), defaults::record_min,
+                                 defaults::record_max);
+}
+
+std::uint32_t link::unsent_limit(const path& p) const noexcept {
+  const auto rate = p.rate.rate();
+  if (rate == 0) return 64 * 1024;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
+}
+
+path* link::control_path() noexcept {
+  path* best = nullptr;
+  const auto rank = [](const path& p) {
+    if (p.phase == path_phase::suspect) return 2;
+    return p.phase == path_phase::late ? 1 : 0;
+  };
+  for (const auto& p : paths_) {
+    if (!p->ready() || p->bye_sent) continue;
+    if (best == nullptr || rank(*p) < rank(*best) ||
+        (rank(*p) == rank(*best) && p->rtt.smoothed() < best->rtt.smoothed())) {
+      best = p.get();
+    }
+  }
+  return best;
+}
+
+void link::wake_control() {
+  if (auto* p = control_path()) s_.transmit.wake(p->carrier);
+}
+
+void link::wake_all() {
+  for (const auto& p : paths_) {
+    if (!p->closing) s_.transmit.wake(p->carrier);
+  }
+}
+
+bool link::reaches(const path& p) const noexcept {
+  if (!up_ || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
+  for (const auto place : root_.places(p.leaf)) {
+    if (root_.reaches(place)) return true;
+  }
+  return false;
+}
+
+void link::wake_for(const flow&) {
+  for (const auto& p : paths_) {
+    if (p->ready() && p->carries() && reaches(*p)) s_.transmit.wake(p->carrier);
+  }
+}
+
+void link::owe(flow& f, std::uint8_t duty) {
+  f.duties |= duty;
+  if (!f.in_control_queue) {
+    f.in_control_queue = true;
+    control_queue_.push_back(f.number);
+  }
+  wake_control();
+}
+
+std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_t limit) {
+  if (!p.out.empty()) return p.out.pieces();
+  if (!p.handshake_out.empty()) {
+    const auto bytes = p.out.scratch(s_.pool, p.handshake_out.size());
+    std::copy(p.handshake_out.begin(), p.handshake_out.end(), bytes.begin());
+    p.out.add(bytes);
+    p.out.mark(0, false);
+    p.handshake_out = {};
+    return p.out.pieces();
+  }
+  if (!p.ready() || p.bye_sent) return {};
+  const auto rate = p.rate.rate();
+  const auto wanted = rate == 0 ? unknown_batch : bytes_in(rate, defaults::unsent_time);
+  const auto batch = std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(p))});
+  bool more = true;
+  while (more && p.out.pending() < batch) {
+    if (!build_record(now, p, more)) break;
+  }
+  p.app_limited = !more;
+  return p.out.pieces();
+}
+
+bool link::build_record(instant now, path& p, bool& more_data) {
+  record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(p));
+  put_acks(now, p, w);
+  if (&p == control_path()) {
+    // A control frame that does not fit behind others begins the next record, which widens for it.
+    if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
+  }
+  bool full = false;
+  if (up_ && (p.carries() || p.phase == path_phase::draining)) {
+    if (p.carries()) {
+      full = put_urgent(now, p, w);
+      if (!full) full = put_data(now, p, w);
+    }
+    if (p.leaving && w.empty() && p.sent.all_acknowledged() && p.urgent.empty()) {
+      w.put(wire::bye{});
+      p.bye_sent = true;
+    }
+  }
+  more_data = full;
+  if (w.empty()) {
+    w.cancel();
+    return false;
+  }
+  const bool bye = p.bye_sent;
+  auto& record = p.sent.add(w.finish());
+  if (record.eliciting) p.last_eliciting = now;
+  if (bye) order_close(p, true);
+  return true;
+}
+
+void link::put_acks(instant now, path& p, record_writer& w) {
+  if (p.acks.pending() && w.put(p.acks.frame(now, p.id))) p.acks.sent();
+  for (const auto id : p.pongs) w.put(wire::pong{id});
+  p.pongs.clear();
+  if (p.want_ping && w.put(wire::ping{p.sent.next_number()})) p.want_ping = false;
+  if (&p != control_path()) return;
+  for (const auto& other : paths_) {
+    if (other.get() != &p && other->ack_elsewhere && other->acks.anything()) {
+      if (w.put(other->acks.frame(now, other->id))) other->ack_elsewhere = false;
+    }
+  }
+}
+
+bool link::put_link_control(path&, record_writer& w) {
+  auto& controls = w.record().controls;
+  for (auto& [id, word] : told_) {
+    if (!word.owed) continue;
+    if (!w.put(wire::path_state{id, word.epoch, wire::path_direction::both, word.state, word.leaf}))
+      return false;
+    controls.push_back({control::path_state, id, word.epoch});
+    word.owed = false;
+  }
+  if (graph_owed_) {
+    const auto text = policy::to_wire_text(root_.graph());
+    const wire::graph g{graph_version_, {}, text};
+    if (w.empty()) w.widen(wire::encoded_size(g));
+    if (!w.put(g)) return false;
+    controls.push_back({control::graph, 0, graph_version_});
+    graph_owed_ = false;
+  }
+  while (!selections_owed_.empty()) {
+    const auto found = selections_.find(selections_owed_.back());
+    if (found != selections_.end()) {
+      if (!w.put(wire::select{found->second.version, found->first, found->second.child}))
+        return false;
+      controls.push_back({control::select, 0, found->second.version});
+    }
+    selections_owed_.pop_back();
+  }
+  if (goaway_owed_) {
+    if (!w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_})) return false;
+    controls.push_back({control::goaway, 0, goaway_version_});
+    goaway_owed_ = false;
+  }
+  return true;
+}
+
+bool link::put_flow_control(path& p, record_writer& w) {
+  while (!control_queue_.empty()) {
+    auto* f = find(control_queue_.front());
+    if (f != nullptr) {
+      if (!put_one_flow(p, *f, w)) return false;
+      f->in_control_queue = false;
+    }
+    control_queue_.pop_front();
+    // What was put may have settled the flow; `f` is not used again.
+    if (f != nullptr) settle(*f);
+  }
+  return true;
+}
+
+// Until an OPEN is acknowledged, every record that carries frames of its flow begins with it.
+bool link::put_open(flow& f, record_writer& w) {
+  if (f.open_acknowledged || f.incoming) return true;
+  for (const auto& c : w.record().controls) {
+    if (c.what == control::open && c.key == f.number) return true;
+  }
+  const wire::open frame{f.number, f.id, f.kind, f.root, f.metadata};
+  if (w.empty()) w.widen(wire::encoded_size(frame) + 64);
+  if (!w.put(frame)) return false;
+  w.record().controls.push_back({control::open, f.number, 0});
+  f.duties &= static_cast<std::uint8_t>(~duty_open);
+  return true;
+}
+
+bool link::put_one_flow(path&, flow& f, record_writer& w) {
+  if (f.duties == 0) return true;
+  if (!put_open(f, w)) return false;
+  auto& controls = w.record().controls;
+  const auto put = [&](std::uint8_t duty, const wire::frame& frame, control what,
+                       std::uint64_t value) {
+    if ((f.duties & duty) == 0) return true;
+    if (!w.put(frame)) return false;
+    controls.push_back({what, f.number, value});
+    f.duties &= static_cast<std::uint8_t>(~duty);
+    return true;
+  };
+  if (!put(duty_accept, wire::accept{f.number}, control::accept, 0)) return false;
+  if (!put(duty_reject, wire::reject{f.number, f.reject_code, f.reject_reason}, control::reject, 0))
+    return false;
+  if (!put(duty_reset, wire::reset{f.number, f.reset_code.value_or(0), f.offered_size()},
+           control::reset, 0)) {
+    return false;
+  }
+  if (!put(duty_stop, wire::stop{f.number, f.stop_code.value_or(0)}, control::stop, 0))
+    return false;
+  if (!put(duty_max_data, wire::max_data{f.number, f.recv_limit}, control::max_data, f.recv_limit))
+    return false;
+  return true;
+}
+
+// Bytes [r) of f, with the FIN when r reaches its virtual byte. False: it did not fit, nothing was
+// put.
+bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id node,
+                     record_writer& w) {
+  const auto data_end = std::min(r.end, f.send.written());
+  if (data_end > r.begin) {
+    w.put_data_head(f.number, r.begin, static_cast<std::size_t>(data_end - r.begin));
+    f.send.pieces({r.begin, data_end},
+                  [&](bytes_view piece, const slab_ref& slab) { w.gather(piece, slab); });
+  }
+  if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
+  w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
+  p.last_flow_data = now;
+  auto& totals = slots_[p.leaf].totals;
+  totals.payload_sent += data_end - std::min(data_end, r.begin);
+  extra_.sent(now, r.size());
+  return true;
+}
+
+namespace {
+
+// Room that a FIN and the OPEN's absence of room must leave.
+constexpr std::size_t fin_room = 24;
+
+}  // namespace
+
+bool link::put_urgent(instant now, path& p, record_writer& w) {
+  while (!p.urgent.empty()) {
+    auto& u = p.urgent.front();
+    auto* f = find(u.flow);
+    const auto open = f != nullptr && !f->reset_code ? f->send.open_part(u.bytes) : range_set{};
+    if (open.empty()) {
+      p.urgent.pop_front();
+      continue;
+    }
+    if (!put_open(*f, w)) return true;
+    auto r = open.front();
+    const auto room = w.data_room(f->number, r.begin);
+    if (room <= fin_room) return true;
+    r.end = std::min(r.end, r.begin + room - fin_room);
+    put_range(now, p, *f, r, policy::no_node, w);
+    slots_[p.leaf].totals.extra_sent += r.size();
+    u.bytes.begin = r.end;
+  }
+  return false;
+}
+
+std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t limit,
+                                 record_writer& w) {
+  std::uint64_t total = 0;
+  duration retry = duration::max();
+  for (const auto place : root_.places(p.leaf)) {
+    while (total < limit) {
+      if (!f.place || !f.place->may_have(place)) return total;
+      if (!put_open(f, w)) return total;
+      const auto room = w.data_room(f.number, f.send.written());
+      if (room <= fin_room) return total;
+      const auto r = f.place->pull(root_, place, std::min(limit - total, room - fin_room), retry);
+      if (r.empty()) break;
+      total += r.size();
+      const auto again = r.begin < f.high_sent ? std::min(r.end, f.high_sent) - r.begin : 0;
+      slots_[p.leaf].totals.extra_sent += again;
+      f.high_sent = std::max(f.high_sent, r.end);
+      put_range(now, p, f, r, place, w);
+    }
+  }
+  if (retry != duration::max()) p.retry_at = std::min(p.retry_at, now + retry);
+  return total;
+}
+
+// True: the record is full and more may wait.
+bool link::put_data(instant now, path& p, record_writer& w) {
+  if (ring_.empty() || !reaches(p)) return false;
+  if (root_.has_bond()) root_.refresh(leaf_facts(now));
+  p.retry_at = never;
+  std::size_t barren = 0;  // flows in a row that had nothing for this path
+  while (!ring_.empty() && barren < ring_.size()) {
+    auto* f = find(ring_.front());
+    if (f == nullptr || !f->place || !f->place->waiting()) {
+      if (f != nullptr) {
+        f->in_ring = false;
+        f->deficit = 0;
+      }
+      ring_.pop_front();
+      continue;
+    }
+    if (f->deficit == 0) f->deficit = quantum;
+    const auto n = pull_and_put(now, p, *f, f->deficit, w);
+    f->deficit -= std::min(n, f->deficit);
+    if (f->deficit == 0 || n == 0) {
+      ring_.push_back(ring_.front());
+      ring_.pop_front();
+    }
+    if (w.room() <= 2 * fin_room + 32) return true;
+    barren = n == 0 ? barren + 1 : 0;
+  }
+  return false;
+}
+
+// The link is over: what was written stays before it in the batch.
+void link::append_bye(path& p) {
+  record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min);
+  if (goaway_version_ > 0) w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_});
+  w.put(wire::bye{});
+  p.bye_sent = true;
+  p.sent.add(w.finish());
+}
+
+void link::transmitted(instant now, path& p, std::size_t n) {
+  auto& totals = slots_[p.leaf].totals;
+  totals.sent_bytes += n;
+  p.out.transmitted(n, [&](const outbound::finished& done) {
+    if (!done.frames) return;
+    auto* record = p.sent.find(done.number);
+    if (record == nullptr) return;
+    const auto mark = p.rate.on_transmitted(now, p.sent.in_flight(), p.app_limited);
+    p.sent.transmitted(*record, now, mark);
+  });
+  // More may wait, and a carrier that took everything is asked again.
+  if (p.out.empty() && !p.closing) s_.transmit.wake(p.carrier);
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers to questions, and leaves that come and go by command.
+#include <algorithm>
+
+#include "engine/link.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+flow_snapshot link::status(const flow& f) const {
+  flow_snapshot out;
+  out.flow = {ref_, f.number};
+  out.id = f.id;
+  out.kind = f.kind;
+  out.incoming = f.incoming;
+  out.accepted = f.answer == flow_answer::accepted;
+  out.root = f.root;
+  out.written = f.send.written();
+  out.acknowledged = std::min(f.send.acknowledged(), f.send.written());
+  out.received = f.recv.contiguous();
+  out.read = f.recv.consumed();
+  out.send_credit = f.send_limit;
+  out.duplicates = f.duplicates;
+  return out;
+}
+
+link_snapshot link::status(instant now) const {
+  link_snapshot out;
+  out.link = ref_;
+  out.id = agreement_.keys.link;
+  out.side = side_;
+  out.up = up_ && !down_;
+  out.peer = agreement_.peer;
+  out.peer_stalled = stalled_;
+  out.migrations = migrations_;
+  out.flows_opened = opened_;
+  out.flows_accepted = accepted_;
+  if (!root_.installed()) return out;
+  out.root = policy::to_text(root_.graph());
+  if (dark_since_ != never && grace_ != duration::max())
+    out.grace_left = dark_since_ + grace_ - now;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    const auto& s = slots_[leaf];
+    if (s.removed) continue;
+    auto one = s.totals;
+    one.spec = leaf;
+    one.name = s.config.name;
+    one.phase = s.shown;
+    if (const auto* p = s.current) {
+      one.carrier = p->carrier;
+      one.path = p->id;
+      one.phase = p->phase;
+      one.carries_data = p->carries() && reaches(*p);
+      one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
+      one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
+      one.min_rtt = p->rtt.minimum();
+      one.rate = p->rate.rate();
+      one.in_flight = p->sent.in_flight();
+      one.last_heard_age = now - p->last_heard;
+      one.local = p->traits.local;
+      one.remote = p->traits.remote;
+    }
+    out.paths.push_back(std::move(one));
+  }
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing) out.flows.push_back(status(*f));
+  }
+  const auto& graph = root_.graph();
+  for (policy::node_id id = 0; id < graph.size(); ++id) {
+    if (graph[id].kind != policy::node_kind::selector) continue;
+    const auto& chosen = root_.selector(id);
+    selection_snapshot one;
+    one.node = graph[id].name;
+    if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
+    one.reason = policy::to_string(root_.reason(id));
+    one.overridden = chosen.override.has_value();
+    out.selections.push_back(std::move(one));
+  }
+  return out;
+}
+
+result<spec_id, failure> link::attach(instant now, const path_config& config) {
+  if (side_ != role::dialer)
+    return failure{errc::refused, "attach: the dialer of the link owns its paths"};
+  if (slots_.size() >= defaults::paths_per_link) {
+    return failure{errc::limit_reached, "attach: a link has at most 64 paths"};
+  }
+  for (const auto& s : slots_) {
+    if (!s.removed && s.config.name == config.name) {
+      return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
+    }
+  }
+  const auto leaf = static_cast<spec_id>(slots_.size());
+  slots_.resize(slots_.size() + 1);
+  slots_.back().config = config;
+  schedule_dial(now, leaf, true);
+  dial_due(now);
+  return leaf;
+}
+
+std::optional<failure> link::detach(instant now, std::string_view leaf) {
+  for (auto& s : slots_) {
+    if (s.removed || s.config.name != leaf) continue;
+    const auto alive = std::count_if(paths_.begin(), paths_.end(),
+                                     [](const auto& p) { return p->ready() && p->carries(); });
+    if (s.current != nullptr && s.current->carries() && alive <= 1) {
+      return failure{errc::refused, "detach: '" + std::string(leaf) + "' is the last living path"};
+    }
+    s.removed = side_ == role::dialer;
+    s.next_dial = never;
+    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
+    s.attempts.clear();
+    if (auto* p = s.current) {
+      p->leaving = true;
+      auto& word = told_[p->id];
+      word = {word.epoch + 1, wire::path_report::draining, p->leaf, true};
+      set_phase(now, *p, path_phase::draining, cause::detached, "detached by command");
+      s.current = nullptr;
+      route(now, cause::detached);
+      s_.transmit.wake(p->carrier);
+      wake_control();
+    }
+    return std::nullopt;
+  }
+  return failure{errc::invalid_argument, "detach: no path is named '" + std::string(leaf) + "'"};
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,104 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/carrier.hpp"
+#include "engine/ack_tracker.hpp"
+#include "engine/config.hpp"
+#include "engine/handshake.hpp"
+#include "engine/inbound.hpp"
+#include "engine/outbound.hpp"
+#include "engine/quality.hpp"
+#include "engine/sent_log.hpp"
+#include "engine/types.hpp"
+
+namespace rendr::engine {
+
+/// How far the handshake of a carrier got.
+enum class attach_step : std::uint8_t {
+  waiting,     ///< dialer: connected, another carrier's hello is under way
+  hello,       ///< dialer: HELLO sent
+  attach,      ///< dialer: ATTACH sent
+  challenged,  ///< acceptor: CHALLENGE sent
+  confirming,  ///< acceptor: HELLO_ACK sent, the ATTACH_ACK is awaited
+  done,        ///< frames may flow
+};
+
+/// A range that this path sends out of turn: the head of line of a path that is late or suspect.
+struct urgent_range {
+  std::uint64_t flow = 0;
+  range bytes;
+};
+
+/// One carrier of a link, from its connection to its end.
+struct path {
+  carrier_id carrier{};
+  spec_id leaf = 0;
+  std::uint64_t id = 0;
+  carrier_traits traits;
+  evidence_kind evidence = evidence_kind::none;
+
+  // Handshake.
+  attach_step step = attach_step::waiting;
+  instant attach_until = never;
+  std::optional<dialer_attach> attaching;
+  std::optional<acceptor_attach> challenged;
+  std::uint64_t handshakes_sent = 0;  ///< their record numbers; frames go on from there
+  bytes handshake_out;  ///< prologue and handshake records to be written before anything else
+  bool prologue_read = false;
+  bool proven = false;  ///< a record of frames arrived: the peer took the path
+
+  // Records.
+  inbound in;
+  outbound out;
+  ack_tracker acks;
+  sent_log sent;
+  std::uint64_t next_expected = 0;
+  rtt_estimator rtt;
+  rate_estimator rate;
+  std::vector<std::uint64_t> pongs;
+  std::deque<urgent_range> urgent;
+  bool app_limited = false;  ///< the newest batch ended because nothing more waited
+
+  // Liveness.
+  path_phase phase = path_phase::attaching;
+  instant attached_at{};
+  instant last_life{};                      ///< the newest evidence of life that arrived on it
+  instant last_heard{};                     ///< anything arrived
+  instant last_eliciting{};                 ///< we last sent what asks for an acknowledgement
+  instant last_flow_data = instant::min();  ///< it last carried flow data, either way
+  instant hold_until = instant::min();      ///< no deadline counts before that (late loop)
+  instant check_at = never;                 ///< next look at a path that is late
+  instant suspected_at = never;
+  std::uint64_t rescued = ~std::uint64_t{0};  ///< the oldest record when its head was last rescued
+  std::uint64_t clear_number = 0;             ///< an ack from this number on clears the suspicion
+  instant delivered_since = never;  ///< the kernel delivered the oldest record, the peer is silent
+  instant last_evidence = instant::min();
+  bool evidence_asked = false;
+  bool recovering = false;  ///< by the newest evidence
+  bool want_ping = false;
+  bool ack_elsewhere = false;      ///< its acknowledgements must also go by the best path
+  instant copy_more_at = never;    ///< ranges are left that the budget did not let us copy
+  std::uint64_t copy_reserve = 0;  ///< bytes that its suspicion may still copy
+  instant reserve_since = instant::min();
+  instant retry_at = never;  ///< a bond declined it until then
+  bool leaving = false;      ///< detach: BYE once everything is acknowledged
+  bool bye_sent = false;
+  bool closing = false;  ///< close_carrier was ordered, or the driver reported the end
+  bool flush = false;    ///< what is in `out` is still to be written
+
+  bool ready() const noexcept { return step == attach_step::done && !closing; }
+  bool carries() const noexcept {
+    return phase == path_phase::standby || phase == path_phase::active || phase == path_phase::late;
+  }
+  bool in_use(instant now) const noexcept {
+    return last_flow_data != instant::min() && now - last_flow_data <= defaults::in_use_window;
+  }
+};
+
+}  // namespace rendr::engine

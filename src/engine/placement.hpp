@@ -1,0 +1,68 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/range_set.hpp"
+#include "engine/root_target.hpp"
+#include "policy/graph.hpp"
+
+namespace rendr::engine {
+
+/// Where the bytes of one flow are in its policy graph. Every node remembers what its parent gave
+/// it; what a composite holds and no child took waits in its pool (one per child under a race). A
+/// leaf pulls; the walk up asks each composite whether the child may take, and takes from the
+/// lowest pool that has something.
+class placement {
+ public:
+  explicit placement(const root_target& root);
+
+  std::uint32_t graph_version() const noexcept { return version_; }
+  /// New bytes for the root to place.
+  void offer(range r) { unplaced_.add(r); }
+  /// A range for leaf node `leaf`, at most `limit` bytes. Empty: none may be taken now; when a bond
+  /// declined, `retry` is lowered to when it may be asked again.
+  range pull(root_target& root, policy::node_id leaf, std::uint64_t limit, duration& retry);
+  /// The peer has r: nobody needs to send it any more.
+  void acknowledged(range r);
+  /// Leaf node `leaf` will not deliver r (dead, suspect): the lowest composite that can still place
+  /// it does.
+  void lost(const root_target& root, policy::node_id leaf, range r);
+  /// A node can place nothing any more: what waits in it goes up. Call after a change of the
+  /// leaves' health.
+  void settle(const root_target& root);
+  /// Something waits for some leaf.
+  bool waiting() const noexcept;
+  /// Something waits that the ancestors of `leaf` may hand out; their policies are not asked.
+  bool may_have(policy::node_id leaf) const noexcept;
+  /// Bytes that no leaf has in hand: what a replacement of the graph must place anew.
+  range_set unplaced() const;
+
+ private:
+  struct node_state {
+    range_set assigned;      // what the parent gave (or unplaced_ gave to the root)
+    range_set pool;          // selector, bond: given and not taken by a child
+    range_set own;           // child of a race: given to the race and not taken by this child
+    std::uint64_t high = 0;  // one behind the highest offset ever taken from the pool
+  };
+
+  range take_from_parent(root_target& root, policy::node_id node, std::uint64_t limit,
+                         duration& retry);
+  range take_bonded(root_target& root, policy::node_id parent, policy::node_id node,
+                    std::uint64_t limit, duration& retry);
+  void give(policy::node_id node, range r);
+  void escalate(const root_target& root, policy::node_id node);
+  void give_back(const root_target& root, policy::node_id node, const range_set& what);
+  std::uint64_t backlog(policy::node_id node) const noexcept;
+
+  std::shared_ptr<const policy::graph> graph_;  // lives as long as ranges are charged to its nodes
+  std::uint32_t version_;
+  std::vector<node_state> nodes_;
+  range_set unplaced_;  // offered, given to nobody
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/quality.hpp"
+
+#include <algorithm>
+
+namespace rendr::engine {
+
+void rtt_estimator::sample(duration rtt) noexcept {
+  rtt = std::max(rtt, duration(1));
+  if (!measured_) {
+    measured_ = true;
+    smoothed_ = rtt;
+    variation_ = rtt / 2;
+    minimum_ = rtt;
+    return;
+  }
+  minimum_ = std::min(minimum_, rtt);
+  const auto error = smoothed_ > rtt ? smoothed_ - rtt : rtt - smoothed_;
+  variation_ = (3 * variation_ + error) / 4;
+  smoothed_ = (7 * smoothed_ + rtt) / 8;
+}
+
+duration rtt_estimator::slack() const noexcept { return std::min(4 * variation_, smoothed_); }
+
+delivery_mark rate_estimator::on_transmitted(instant now, std::uint64_t in_flight,
+                                             bool app_limited) noexcept {
+  if (in_flight == 0) {
+    first_sent_ = now;
+    delivered_at_ = now;
+  }
+  return {delivered_, delivered_at_, first_sent_, app_limited};
+}
+
+void rate_estimator::on_acknowledged(instant now, const delivery_mark& mark, instant sent_at,
+                                     std::uint64_t bytes, duration min_rtt) noexcept {
+  delivered_ += bytes;
+  delivered_at_ = now;
+  first_sent_ = sent_at;
+  // The slower of the two intervals: acks may be compressed, sends may be bunched.
+  auto interval = std::max(now - mark.delivered_at, sent_at - mark.first_sent);
+  interval = std::max(interval, std::max(min_rtt, duration(1'000)));
+  const auto seconds = std::chrono::duration<double>(interval).count();
+  sample_ = static_cast<double>(delivered_ - mark.delivered) / seconds;
+  sample_limited_ = mark.app_limited;
+  sampled_ = true;
+}
+
+void rate_estimator::finish_ack(instant now, duration srtt) noexcept {
+  if (!sampled_) return;
+  sampled_ = false;
+  if (sample_limited_ && sample_ <= std::max(best_now_, best_before_)) return;
+  if (now >= window_end_) {
+    window_end_ = now + std::max(10 * srtt, duration(std::chrono::milliseconds(500)));
+    best_before_ = best_now_;
+    best_now_ = 0;
+  }
+  best_now_ = std::max(best_now_, sample_);
+}
+
+std::uint64_t rate_estimator::rate() const noexcept {
+  return static_cast<std::uint64_t>(std::max(best_now_, best_before_));
+}
+
+}  // namespace rendr::engine

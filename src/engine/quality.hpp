@@ -1,0 +1,67 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "rendr/time.hpp"
+
+namespace rendr::engine {
+
+/// Smoothed round-trip time as in RFC 9002 section 5.3, from records acknowledged on their own
+/// path.
+class rtt_estimator {
+ public:
+  void sample(duration rtt) noexcept;
+  bool measured() const noexcept { return measured_; }
+  /// `defaults::initial_rtt` until measured.
+  duration smoothed() const noexcept { return smoothed_; }
+  duration variation() const noexcept { return variation_; }
+  duration minimum() const noexcept { return minimum_; }
+  /// min(4 rttvar, sRTT): the slack of every deadline.
+  duration slack() const noexcept;
+
+ private:
+  static constexpr duration initial = std::chrono::milliseconds(100);
+  duration smoothed_ = initial;
+  duration variation_ = initial / 2;
+  duration minimum_{0};
+  bool measured_ = false;
+};
+
+/// What a record remembers of the path's delivery when it was transmitted.
+struct delivery_mark {
+  std::uint64_t delivered = 0;  ///< bytes acknowledged by then
+  instant delivered_at{};       ///< when the last of them was
+  instant first_sent{};         ///< when the first record of that flight was transmitted
+  bool app_limited = false;     ///< the path had nothing more to send
+};
+
+/// The rate at which a path drains, in bytes per second: the largest delivery-rate sample of the
+/// last two windows. A sample taken when the application offered too little never lowers it.
+class rate_estimator {
+ public:
+  /// Something was transmitted while `in_flight` bytes (before it) were unacknowledged.
+  delivery_mark on_transmitted(instant now, std::uint64_t in_flight, bool app_limited) noexcept;
+  /// A record was acknowledged.
+  void on_acknowledged(instant now, const delivery_mark& mark, instant sent_at, std::uint64_t bytes,
+                       duration min_rtt) noexcept;
+  /// Called once after all records of one acknowledgement.
+  void finish_ack(instant now, duration srtt) noexcept;
+  /// 0: unknown.
+  std::uint64_t rate() const noexcept;
+  std::uint64_t delivered() const noexcept { return delivered_; }
+
+ private:
+  std::uint64_t delivered_ = 0;
+  instant delivered_at_{};
+  instant first_sent_{};
+  double best_now_ = 0;
+  double best_before_ = 0;
+  instant window_end_{};
+  double sample_ = 0;
+  bool sample_limited_ = false;
+  bool sampled_ = false;
+};
+
+}  // namespace rendr::engine

@@ -1,0 +1,68 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/slab.hpp"
+
+namespace rendr::engine {
+
+/// Puts what arrived, in any order and any number of times, back into the stream that was written.
+/// Large payloads stay in the slab they were read into; small ones are copied together, so that a
+/// few bytes never pin a whole read buffer.
+class recv_stream {
+ public:
+  struct arrival {
+    std::uint64_t fresh = 0;      ///< bytes that had not arrived before
+    std::uint64_t duplicate = 0;  ///< bytes that had
+    bool readable = false;        ///< in-order bytes (or the end) became available
+  };
+  /// protocol_violation: data beyond the final size.
+  result<arrival> insert(slab_pool& pool, std::uint64_t offset, bytes_view data,
+                         const slab_ref& slab);
+  /// protocol_violation: it contradicts an earlier final size or what already arrived.
+  errc set_final_size(std::uint64_t size);
+
+  std::size_t readable() const noexcept { return static_cast<std::size_t>(contiguous_ - read_); }
+  bool at_end() const noexcept { return final_ && read_ == *final_; }
+  bool complete() const noexcept { return final_ && contiguous_ == *final_; }
+  std::optional<std::uint64_t> final_size() const noexcept { return final_; }
+  std::uint64_t contiguous() const noexcept { return contiguous_; }
+  std::uint64_t consumed() const noexcept { return read_; }
+  /// One behind the highest byte that arrived.
+  std::uint64_t highest() const noexcept { return highest_; }
+
+  std::size_t read(bytes_span out);
+  std::size_t peek(std::span<bytes_view> out) const;
+  void consume(std::size_t n);
+  /// Drops everything that is held; what arrives later is counted and dropped.
+  void discard() noexcept;
+
+ private:
+  struct piece {
+    slab_ref slab;
+    bytes_view data;
+  };
+  piece keep(slab_pool& pool, bytes_view data, const slab_ref& slab);
+  void append(piece p);
+  void drain_waiting();
+
+  std::deque<piece> ready_;
+  std::map<std::uint64_t, piece> waiting_;  // disjoint, all above contiguous_
+  slab_ref copies_;                         // where small payloads go
+  std::size_t copies_used_ = 0;
+  std::uint64_t read_ = 0;
+  std::uint64_t contiguous_ = 0;
+  std::uint64_t highest_ = 0;
+  std::optional<std::uint64_t> final_;
+  bool discarding_ = false;
+};
+
+}  // namespace rendr::engine
