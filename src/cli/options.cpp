@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "base/text.hpp"
+#include "cli/nearest.hpp"
+#include "cli/option_values.hpp"
+#include "rendr/graph.hpp"
+
+namespace rendr::cli {
+
+namespace {
+
+constexpr std::string_view main_footer = R"(
+Examples:
+  rendr demo                                    cut paths under a transfer and watch it survive
+  rendr serve --listen=tcp://127.0.0.1:7000 --to=ssh=127.0.0.1:22
+  rendr forward --listen=127.0.0.1:2222 --to=ssh --path=a=tcp://127.0.0.1:7000
+  ssh -o ProxyCommand='rendr pipe --to=ssh --path=tcp://host:7000 --path=tcp://host:7001' host
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 authentication, 5 permission.
+`rendr COMMAND --help` explains a command; docs/operations.md is the operator's guide.)";
+
+constexpr std::string_view demo_footer = R"(
+A cut is AT:KIND[:PATH[:DURATION]]: AT = 30% (of the transfer) or 5s (after its start); KIND = kill
+(the connection is reset), silent (nothing is forwarded, nobody is told) or migrate (an explicit move
+to another path, no fault); PATH = the one that carries most at that moment when left out; DURATION =
+how long the path stays cut (2s). Without --cut: 30%:kill, 50%:silent, 70%:kill.
+
+Examples:
+  rendr demo
+  rendr demo video.mkv --root='bond(fiber, lte, wifi)' --report=demo.html
+  rendr demo --size=1GiB --rate=unlimited --root='selector(fiber, bond(lte, wifi))'
+  rendr demo --cut=2s:silent:fiber --cut=60%:migrate --max-gap=500ms)";
+
+constexpr std::string_view serve_footer = R"(
+Examples:
+  rendr serve --listen=tcp://127.0.0.1:7000 --to=127.0.0.1:80
+  rendr serve --listen=tcp://0.0.0.0:7000 --listen=tcp://0.0.0.0:7001 \
+      --to=ssh=127.0.0.1:22 --to=db=127.0.0.1:5432 --insecure
+
+--insecure: in this version peers are not authenticated and records are not encrypted. Anyone who
+reaches a listening address can use the targets, and anyone on the way can read and change the
+bytes. Off loopback rendr therefore runs only when told so: put it inside a tunnel or a trusted
+network, or carry a protocol that protects itself, as ssh does.)";
+
+constexpr std::string_view forward_footer = R"(
+A path is [name=]tcp://host:port[,key=value...] with the keys bind, device, mark, cc, cost, weight,
+evidence and cold. A graph is a path's name or selector(...), race(...), bond(...) of graphs; the
+first child of a selector is preferred.
+
+Examples:
+  rendr forward --listen=127.0.0.1:8080 --path=tcp://host:7000
+  rendr forward --listen=127.0.0.1:5432 --to=db \
+      --path=fiber=tcp://host:7000,bind=192.0.2.7 --path=lte=tcp://host:7000,device=wwan0 \
+      --root='selector(fiber, lte)' --insecure)";
+
+constexpr std::string_view pipe_footer = R"(
+Examples:
+  ssh -o ProxyCommand='rendr pipe --to=ssh --path=a=tcp://%h:7000 --path=b=tcp://%h:7001' server
+  rendr pipe --to=log --path=tcp://127.0.0.1:7000 < access.log)";
+
+constexpr std::string_view insecure_help =
+    "Accept an unauthenticated peer and plaintext records off loopback: anyone on the way can "
+    "read, "
+    "change or impersonate";
+
+/// What CLI11 fills in, as texts; `parse` checks and converts them.
+struct raw {
+  std::string level = "info";
+  bool quiet = false;
+  std::string file, size, root, rate, delay, max_gap, report;
+  std::string grace, connect_timeout, loops, state_dir, target;
+  std::vector<std::string> cuts, listen, to, paths;
+  bool no_cuts = false;
+  bool insecure = false;
+};
+
+/// A rule was broken: the text names the option, the value and the rule.
+struct mistake {
+  std::string text;
+};
+
+[[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view rule) {
+  throw mistake{std::string(option) + "=" + std::string(value) + ": " + std::string(rule)};
+}
+[[noreturn]] void refuse(std::string text) { throw mistake{std::move(text)}; }
+
+CLI::Option* text_option(CLI::App& app, const std::string& name, std::string& value,
+                         const std::string& help, const std::string& type) {
+  return app.add_option(name, value, help)->type_name(type);
+}
+void list_option(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                 const std::string& help, const std::string& type) {
+  app.add_option(name, values, help)->type_name(type)->allow_extra_args(false);
+}
+
+void add_common(CLI::App& app, raw& to) {
+  app.set_help_flag("--help,-h", "Print this help and leave");
+  text_option(app, "--log-level", to.level, "error, warn, info or debug (info)", "LEVEL");
+  app.add_flag("--quiet", to.quiet, "Errors only on stderr; results still go to stdout");
+}
+
+void add_dialing(CLI::App& app, raw& to) {
+  text_option(app, "--to", to.target, "Name of the target at the server (its unnamed one)", "NAME");
+  list_option(app, "--path", to.paths, "A path to the server; repeat it for each", "PATH");
+  text_option(app, "--root", to.root, "Which paths carry the data (a selector over all, in order)",
+              "GRAPH");
+  text_option(app, "--grace", to.grace,
+              "How long connections survive without any path, or forever (24h); the lower of both "
+              "ends holds",
+              "DURATION");
+  text_option(app, "--connect-timeout", to.connect_timeout,
+              "How long a new connection waits for the far side (10s)", "DURATION");
+  app.add_flag("--insecure", to.insecure, std::string(insecure_help));
+}
+
+struct commands {
+  CLI::App app{"rendr: a connection that outlives its network paths."};
+  CLI::App* demo = nullptr;
+  CLI::App* serve = nullptr;
+  CLI::App* forward = nullptr;
+  CLI::App* pipe = nullptr;
+  bool version = false;
+
+  explicit commands(raw& to);
+};
+
+commands::commands(raw& to) {
+  app.name("rendr");
+  app.footer(std::string(main_footer));
+  add_common(app, to);
+  app.add_flag("--version", version, "Print version, wire version and features, and leave");
+
+  demo = app.add_subcommand("demo", "Send a file over three paths on this machine and cut them");
+  demo->footer(std::string(demo_footer));
+  add_common(*demo, to);
+  text_option(*demo, "FILE", to.file, "The file to send (pseudo-random bytes, see --size)", "");
+  text_option(*demo, "--size", to.size, "How much to make when no FILE is given (256MiB)", "SIZE");
+  text_option(*demo, "--root", to.root, "The graph over fiber, lte and wifi (a selector)", "GRAPH");
+  list_option(*demo, "--cut", to.cuts, "A cut, see below; repeat it for each", "CUT");
+  demo->add_flag("--no-cuts", to.no_cuts, "Cut nothing: the run to compare with");
+  text_option(*demo, "--rate", to.rate,
+              "Of each path, as 300Mbit/s, or unlimited (320, 160 and 240 Mbit/s)", "RATE");
+  text_option(*demo, "--delay", to.delay, "One way, of each path (4, 20 and 8 ms)", "DURATION");
+  text_option(*demo, "--max-gap", to.max_gap, "Fail when the delivery stands still for longer",
+              "DURATION");
+  text_option(*demo, "--report", to.report, "Write a time line as one HTML page", "FILE");
+
+  serve = app.add_subcommand("serve", "Accept links and connect their flows to TCP targets");
+  serve->footer(std::string(serve_footer));
+  add_common(*serve, to);
+  list_option(*serve, "--listen", to.listen, "Where links arrive; repeat it for each",
+              "tcp://HOST:PORT");
+  list_option(*serve, "--to", to.to, "A target; repeat it for each name", "[NAME=]HOST:PORT");
+  text_option(*serve, "--grace", to.grace,
+              "How long connections survive without any path, or forever (24h)", "DURATION");
+  text_option(*serve, "--connect-timeout", to.connect_timeout,
+              "How long connecting to a target may take (10s)", "DURATION");
+  text_option(*serve, "--loops", to.loops, "Threads that serve links (1)", "N");
+  text_option(*serve, "--state-dir", to.state_dir,
+              "Where the reset key is kept, readable by its owner alone "
+              "($XDG_STATE_HOME/rendr or ~/.local/state/rendr)",
+              "DIR");
+  serve->add_flag("--insecure", to.insecure, std::string(insecure_help));
+
+  forward = app.add_subcommand("forward", "Carry TCP connections to a `rendr serve`");
+  forward->footer(std::string(forward_footer));
+  add_common(*forward, to);
+  list_option(*forward, "--listen", to.listen, "Where connections arrive", "HOST:PORT");
+  add_dialing(*forward, to);
+  text_option(*forward, "--loops", to.loops, "Threads, each with its own link (1)", "N");
+
+  pipe = app.add_subcommand("pipe", "Carry stdin and stdout to a `rendr serve`");
+  pipe->footer(std::string(pipe_footer));
+  add_common(*pipe, to);
+  add_dialing(*pipe, to);
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+duration duration_of(std::string_view option, const std::string& text, duration fallback,
+                     bool forever) {
+  if (text.empty()) return fallback;
+  const auto value = parse_duration(text);
+  if (!value) refuse(option, text, value.error().sentence);
+  if (*value == duration::max() && !forever) refuse(option, text, "it must end some time, as 10s");
+  if (*value == duration::zero()) refuse(option, text, "it must be longer than 0");
+  return *value;
+}
+
+std::uint64_t loops_of(const std::string& text) {
+  if (text.empty()) return 1;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > 64) {
+    refuse("--loops", text, "the number of threads is 1 to 64");
+  }
+  return value;
+}
+
+host_port listen_of(const raw& from) {
+  if (from.listen.empty())
+    refuse(
+        "--listen is missing: say where connections arrive, as "
+        "--listen=127.0.0.1:8080");
+  if (from.listen.size() > 1) refuse("--listen", from.listen.back(), "give it once");
+  auto address = parse_host_port(from.listen.front(), true);
+  if (!address) refuse("--listen", from.listen.front(), address.error());
+  return std::move(*address);
+}
+
+std::string target_of(const raw& from) {
+  if (!from.target.empty() && !valid_target_name(from.target)) {
+    refuse(
+        "--to", from.target,
+        "here it is the name of a target at the server (letters, digits, _ - .), not an address");
+  }
+  return from.target;
+}
+
+std::string checked_root(const std::string& text, std::span<const std::string> names) {
+  failure why;
+  if (!text.empty() && !check_graph(text, names, why)) refuse("--root: " + why.detail);
+  return text;
+}
+
+dial_options dialing_of(const raw& from) {
+  if (from.paths.empty()) {
+    refuse("--path is missing: say how the server is reached, as --path=tcp://host:7000");
+  }
+  dial_options to;
+  failure why;
+  if (!parse_path_specs(from.paths, to.paths, why)) refuse("--path: " + why.detail);
+  std::vector<std::string> names;
+  for (const auto& path : to.paths) names.push_back(path.name);
+  to.root = checked_root(from.root, names);
+  to.grace = duration_of("--grace", from.grace, to.grace, true);
+  to.connect_timeout =
+      duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
+  to.insecure = from.insecure;
+  return to;
+}
+
+demo_options demo_of(const raw& from) {
+  demo_options to;
+  to.file = from.file;
+  if (!from.size.empty()) {
+    if (!from.file.empty()) refuse("--size", from.size, "a FILE has its own size: leave one out");
+    const auto size = parse_size(from.size);
+    if (!size) refuse("--size", from.size, size.error().sentence);
+    if (*size < 1024) refuse("--size", from.size, "it is at least 1KiB");
+    to.size = *size;
+  }
+  static const std::vector<std::string> paths{"fiber", "lte", "wifi"};
+  if (!from.root.empty()) to.root = checked_root(from.root, paths);
+  if (from.no_cuts && !from.cuts.empty()) {
+    refuse("--cut", from.cuts.front(), "--no-cuts forbids it: leave one out");
+  }
+  auto cuts = from.cuts;
+  if (cuts.empty() && !from.no_cuts) cuts = {"30%:kill", "50%:silent", "70%:kill"};
+  for (const auto& text : cuts) {
+    auto entry = parse_cut(text);
+    if (!entry) refuse("--cut", text, entry.error());
+    if (!entry->path.empty() && std::find(paths.begin(), paths.end(), entry->path) == paths.end()) {
+      refuse("--cut", text,
+             "unknown path \"" + entry->path + "\"" + did_you_mean(entry->path, paths) +
+                 ": the paths are fiber, lte, wifi");
+    }
+    to.cuts.push_back(std::move(*entry));
+  }
+  if (from.rate == "unlimited") {
+    to.rate = 0;
+  } else if (!from.rate.empty()) {
+    const auto rate = parse_rate(from.rate);
+    if (!rate) refuse("--rate", from.rate, rate.error().sentence + ", or the word unlimited");
+    to.rate = *rate;
+  }
+  if (!from.delay.empty()) {
+    const auto delay = parse_duration(from.delay);
+    if (!delay) refuse("--delay", from.delay, delay.error().sentence);
+    if (*delay > std::chrono::seconds(5)) refuse("--delay", from.delay, "it is at most 5s");
+    to.delay = *delay;
+  }
+  if (!from.max_gap.empty()) {
+    to.max_gap = duration_of("--max-gap", from.max_gap, duration::zero(), false);
+  }
+  to.report = from.report;
+  return to;
+}
+
+path_spec listen_spec_of(const std::string& text) {
+  path_spec spec;
+  failure why;
+  if (!parse_path_spec(text, spec, why)) refuse("--listen: " + why.detail);
+  path_spec known;
+  known.transport = spec.transport;
+  known.host = spec.host;
+  known.port = spec.port;
+  known.device = spec.device;
+  known.cc = spec.cc;
+  if (spec != known) {
+    refuse("--listen", text, "a listening address has no name and no keys but device and cc");
+  }
+  return spec;
+}
+
+serve_options serve_of(const raw& from) {
+  serve_options to;
+  if (from.listen.empty()) {
+    refuse("--listen is missing: say where links arrive, as --listen=tcp://127.0.0.1:7000");
+  }
+  for (const auto& text : from.listen) to.listen.push_back(listen_spec_of(text));
+  if (from.to.empty()) refuse("--to is missing: say what is served, as --to=127.0.0.1:80");
+  for (const auto& text : from.to) {
+    auto target = parse_target(text);
+    if (!target) refuse("--to", text, target.error());
+    for (const auto& other : to.targets) {
+      if (other.name != target->name) continue;
+      refuse("--to", text,
+             target->name.empty()
+                 ? "there is another target without a name: name them, as --to=ssh=127.0.0.1:22"
+                 : "the name \"" + target->name + "\" stands twice: a name has one target");
+    }
+    to.targets.push_back(std::move(*target));
+  }
+  to.grace = duration_of("--grace", from.grace, to.grace, true);
+  to.connect_timeout =
+      duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
+  to.loops = loops_of(from.loops);
+  to.state_dir = from.state_dir;
+  to.insecure = from.insecure;
+  return to;
+}
+
+log_level level_of(const raw& from) {
+  static const std::vector<std::string> levels{"error", "warn", "info", "debug"};
+  const auto at = std::find(levels.begin(), levels.end(), from.level);
+  if (at == levels.end()) {
+    refuse("--log-level", from.level,
+           "the levels are error, warn, info, debug" + did_you_mean(from.level, levels));
+  }
+  return static_cast<log_level>(at - levels.begin());
+}
+
+/// CLI11's complaint in our words.
+std::string complaint(const commands& all, const CLI::App& chosen, const CLI::ParseError& error) {
+  const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error);
+  if (extras == nullptr) return error.what();
+  auto left = all.app.remaining(true);
+  if (left.empty()) return error.what();
+  const auto word = left.front().substr(0, left.front().find('='));
+  if (word.starts_with("-")) {
+    auto known = option_names(chosen);
+    return word + ": no such option" + did_you_mean(word, known) + "; see `rendr" +
+           (&chosen == &all.app ? "" : " " + chosen.get_name()) + " --help`";
+  }
+  if (&chosen == &all.app) {
+    const std::vector<std::string> names{"demo", "serve", "forward", "pipe"};
+    return "\"" + word + "\" is no command" + did_you_mean(word, names) +
+           ": the commands are demo, serve, forward, pipe";
+  }
+  return "\"" + left.front() + "\" is one argument too many; options are written --name=value";
+}
+
+command_line convert(const commands& all, const raw& from) {
+  command_line to;
+  to.level = level_of(from);
+  to.quiet = from.quiet;
+  if (all.demo->parsed()) {
+    to.command = demo_of(from);
+  } else if (all.serve->parsed()) {
+    to.command = serve_of(from);
+  } else if (all.forward->parsed()) {
+    forward_options forward;
+    forward.listen = listen_of(from);
+    forward.target = target_of(from);
+    forward.link = dialing_of(from);
+    forward.loops = loops_of(from.loops);
+    to.command = std::move(forward);
+  } else {
+    to.command = pipe_options{target_of(from), dialing_of(from)};
+  }
+  return to;
+}
+
+}  // namespace
+
+parsed parse(std::span<const std::string> arguments) {
+  raw from;
+  commands all(from);
+  const CLI::App* chosen = &all.app;
+  parsed result;
+  try {
+    // CLI11 takes them last first.
+    all.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    for (const auto* sub : all.app.get_subcommands()) chosen = sub;
+    if (dynamic_cast<const CLI::CallForHelp*>(&error) != nullptr) {
+      result.text = chosen->help();
+    } else {
+      result.code = exit_code::usage;
+      result.text = complaint(all, *chosen, error);
+    }
+    return result;
+  }
+  if (all.version) {
+    result.text = version_text();
+    return result;
+  }
+  if (all.app.get_subcommands().empty()) {
+    result.code = exit_code::usage;
+    result.text = "a command is missing: demo, serve, forward or pipe; see `rendr --help`";
+    return result;
+  }
+  try {
+    result.command = convert(all, from);
+  } catch (const mistake& m) {
+    result.code = exit_code::usage;
+    result.text = m.text;
+  }
+  return result;
+}
+
+}  // namespace rendr::cli

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+
+#include "cli/option_values.hpp"
+
+namespace rendr::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+parsed run(std::initializer_list<std::string> words) {
+  const std::vector<std::string> arguments(words);
+  return parse(arguments);
+}
+
+template <class Command>
+Command accepted(std::initializer_list<std::string> words) {
+  auto outcome = run(words);
+  EXPECT_TRUE(outcome.command.has_value()) << outcome.text;
+  if (!outcome.command) return {};
+  EXPECT_TRUE(std::holds_alternative<Command>(outcome.command->command));
+  return std::get<Command>(outcome.command->command);
+}
+
+/// The complaint about a line that breaks a rule.
+std::string refused(std::initializer_list<std::string> words) {
+  auto outcome = run(words);
+  EXPECT_FALSE(outcome.command.has_value());
+  EXPECT_EQ(outcome.code, exit_code::usage);
+  return outcome.text;
+}
+
+#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+TEST(cli_options, help_and_version_go_to_stdout_and_are_no_error) {
+  for (const auto* command : {"demo", "serve", "forward", "pipe"}) {
+    const auto outcome = run({command, "--help"});
+    EXPECT_EQ(outcome.code, exit_code::ok);
+    EXPECT_FALSE(outcome.command);
+    EXPECT_SAYS(outcome.text, "Examples:");
+  }
+  EXPECT_SAYS(run({"--help"}).text, "Exit codes:");
+  const auto version = run({"--version"});
+  EXPECT_EQ(version.code, exit_code::ok);
+  EXPECT_SAYS(version.text, "wire version 1");
+}
+
+TEST(cli_options, demo_has_three_cuts_one_of_them_silent_unless_told_otherwise) {
+  const auto demo = accepted<demo_options>({"demo"});
+  ASSERT_EQ(demo.cuts.size(), 3u);
+  EXPECT_EQ(demo.cuts[1].kind, cut_kind::silent);
+  EXPECT_EQ(demo.cuts[1].percent, 50u);
+  EXPECT_EQ(demo.size, std::uint64_t{256} << 20);
+  EXPECT_TRUE(accepted<demo_options>({"demo", "--no-cuts"}).cuts.empty());
+}
+
+TEST(cli_options, demo_reads_its_schedule) {
+  const auto demo = accepted<demo_options>({"demo", "--size=1GiB", "--rate=unlimited",
+                                            "--cut=2s:silent:fiber:500ms", "--cut=60%:migrate"});
+  EXPECT_EQ(demo.size, std::uint64_t{1} << 30);
+  EXPECT_EQ(demo.rate, 0u);
+  ASSERT_EQ(demo.cuts.size(), 2u);
+  EXPECT_EQ(demo.cuts[0].after, 2s);
+  EXPECT_EQ(demo.cuts[0].path, "fiber");
+  EXPECT_EQ(demo.cuts[0].length, 500ms);
+  EXPECT_EQ(demo.cuts[1].kind, cut_kind::migrate);
+}
+
+TEST(cli_options, forward_takes_several_paths_and_names_the_nameless) {
+  const auto forward = accepted<forward_options>(
+      {"--log-level=debug", "forward", "--listen=127.0.0.1:0", "--to=db", "--path=tcp://[::1]:7000",
+       "--path=lte=tcp://localhost:7001", "--root=race(p1, lte)", "--grace=forever", "--loops=2"});
+  ASSERT_EQ(forward.link.paths.size(), 2u);
+  EXPECT_EQ(forward.link.paths[0].name, "p1");
+  EXPECT_EQ(forward.link.paths[1].name, "lte");
+  EXPECT_EQ(forward.link.grace, duration::max());
+  EXPECT_EQ(forward.link.connect_timeout, 10s);
+  EXPECT_EQ(forward.target, "db");
+  EXPECT_EQ(forward.loops, 2u);
+}
+
+TEST(cli_options, grace_of_the_program_is_a_day) {
+  EXPECT_EQ(accepted<pipe_options>({"pipe", "--path=tcp://127.0.0.1:7000"}).link.grace, 24h);
+  EXPECT_EQ(accepted<serve_options>({"serve", "--listen=tcp://127.0.0.1:7000", "--to=h:1"}).grace,
+            24h);
+}
+
+TEST(cli_options, serve_takes_one_unnamed_or_several_named_targets) {
+  const auto serve = accepted<serve_options>(
+      {"serve", "--listen=tcp://127.0.0.1:7000", "--to=ssh=127.0.0.1:22", "--to=db=[::1]:5432"});
+  ASSERT_EQ(serve.targets.size(), 2u);
+  EXPECT_EQ(serve.targets[0].name, "ssh");
+  EXPECT_EQ(to_string(serve.targets[1].address), "[::1]:5432");
+}
+
+TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
+  struct line {
+    std::initializer_list<std::string> words;
+    std::initializer_list<const char*> parts;
+  };
+  const line lines[] = {
+      {{"demo", "--size=lots"}, {"--size", "lots"}},
+      {{"demo", "--grace=1s"}, {"--grace", "no such option"}},
+      {{"demo", "--cut=50:kill"}, {"--cut=50:kill", "no moment"}},
+      {{"demo", "--cut=50%:kil"}, {"did you mean \"kill\""}},
+      {{"demo", "--cut=50%:kill:fibre"}, {"did you mean \"fiber\"", "fiber, lte, wifi"}},
+      {{"demo", "--cut=50%:kill", "--no-cuts"}, {"--no-cuts"}},
+      {{"demo", "a", "--size=1MiB"}, {"--size=1MiB", "leave one out"}},
+      {{"demo", "--root=selector(fiber, lte, wfi)"}, {"--root", "wfi", "^"}},
+      {{"demo", "--root=selector(fiber, lte)"}, {"--root", "wifi"}},
+      {{"demo", "--rate=fast"}, {"--rate=fast", "unlimited"}},
+      {{"demo", "--log-level=verbose"}, {"--log-level=verbose", "error, warn, info, debug"}},
+      {{"serve", "--to=127.0.0.1:22"}, {"--listen is missing"}},
+      {{"serve", "--listen=tcp://127.0.0.1:7000"}, {"--to is missing"}},
+      {{"serve", "--listen=tcp://127.0.0.1", "--to=h:1"}, {"--listen", "port"}},
+      {{"serve", "--listen=a=tcp://127.0.0.1:1", "--to=h:1"}, {"--listen", "no name"}},
+      {{"serve", "--listen=tcp://h:1", "--to=a=h:1", "--to=a=h:2"}, {"\"a\" stands twice"}},
+      {{"serve", "--listen=tcp://h:1", "--to=h"}, {"--to=h", "port is missing"}},
+      {{"serve", "--listen=tcp://h:1", "--to=h:0"}, {"--to=h:0", "1 to 65535"}},
+      {{"forward", "--listen=:80", "--path=tcp://h:1"}, {"--listen=:80", "host is missing"}},
+      {{"forward", "--listen=::1:80", "--path=tcp://h:1"}, {"brackets"}},
+      {{"forward", "--listen=h:80"}, {"--path is missing"}},
+      {{"forward", "--listen=h:80", "--path=tpc://h:1"}, {"--path", "tpc"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h"}, {"--path", "port"}},
+      {{"forward", "--listen=h:80", "--path=a=tcp://h:1", "--path=a=tcp://h:2"}, {"--path", "a"}},
+      {{"forward", "--listen=h:80", "--path=a=tcp://h:1", "--root=b"}, {"--root", "b", "^"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1", "--to=h:22"}, {"--to=h:22", "name"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1", "--loops=0"}, {"--loops=0", "1 to 64"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1", "--grace=1"}, {"--grace=1", "unit"}},
+      {{"forward", "--listn=h:80"}, {"--listn", "did you mean \"--listen\""}},
+      {{"pipe", "--path=tcp://h:1", "extra"}, {"extra", "too many"}},
+      {{"pip"}, {"\"pip\"", "did you mean \"pipe\""}},
+      {{}, {"a command is missing"}},
+  };
+  for (const auto& l : lines) {
+    const auto text = refused(l.words);
+    for (const auto* part : l.parts) EXPECT_SAYS(text, part);
+  }
+}
+
+TEST(cli_options, an_option_without_its_value_is_named) {
+  EXPECT_SAYS(refused({"pipe", "--path"}), "--path");
+  EXPECT_SAYS(refused({"demo", "--size=1MiB", "--size=2MiB"}), "--size");
+}
+
+}  // namespace
+}  // namespace rendr::cli
