@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "relay/forwarder.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <utility>
+
+#include "relay/bridge.hpp"
+#include "relay/codes.hpp"
+#include "relay/socket_end.hpp"
+#include "wire/metadata.hpp"
+
+namespace rendr::relay {
+
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+std::vector<std::byte> target_metadata(std::string_view name) {
+  std::vector<std::byte> metadata;
+  if (!name.empty()) {
+    wire::append_metadata(metadata, wire::metadata_type::target, as_bytes(name));
+  }
+  return metadata;
+}
+
+namespace {
+
+constexpr auto accept_pause = 100ms;  // out of descriptors: others must end first
+constexpr auto redial_pause = 1s;  // a link that is refused at once must not be dialled in a spin
+
+/// The current link of one loop. Everything happens on that loop.
+class lane : public std::enable_shared_from_this<lane> {
+ public:
+  lane(runtime& on, const forwarder_options& options, unsigned loop)
+      : runtime_(on),
+        options_(options),
+        loop_(loop),
+        link_(on),
+        metadata_(target_metadata(options.target)) {}
+
+  /// The first dial; not on a loop thread. `executor` and `carry` may be used after it.
+  failure begin() {
+    link fresh(runtime_);
+    if (auto why = start(fresh); why.code) return why;
+    executor_ = fresh.get_executor();
+    asio::post(executor_, [self = shared_from_this(), fresh]() mutable {
+      self->link_ = std::move(fresh);
+      self->ready_ = true;
+      if (self->lost_early_) self->redial();
+    });
+    return {};
+  }
+
+  const asio::any_io_executor& executor() const { return executor_; }
+
+  void carry(tcp::socket socket) {
+    failure why;
+    open_options open;
+    open.metadata = metadata_;
+    auto flow = link_.open_stream(open, why);
+    if (why.code) {
+      log(severity::warn, "a connection was reset: " + why.detail);
+      return reset_socket(socket);
+    }
+    auto joined =
+        std::make_shared<bridge>(std::make_unique<socket_end>(std::move(socket)), std::move(flow),
+                                 [self = shared_from_this(), keeps = link_](
+                                     const bridge_result& result) { self->ended(result); });
+    joined->start(options_.connect_timeout);
+  }
+
+  void stop() {
+    stopped_ = true;
+    retry_.reset();
+    link_ = link(runtime_);
+  }
+
+ private:
+  failure start(link& fresh) {
+    link_options chosen = options_.link;
+    chosen.loop = loop_;
+    const auto generation = ++generation_;
+    chosen.on_event = [weak = weak_from_this(), generation](const link_event& event) {
+      if (auto self = weak.lock()) self->on_event(generation, event);
+    };
+    last_dial_ = std::chrono::steady_clock::now();
+    return fresh.start(std::move(chosen));
+  }
+
+  void on_event(std::uint64_t generation, const link_event& event) {
+    if (options_.on_event) options_.on_event(event);
+    if (generation != generation_ || stopped_) return;
+    const bool over = std::holds_alternative<events::link_down>(event.what);
+    const bool useless = over || std::holds_alternative<events::peer_restarted>(event.what) ||
+                         std::holds_alternative<events::going_away>(event.what);
+    if (!useless) return;
+    log(severity::warn, over
+                            ? "the link is over, dialling a new one"
+                            : "the server left the link, dialling another one for new connections");
+    if (!ready_) {
+      lost_early_ = true;
+      return;
+    }
+    const auto age = std::chrono::steady_clock::now() - last_dial_;
+    if (age >= redial_pause) return redial();
+    retry_ = std::make_unique<asio::steady_timer>(executor(), redial_pause);
+    retry_->async_wait([self = shared_from_this(), generation](std::error_code code) {
+      if (!code && generation == self->generation_) self->redial();
+    });
+  }
+
+  void redial() {
+    if (stopped_) return;
+    link fresh(runtime_);
+    if (const auto why = start(fresh); why.code) {
+      return log(severity::warn, "no new link: " + why.detail);
+    }
+    link_ = std::move(fresh);  // the old one closes when the last of its bridges has ended
+  }
+
+  void ended(const bridge_result& result) {
+    if (!result.why.code) return log(severity::debug, "a connection ended in order");
+    auto text = "a connection was reset: " + result.why.detail;
+    if (result.reason != code::none) text += " (" + std::string(to_string(result.reason)) + ")";
+    log(result.flow_failed ? severity::warn : severity::debug, text);
+  }
+
+  void log(severity level, std::string_view line) const {
+    if (options_.log) options_.log(level, line);
+  }
+
+  runtime& runtime_;
+  const forwarder_options& options_;
+  unsigned loop_;
+  link link_;
+  std::vector<std::byte> metadata_;
+  std::unique_ptr<asio::steady_timer> retry_;
+  asio::any_io_executor executor_;
+  std::chrono::steady_clock::time_point last_dial_{};
+  std::atomic<std::uint64_t> generation_ = 0;
+  bool ready_ = false;       ///< `link_` is the one of the first dial or a later one
+  bool lost_early_ = false;  ///< and that was over before it got there
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+struct forwarder::shared : std::enable_shared_from_this<shared> {
+  shared(runtime& on, forwarder_options chosen)
+      : options(std::move(chosen)), acceptor(on.get_executor()), pause(on.get_executor()) {
+    for (unsigned i = 0; i < options.lanes; ++i) {
+      lanes.push_back(std::make_shared<lane>(on, options, i));
+    }
+  }
+
+  failure bind();
+  void accept_next();
+
+  forwarder_options options;
+  tcp::acceptor acceptor;
+  asio::steady_timer pause;
+  std::vector<std::shared_ptr<lane>> lanes;
+  std::size_t next = 0;
+  bool stopped = false;
+};
+
+failure forwarder::shared::bind() {
+  const bool v6 = options.host.find(':') != std::string::npos;
+  const auto where =
+      (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
+  std::error_code code;
+  tcp::resolver resolver(acceptor.get_executor());
+  const auto found =
+      resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, code);
+  if (code) return {code, "cannot resolve " + options.host + ": " + code.message()};
+  const auto endpoint = found.begin()->endpoint();
+  acceptor.open(endpoint.protocol(), code);
+  if (!code) acceptor.set_option(tcp::acceptor::reuse_address(true), code);
+  if (!code) acceptor.bind(endpoint, code);
+  if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
+  if (code) return {code, "cannot listen on " + where + ": " + code.message()};
+  return {};
+}
+
+void forwarder::shared::accept_next() {
+  const auto to = lanes[next++ % lanes.size()];
+  acceptor.async_accept(
+      to->executor(), [self = shared_from_this(), to](std::error_code code, auto socket) {
+        if (self->stopped || code == asio::error::operation_aborted) return;
+        if (code) {
+          if (self->options.log) {
+            self->options.log(severity::warn, "cannot accept: " + code.message());
+          }
+          self->pause.expires_after(accept_pause);
+          self->pause.async_wait([self](std::error_code cancelled) {
+            if (!cancelled) self->accept_next();
+          });
+          return;
+        }
+        auto loop = to->executor();
+        asio::dispatch(loop, [to, taken = tcp::socket(std::move(socket))]() mutable {
+          to->carry(std::move(taken));
+        });
+        self->accept_next();
+      });
+}
+
+forwarder::forwarder(runtime& on, forwarder_options options)
+    : state_(std::make_shared<shared>(on, std::move(options))) {}
+
+forwarder::~forwarder() = default;
+
+failure forwarder::start() {
+  if (auto why = state_->bind(); why.code) return why;
+  for (const auto& l : state_->lanes) {
+    if (auto why = l->begin(); why.code) {
+      std::error_code ignored;
+      state_->acceptor.close(ignored);
+      return why;
+    }
+  }
+  asio::post(state_->acceptor.get_executor(), [state = state_] { state->accept_next(); });
+  return {};
+}
+
+std::uint16_t forwarder::port() const {
+  std::error_code ignored;
+  return state_->acceptor.local_endpoint(ignored).port();
+}
+
+void forwarder::stop() {
+  asio::post(state_->acceptor.get_executor(), [state = state_] {
+    state->stopped = true;
+    std::error_code ignored;
+    state->acceptor.close(ignored);
+    state->pause.cancel();
+  });
+  for (const auto& l : state_->lanes) asio::post(l->executor(), [l] { l->stop(); });
+}
+
+}  // namespace rendr::relay
