@@ -108,6 +108,14 @@ void link::check_closing(instant now) {
   if ((idle && told) || now >= close_until_ || !up_) finish_down(now, errc::closed, "closed");
 }
 
+// GOAWAY came before, and now BYE: the peer is done with the link.
+void link::peer_closed(instant now) {
+  const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
+    return f.second->removing || f.second->app_closed || f.second->settled();
+  });
+  finish_down(now, idle ? errc::closed : errc::peer_lost, "the peer closed the link");
+}
+
 void link::fail(instant now, errc code, std::string detail) { finish_down(now, code, detail); }
 
 void link::finish_down(instant now, errc code, const std::string& detail) {

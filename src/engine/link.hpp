@@ -135,6 +135,7 @@ class link {
   void order_close(path& p, bool flush);
   void check_dark(instant now);
   void check_closing(instant now);
+  void peer_closed(instant now);
 
   // link_paths.cpp
   leaf_slot& slot(spec_id leaf);

@@ -91,6 +91,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::bye>) {
           path_down(now, p, cause::bye, "the peer left this path");
+          if (peer_going_away_) peer_closed(now);
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::padding> ||
                              std::is_same_v<frame_type, wire::pong> ||

@@ -119,7 +119,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
       full = put_urgent(now, p, w);
       if (!full) full = put_data(now, p, w);
     }
-    if (p.leaving && w.empty() && p.sent.all_acknowledged() && p.urgent.empty()) {
+    if (p.leaving && !closing_ && w.empty() && p.sent.all_acknowledged() && p.urgent.empty()) {
       w.put(wire::bye{});
       p.bye_sent = true;
     }

@@ -33,7 +33,10 @@ class outbound {
   /// `n` bytes that stay where they are until the batch is written.
   bytes_span scratch(slab_pool& pool, std::size_t n);
   /// Gives back the last `n` bytes of the latest scratch.
-  void shrink(std::size_t n) noexcept { used_ -= n; }
+  void shrink(std::size_t n) noexcept {
+    used_ -= n;
+    if (used_ == 0 && empty()) reset();
+  }
   void add(bytes_view piece);
   void hold(const slab_ref& slab);
   /// What was added since the last mark is record `number`.
