@@ -1,0 +1,41 @@
+// layer: cli
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <functional>
+
+#include "cli/console.hpp"
+#include "rendr/runtime.hpp"
+
+namespace rendr::cli {
+
+/// The main thread of a command: waits for its end, and for signals. The first SIGINT or SIGTERM
+/// calls `stop` and shuts the runtime down in order, the second returns at once (the runtime's
+/// destructor does the rest).
+class ending {
+ public:
+  ending(console& to, runtime& of, std::function<void()> stop);
+
+  /// Returns when the runtime was shut down, or at the second signal.
+  void wait();
+  /// Shuts down without a signal, e.g. because the work is done. From any thread.
+  void begin();
+  /// Whether a signal began it.
+  bool signalled() const noexcept { return signals_seen_ > 0; }
+
+ private:
+  void await_signal();
+  void shut_down();
+
+  console& console_;
+  runtime& runtime_;
+  std::function<void()> stop_;
+  asio::io_context context_;
+  asio::signal_set signals_;
+  int signals_seen_ = 0;
+  bool begun_ = false;
+};
+
+}  // namespace rendr::cli

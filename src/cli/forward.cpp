@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "relay/forwarder.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/ending.hpp"
+#include "cli/event_log.hpp"
+#include "rendr/runtime.hpp"
+
+namespace rendr::cli {
+
+exit_code run_forward(const forward_options& options, console& to) {
+  event_log events(to);
+  runtime_options chosen;
+  chosen.loops = static_cast<unsigned>(options.loops);
+  runtime instance(std::move(chosen));
+
+  relay::forwarder_options forwarding;
+  forwarding.host = options.listen.host;
+  forwarding.port = options.listen.port;
+  forwarding.target = options.target;
+  forwarding.link.paths = options.link.paths;
+  forwarding.link.root = options.link.root;
+  forwarding.link.grace = options.link.grace;
+  forwarding.link.insecure = options.link.insecure;
+  forwarding.lanes = static_cast<unsigned>(options.loops);
+  forwarding.connect_timeout = options.link.connect_timeout;
+  forwarding.log = sink_of(to);
+  forwarding.on_event = [&events](const link_event& event) { events(event); };
+  relay::forwarder forwarder(instance, std::move(forwarding));
+  if (const auto why = forwarder.start(); why.code) {
+    to.error(why.detail.empty() ? why.code.message() : why.detail);
+    return exit_code_of(why.code);
+  }
+  auto bound = options.listen;
+  bound.port = forwarder.port();
+  to.info("listening on " + to_string(bound));
+
+  ending end(to, instance, [&forwarder] { forwarder.stop(); });
+  end.wait();
+  return exit_code::ok;
+}
+
+}  // namespace rendr::cli

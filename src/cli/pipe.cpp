@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <asio/post.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "cli/commands.hpp"
+#include "cli/ending.hpp"
+#include "cli/event_log.hpp"
+#include "relay/bridge.hpp"
+#include "relay/descriptor_end.hpp"
+#include "relay/forwarder.hpp"
+#include "rendr/link.hpp"
+#include "rendr/runtime.hpp"
+
+namespace rendr::cli {
+
+namespace {
+
+exit_code judge(const relay::bridge_result& result, console& to) {
+  if (!result.why.code) return exit_code::ok;
+  auto text = result.why.detail.empty() ? result.why.code.message() : result.why.detail;
+  if (result.reason == relay::code::none) {
+    to.error(text);
+    return exit_code_of(result.why.code);
+  }
+  to.error(std::string(to_string(result.reason)) + ": " + text);
+  const bool out_of_reach =
+      result.reason == relay::code::refused || result.reason == relay::code::unreachable;
+  return out_of_reach ? exit_code::unreachable : exit_code_of(result.why.code);
+}
+
+}  // namespace
+
+exit_code run_pipe(const pipe_options& options, console& to) {
+  // Declared before the runtime: its loop may use them until it is gone.
+  event_log events(to);
+  std::optional<relay::bridge_result> outcome;
+  std::weak_ptr<relay::bridge> bridge;
+  std::optional<ending> end;
+
+  runtime instance;
+  link over(instance);
+  link_options chosen;
+  chosen.paths = options.link.paths;
+  chosen.root = options.link.root;
+  chosen.grace = options.link.grace;
+  chosen.insecure = options.link.insecure;
+  chosen.on_event = [&events](const link_event& event) { events(event); };
+  if (const auto why = over.start(std::move(chosen)); why.code) {
+    to.error(why.detail.empty() ? why.code.message() : why.detail);
+    return exit_code_of(why.code);
+  }
+  const auto loop = over.get_executor();
+  end.emplace(to, instance, [&bridge, loop] {
+    asio::post(loop, [&bridge] {
+      if (auto open = bridge.lock()) {
+        open->abort({make_error_code(errc::closed), "ended by a signal"});
+      }
+    });
+  });
+
+  failure why;
+  open_options open;
+  open.metadata = relay::target_metadata(options.target);
+  auto flow = over.open_stream(open, why);
+  if (why.code) {
+    to.error(why.detail);
+    return exit_code_of(why.code);
+  }
+  asio::post(loop, [&, flow = std::move(flow)]() mutable {
+    auto joined = std::make_shared<relay::bridge>(
+        std::make_unique<relay::descriptor_end>(loop, STDIN_FILENO, STDOUT_FILENO), std::move(flow),
+        [&](const relay::bridge_result& result) {
+          outcome = result;
+          end->begin();
+        });
+    bridge = joined;
+    joined->start(options.link.connect_timeout);
+  });
+  end->wait();
+  return outcome ? judge(*outcome, to) : exit_code::failed;
+}
+
+}  // namespace rendr::cli

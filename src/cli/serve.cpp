@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
+#include "cli/commands.hpp"
+#include "cli/ending.hpp"
+#include "cli/event_log.hpp"
+#include "cli/state_dir.hpp"
+#include "relay/server.hpp"
+#include "rendr/listener.hpp"
+#include "rendr/runtime.hpp"
+
+namespace rendr::cli {
+
+namespace {
+
+std::optional<exit_code> listen_on(listener& at, const serve_options& options, console& to) {
+  for (const auto& spec : options.listen) {
+    listen_options where;
+    where.host = spec.host;
+    where.port = spec.port;
+    where.device = spec.device;
+    where.congestion = spec.cc;
+    where.insecure = options.insecure;
+    if (const auto why = at.listen(where); why.code) {
+      auto text = "--listen=" + to_text(spec) + ": " + why.detail;
+      if (why.code == errc::permission_denied && !options.insecure) {
+        text += "; see --insecure in `rendr serve --help`";
+      }
+      to.error(text);
+      return exit_code_of(why.code);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+exit_code run_serve(const serve_options& options, console& to) {
+  const auto dir = options.state_dir.empty() ? default_state_dir() : options.state_dir;
+  if (dir.empty()) {
+    to.error(
+        "--state-dir is missing, and neither XDG_STATE_HOME nor HOME says where state belongs");
+    return exit_code::usage;
+  }
+  const auto key = load_reset_key(dir);
+  if (!key) {
+    to.error("--state-dir=" + dir + ": " + key.error().detail);
+    return exit_code_of(key.error().code);
+  }
+
+  event_log events(to);
+  runtime_options chosen;
+  chosen.loops = static_cast<unsigned>(options.loops);
+  chosen.reset_key = *key;
+  chosen.accepted_grace = options.grace;
+  chosen.on_event = [&events](const link_event& event) { events(event); };
+  runtime instance(std::move(chosen));
+  listener at(instance);
+  if (const auto bad = listen_on(at, options, to)) return *bad;
+
+  relay::server_options serving;
+  for (const auto& t : options.targets) {
+    serving.targets.push_back({t.name, t.address.host, t.address.port});
+  }
+  serving.connect_timeout = options.connect_timeout;
+  serving.log = sink_of(to);
+  relay::server server(at, std::move(serving));
+  server.start();
+  for (const auto& address : at.addresses()) to.info("serving on " + address);
+  if (options.insecure) {
+    to.warn("--insecure: peers are not authenticated and records are not encrypted");
+  }
+
+  ending end(to, instance, [&at] { at.close(); });
+  end.wait();
+  return exit_code::ok;
+}
+
+}  // namespace rendr::cli
