@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/congestion.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+#include <limits>
+
+namespace rendr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
+
+/// CUBIC (RFC 9438) with HyStart's delay rule and proportional rate reduction (RFC 6937).
+class cubic final : public congestion_control {
+ public:
+  explicit cubic(std::uint32_t mss) : mss_(mss), window_(std::uint64_t{10} * mss) {}
+
+  void acked(const ack_sample& s) override {
+    if (s.recovering && !timed_out_) return reduce(s);
+    if (!s.cwnd_limited) return;
+    if (window_ < threshold_) {
+      window_ += s.acked;
+      watch_delay(s);
+      window_ = std::min(window_, std::max(threshold_, std::uint64_t{2} * mss_));
+    } else {
+      grow(s);
+    }
+  }
+  void lost(instant, std::uint64_t in_flight) override {
+    shrink();
+    recover_from_ = std::max<std::uint64_t>(in_flight, mss_);
+    recovery_delivered_ = recovery_sent_ = 0;
+    timed_out_ = false;
+  }
+  void timed_out(std::uint64_t) override {
+    if (!timed_out_) shrink();
+    timed_out_ = true;
+    window_ = mss_;
+  }
+  void recovered(instant) override {
+    if (!timed_out_) window_ = threshold_;
+    timed_out_ = false;
+  }
+  void sent(std::uint64_t n) override { recovery_sent_ += n; }
+  void restarted(duration idle, duration rto) override {
+    const auto floor = std::uint64_t{10} * mss_;
+    for (auto left = idle; left > rto && window_ > floor; left -= rto) window_ /= 2;
+    window_ = std::max(window_, floor);
+    epoch_ = never;
+  }
+  std::uint64_t window() const override { return window_; }
+
+ private:
+  static constexpr double scale = 0.4;
+  static constexpr double beta = 0.7;
+
+  double segments(std::uint64_t n) const {
+    return static_cast<double>(n) / static_cast<double>(mss_);
+  }
+  void shrink() {
+    const auto now_segments = segments(window_);
+    peak_ = now_segments < peak_ ? now_segments * (1 + beta) / 2 : now_segments;
+    threshold_ = std::max(static_cast<std::uint64_t>(static_cast<double>(window_) * beta),
+                          std::uint64_t{2} * mss_);
+    epoch_ = never;
+  }
+  void reduce(const ack_sample& s) {
+    recovery_delivered_ += s.acked;
+    std::uint64_t allowance = 0;
+    if (s.in_flight > threshold_) {
+      const auto due = recovery_delivered_ * threshold_ / recover_from_;
+      allowance = due > recovery_sent_ ? due - recovery_sent_ : 0;
+    } else {
+      const auto owed =
+          recovery_delivered_ > recovery_sent_ ? recovery_delivered_ - recovery_sent_ : 0;
+      allowance = std::min(threshold_ - s.in_flight, std::max(owed, s.acked) + mss_);
+    }
+    if (recovery_sent_ == 0) allowance = std::max<std::uint64_t>(allowance, mss_);
+    window_ = s.in_flight + allowance;
+  }
+  void watch_delay(const ack_sample& s) {
+    if (s.prior_delivered >= round_end_) {
+      round_end_ = s.delivered;
+      round_samples_ = 0;
+      round_min_ = duration::max();
+    }
+    if (s.rtt.count() == 0 || round_samples_ >= 8) return;
+    round_min_ = std::min(round_min_, s.rtt);
+    if (++round_samples_ < 8 || window_ < std::uint64_t{16} * mss_) return;
+    const auto slack = std::clamp<duration>(s.min_rtt / 8, 4ms, 16ms);
+    if (round_min_ > s.min_rtt + slack) threshold_ = window_;
+  }
+  void grow(const ack_sample& s) {
+    const auto now_segments = segments(window_);
+    if (epoch_ == never) {
+      epoch_ = s.now;
+      friendly_ = now_segments;
+      peak_ = std::max(peak_, now_segments);
+      inflection_ = std::cbrt((peak_ - now_segments) / scale);
+    }
+    const auto t = seconds(s.now - epoch_ + s.min_rtt) - inflection_;
+    const auto target = std::min(scale * t * t * t + peak_, now_segments * 1.5);
+    const auto acked_segments = segments(s.acked);
+    friendly_ += 3 * (1 - beta) / (1 + beta) * acked_segments / now_segments;
+    const auto goal = std::max(target, friendly_);
+    credit_ += goal > now_segments ? (goal - now_segments) / now_segments * acked_segments
+                                   : acked_segments / (100 * now_segments);
+    const auto whole = std::floor(credit_ * static_cast<double>(mss_));
+    window_ += static_cast<std::uint64_t>(whole);
+    credit_ -= whole / static_cast<double>(mss_);
+  }
+
+  std::uint64_t mss_;
+  std::uint64_t window_;
+  std::uint64_t threshold_ = std::numeric_limits<std::uint64_t>::max() / 2;
+  double peak_ = 0;
+  double friendly_ = 0;
+  double inflection_ = 0;
+  double credit_ = 0;
+  instant epoch_ = never;
+  std::uint64_t recover_from_ = 1;
+  std::uint64_t recovery_delivered_ = 0;
+  std::uint64_t recovery_sent_ = 0;
+  bool timed_out_ = false;
+  std::uint64_t round_end_ = 0;
+  int round_samples_ = 0;
+  duration round_min_ = duration::max();
+};
+
+/// BBR version 1 as the kernel has it, without its long-term rate sampling.
+class bbr final : public congestion_control {
+ public:
+  explicit bbr(std::uint32_t mss) : mss_(mss), window_(std::uint64_t{10} * mss) {}
+
+  void acked(const ack_sample& s) override {
+    if (s.prior_delivered >= round_end_) {
+      round_end_ = s.delivered;
+      ++round_;
+      round_started_ = true;
+    } else {
+      round_started_ = false;
+    }
+    learn_rate(s);
+    learn_delay(s);
+    change_mode(s);
+    set_window(s);
+  }
+  void lost(instant, std::uint64_t) override {}
+  void timed_out(std::uint64_t) override {
+    held_ = std::max(held_, window_);
+    window_ = mss_;
+  }
+  void recovered(instant) override {
+    window_ = std::max(window_, held_);
+    held_ = 0;
+  }
+  std::uint64_t window() const override { return window_; }
+  std::uint64_t pacing_rate() const override {
+    if (bandwidth() == 0) return 0;
+    return static_cast<std::uint64_t>(static_cast<double>(bandwidth()) * pacing_gain_ * 0.99) + 1;
+  }
+
+ private:
+  enum class mode { startup, drain, probe_bandwidth, probe_delay };
+  static constexpr double high_gain = 2.885;
+  static constexpr std::array<double, 8> cycle{1.25, 0.75, 1, 1, 1, 1, 1, 1};
+
+  std::uint64_t bandwidth() const { return maxima_.empty() ? 0 : maxima_.front().second; }
+  std::uint64_t target(double gain) const {
+    if (bandwidth() == 0 || min_rtt_ == duration::max()) return std::uint64_t{10} * mss_;
+    const auto bdp = static_cast<double>(bandwidth()) * seconds(min_rtt_);
+    const auto quantum = std::clamp<std::uint64_t>(bandwidth() / 1000, 2 * mss_, 65536);
+    return static_cast<std::uint64_t>(bdp * gain) + 3 * quantum;
+  }
+  void learn_rate(const ack_sample& s) {
+    while (!maxima_.empty() && maxima_.front().first + 10 < round_) maxima_.pop_front();
+    if (s.rate == 0 || (s.app_limited && s.rate < bandwidth())) return;
+    while (!maxima_.empty() && maxima_.back().second <= s.rate) maxima_.pop_back();
+    maxima_.emplace_back(round_, s.rate);
+  }
+  void learn_delay(const ack_sample& s) {
+    const bool expired = s.now > min_stamp_ + 10s;
+    if (s.rtt.count() != 0 && (s.rtt <= min_rtt_ || expired)) {
+      min_rtt_ = s.rtt;
+      min_stamp_ = s.now;
+    }
+    if (expired && mode_ != mode::probe_delay && mode_ != mode::startup &&
+        min_rtt_ != duration::max()) {
+      mode_ = mode::probe_delay;
+      pacing_gain_ = 1;
+      probe_until_ = never;
+      held_ = std::max(held_, window_);
+    }
+  }
+  void change_mode(const ack_sample& s) {
+    switch (mode_) {
+      case mode::startup:
+        if (!round_started_ || s.app_limited) break;
+        if (bandwidth() >= full_bandwidth_ + full_bandwidth_ / 4) {
+          full_bandwidth_ = bandwidth();
+          full_rounds_ = 0;
+        } else if (++full_rounds_ >= 3) {
+          mode_ = mode::drain;
+          pacing_gain_ = 1 / high_gain;
+        }
+        break;
+      case mode::drain:
+        if (s.in_flight <= target(1)) cruise(s.now);
+        break;
+      case mode::probe_bandwidth: {
+        const bool elapsed = s.now - phase_started_ > min_rtt_;
+        const auto gain = cycle.at(phase_);
+        const bool next = gain > 1   ? elapsed && (s.recovering || s.in_flight >= target(gain))
+                          : gain < 1 ? elapsed || s.in_flight <= target(1)
+                                     : elapsed;
+        if (next) {
+          phase_ = (phase_ + 1) % cycle.size();
+          phase_started_ = s.now;
+          pacing_gain_ = cycle.at(phase_);
+        }
+        break;
+      }
+      case mode::probe_delay:
+        if (probe_until_ == never) {
+          if (s.in_flight <= std::uint64_t{4} * mss_) probe_until_ = s.now + 200ms;
+        } else if (s.now >= probe_until_) {
+          min_stamp_ = s.now;
+          window_ = std::max(window_, held_);
+          held_ = 0;
+          cruise(s.now);
+        }
+        break;
+    }
+  }
+  void cruise(instant now) {
+    mode_ = mode::probe_bandwidth;
+    phase_ = 2;
+    phase_started_ = now;
+    pacing_gain_ = 1;
+  }
+  void set_window(const ack_sample& s) {
+    if (mode_ == mode::probe_delay) {
+      window_ = std::min(window_, std::uint64_t{4} * mss_);
+      return;
+    }
+    const auto goal = target(mode_ == mode::startup || mode_ == mode::drain ? high_gain : 2);
+    const bool full = mode_ != mode::startup;
+    if (full) {
+      window_ = std::min(window_ + s.acked, goal);
+    } else if (window_ < goal || s.delivered < std::uint64_t{10} * mss_) {
+      window_ += s.acked;
+    }
+    window_ = std::max(window_, std::uint64_t{4} * mss_);
+  }
+
+  std::uint64_t mss_;
+  std::uint64_t window_;
+  std::uint64_t held_ = 0;
+  mode mode_ = mode::startup;
+  double pacing_gain_ = high_gain;
+  std::uint64_t round_ = 0;
+  std::uint64_t round_end_ = 0;
+  bool round_started_ = false;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> maxima_;  // (round, rate), rates falling
+  duration min_rtt_ = duration::max();
+  instant min_stamp_{};
+  std::uint64_t full_bandwidth_ = 0;
+  int full_rounds_ = 0;
+  std::size_t phase_ = 0;
+  instant phase_started_{};
+  instant probe_until_ = never;
+};
+
+}  // namespace
+
+std::unique_ptr<congestion_control> congestion_control::make(congestion kind, std::uint32_t mss) {
+  if (kind == congestion::bbr) return std::make_unique<bbr>(mss);
+  return std::make_unique<cubic>(mss);
+}
+
+}  // namespace rendr::sim

@@ -1,0 +1,48 @@
+// layer: tests
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "rendr/time.hpp"
+
+namespace rendr::sim {
+
+enum class congestion : std::uint8_t { cubic, bbr };
+
+/// What one acknowledgement told, all in bytes.
+struct ack_sample {
+  instant now{};
+  std::uint64_t acked = 0;            ///< newly delivered, selectively or not
+  std::uint64_t delivered = 0;        ///< in total
+  std::uint64_t prior_delivered = 0;  ///< in total when the newest acknowledged segment was sent
+  std::uint64_t in_flight = 0;        ///< after the acknowledgement
+  std::uint64_t rate = 0;             ///< delivery rate sample per second; 0: none
+  duration rtt{0};                    ///< 0: none
+  duration min_rtt{0};
+  bool app_limited = false;
+  bool cwnd_limited = false;  ///< the window held the sender back since the last acknowledgement
+  bool recovering = false;
+};
+
+/// A congestion window in the likeness of the kernel's, in bytes.
+class congestion_control {
+ public:
+  static std::unique_ptr<congestion_control> make(congestion kind, std::uint32_t mss);
+  virtual ~congestion_control() = default;
+
+  virtual void acked(const ack_sample& s) = 0;
+  /// Fast recovery begins (once per window).
+  virtual void lost(instant now, std::uint64_t in_flight) = 0;
+  virtual void timed_out(std::uint64_t in_flight) = 0;
+  virtual void recovered(instant now) = 0;
+  virtual void sent(std::uint64_t) {}
+  /// The sender was idle for `idle`, longer than its retransmission time-out `rto`.
+  virtual void restarted(duration, duration) {}
+  virtual std::uint64_t window() const = 0;
+  /// Bytes per second; 0: no pacing.
+  virtual std::uint64_t pacing_rate() const { return 0; }
+};
+
+}  // namespace rendr::sim

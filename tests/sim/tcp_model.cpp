@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/tcp_model.hpp"
+
+#include <algorithm>
+
+namespace rendr::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr duration delayed_ack = 40ms;
+constexpr duration longest_rto = 120s;
+constexpr duration least_variation = 200ms;
+constexpr duration initial_rto = 1s;
+constexpr duration half_closed_wait = 60s;
+constexpr int orphan_retries = 8;
+constexpr int retries = 15;
+}  // namespace
+
+tcp_socket::tcp_socket(event_queue& queue, lane& out, const tcp_options& options)
+    : queue_(queue),
+      out_(out),
+      options_(options),
+      control_(congestion_control::make(options.control, options.mss)),
+      alarm_(queue, [this] { on_alarm(); }) {}
+
+// --- as a program uses it
+
+void tcp_socket::connect() {
+  phase_ = phase::syn_sent;
+  syn_at_ = queue_.now() + initial_rto;
+  send_control(packet_kind::syn);
+  rearm();
+}
+
+bool tcp_socket::readable() const noexcept {
+  return unread() != 0 || fin_received_ || static_cast<bool>(error_);
+}
+
+bool tcp_socket::has_room() const noexcept {
+  return snd_end_ - snd_nxt_ < unsent_limit_ && snd_end_ - snd_una_ < options_.send_buffer;
+}
+
+bool tcp_socket::writable() const noexcept {
+  return established() && !error_ && !fin_queued_ && has_room();
+}
+
+std::size_t tcp_socket::write(std::span<const bytes_view> pieces) {
+  std::size_t total = 0;
+  if (!established() || error_ || fin_queued_) return 0;
+  const std::size_t chunk = std::max<std::size_t>(options_.mss, std::size_t{16} * 1448);
+  for (auto piece : pieces) {
+    while (!piece.empty() && has_room()) {
+      const auto n = std::min(piece.size(), chunk);
+      ring_.append(piece.first(n));
+      snd_end_ += n;
+      total += n;
+      piece = piece.subspan(n);
+      if (snd_end_ - snd_nxt_ >= chunk) push();
+    }
+    if (!has_room()) break;
+  }
+  push();
+  was_writable_ = writable();
+  return total;
+}
+
+std::size_t tcp_socket::read(bytes_span out) {
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), unread()));
+  if (n == 0) return 0;
+  peer_->ring_.take(out.first(n));
+  maybe_update_window();
+  return n;
+}
+
+void tcp_socket::shutdown_write() {
+  if (fin_queued_ || !established() || error_) return;
+  fin_queued_ = true;
+  push();
+}
+
+void tcp_socket::close() {
+  if (app_closed_) return;
+  app_closed_ = true;
+  if (phase_ != phase::established) return abort();
+  if (unread() != 0) return abort();
+  shutdown_write();
+  linger_at_ = fin_received_ || !segments_.empty() ? never : queue_.now() + half_closed_wait;
+  if (fin_received_ && segments_.empty() && fin_sent_) finish();
+  rearm();
+}
+
+void tcp_socket::abort() {
+  app_closed_ = true;
+  if (phase_ == phase::established || phase_ == phase::syn_received) {
+    send_control(packet_kind::rst);
+  }
+  finish();
+}
+
+carrier_evidence tcp_socket::evidence() const {
+  carrier_evidence e;
+  e.unsent = snd_end_ - std::min(snd_nxt_, snd_end_);
+  e.unacked = std::min(snd_nxt_, snd_end_) - std::min(snd_una_, snd_end_);
+  e.delivered = std::min(snd_una_, snd_end_);
+  if (any_ack_) e.last_ack_age = queue_.now() - last_ack_;
+  e.rtt = srtt_;
+  e.rttvar = rttvar_;
+  e.rate = rate_;
+  e.recovering = recovery_ != recovery::open;
+  return e;
+}
+
+void tcp_socket::fail(std::errc code) {
+  if (phase_ == phase::closed) return;
+  error_ = std::make_error_code(code);
+  finish();
+  notify();
+}
+
+void tcp_socket::finish() {
+  phase_ = phase::closed;
+  segments_.clear();
+  sacked_.clear();
+  pipe_ = 0;
+  lost_segments_ = 0;
+  retransmit_at_ = reorder_at_ = pace_at_ = ack_at_ = persist_at_ = syn_at_ = linger_at_ = never;
+  alarm_.set(never);
+  if (app_closed_ && peer_ != nullptr) peer_->ring_.release();
+  if (peer_->app_closed_ && peer_->phase_ == phase::closed) ring_.release();
+}
+
+void tcp_socket::notify() {
+  if (!app_closed_ && on_ready) on_ready(*this);
+}
+
+// --- receiver
+
+packet tcp_socket::stamp(packet_kind kind) {
+  packet p;
+  p.to = peer_;
+  p.kind = kind;
+  p.ack = rcv_nxt_;
+  advertised_ = std::max(advertised_, window_end());
+  p.window_end = advertised_;
+  unacked_received_ = 0;
+  ack_at_ = never;
+  return p;
+}
+
+void tcp_socket::send_control(packet_kind kind) {
+  auto p = stamp(kind);
+  p.seq = snd_nxt_;
+  out_.send(p);
+}
+
+std::uint64_t tcp_socket::window_end() const noexcept {
+  const auto held = unread() + beyond_.size();
+  return rcv_nxt_ + (held < options_.receive_buffer ? options_.receive_buffer - held : 0);
+}
+
+void tcp_socket::acknowledge(std::uint64_t newest) {
+  auto p = stamp(packet_kind::segment);
+  p.seq = snd_nxt_;
+  const auto add = [&p](range r) {
+    if (p.sack_count < p.sacks.size()) p.sacks[p.sack_count++] = r;
+  };
+  for (const auto& r : beyond_.ranges()) {
+    if (r.begin <= newest && newest < r.end) add(r);
+  }
+  for (const auto& r : beyond_.ranges()) {
+    if (!(r.begin <= newest && newest < r.end)) add(r);
+    if (p.sack_count == p.sacks.size()) break;
+  }
+  out_.send(p);
+}
+
+void tcp_socket::maybe_update_window() {
+  const auto now_end = window_end();
+  const auto left = advertised_ > rcv_nxt_ ? advertised_ - rcv_nxt_ : 0;
+  const bool wider = now_end > advertised_ && now_end - rcv_nxt_ >= 2 * left &&
+                     now_end - advertised_ >= options_.mss;
+  const bool prompt = unacked_received_ != 0 && unread() == 0 && !interactive_;
+  if (phase_ == phase::established && (wider || prompt || unacked_received_ > options_.mss)) {
+    acknowledge(~std::uint64_t{0});
+    rearm();
+  }
+}
+
+void tcp_socket::accept_syn() {
+  if (phase_ == phase::idle) {
+    if (accepts && !accepts()) {
+      send_control(packet_kind::rst);
+      return;
+    }
+    phase_ = phase::syn_received;
+  }
+  if (phase_ != phase::syn_received) return;
+  send_control(packet_kind::syn_ack);
+  syn_at_ = queue_.now() + initial_rto;
+  rearm();
+}
+
+void tcp_socket::receive(const packet& p) {
+  if (p.kind == packet_kind::syn) return accept_syn();
+  if (phase_ == phase::closed || phase_ == phase::idle) {
+    if (phase_ == phase::closed && p.kind != packet_kind::rst && (p.length != 0 || p.fin)) {
+      send_control(packet_kind::rst);
+    }
+    return;
+  }
+  if (p.kind == packet_kind::rst) {
+    return fail(phase_ == phase::syn_sent ? std::errc::connection_refused
+                                          : std::errc::connection_reset);
+  }
+  if (p.kind == packet_kind::syn_ack) {
+    if (phase_ != phase::syn_sent) return acknowledge(~std::uint64_t{0});
+    phase_ = phase::established;
+    syn_at_ = never;
+    send_limit_ = p.window_end;
+    acknowledge(~std::uint64_t{0});
+    rearm();
+    was_writable_ = true;
+    return notify();
+  }
+  if (phase_ == phase::syn_sent) return;
+  const bool fresh = phase_ == phase::syn_received;
+  if (fresh) {
+    phase_ = phase::established;
+    syn_at_ = never;
+    was_writable_ = true;
+  }
+  const bool was_readable = readable();
+  const auto before = unread();
+  accept_ack(p);
+  if (phase_ != phase::established) return;
+  if (p.kind == packet_kind::probe) acknowledge(~std::uint64_t{0});
+  if (p.length != 0 || p.fin) {
+    if (app_closed_ && p.length != 0) return abort();
+    accept_data(p);
+  }
+  if (app_closed_ && fin_received_ && fin_sent_ && segments_.empty()) return finish();
+  rearm();
+  const bool now_writable = writable();
+  const bool edge = fresh || (now_writable && !was_writable_) || unread() != before ||
+                    (readable() && !was_readable);
+  was_writable_ = now_writable;
+  if (edge) notify();
+}
+
+void tcp_socket::accept_data(const packet& p) {
+  const auto end = p.seq + p.length;
+  last_receive_ = queue_.now();
+  if (p.fin) fin_at_ = end;
+  const bool old = end < rcv_nxt_ || (end == rcv_nxt_ && !(p.fin && !fin_received_));
+  if (old || end > advertised_) return acknowledge(p.seq);  // repeated, or more than was granted
+  if (p.length != 0 && peer_->out_.corrupts()) {  // the payload travelled on the peer's lane
+    const auto low = std::max({p.seq, peer_->ring_.begin(), rcv_nxt_});
+    if (low < end) {
+      peer_->ring_.at(low + peer_->out_.rng().below(end - low)) ^= std::byte{0x10};
+    }
+  }
+  const bool gap = p.seq > rcv_nxt_;
+  const bool filled = !beyond_.empty();
+  if (gap) {
+    beyond_.add({p.seq, end});
+  } else {
+    rcv_nxt_ = std::max(rcv_nxt_, end);
+    beyond_.remove({0, rcv_nxt_});
+    if (!beyond_.empty() && beyond_.front().begin == rcv_nxt_) {
+      rcv_nxt_ = beyond_.front().end;
+      beyond_.remove(beyond_.front());
+    }
+  }
+  unacked_received_ += p.length;
+  if (fin_at_ == rcv_nxt_) {
+    fin_received_ = true;
+    rcv_nxt_ = fin_at_ + 1;
+    return acknowledge(p.seq);
+  }
+  if (gap || filled || unacked_received_ >= std::uint64_t{2} * options_.mss) {
+    return acknowledge(p.seq);
+  }
+  if (quick_acks_ > 0 && !interactive_) {
+    --quick_acks_;
+    return acknowledge(p.seq);
+  }
+  ack_at_ = std::min(ack_at_, queue_.now() + delayed_ack);
+}
+
+// --- timers
+
+duration tcp_socket::rto() const noexcept {
+  const auto base =
+      srtt_.count() == 0 ? initial_rto : srtt_ + std::max(4 * rttvar_, least_variation);
+  return std::min(base * (std::int64_t{1} << std::min(backoff_, 20)), longest_rto);
+}
+
+void tcp_socket::arm_retransmission() {
+  probe_armed_ = false;
+  if (segments_.empty()) {
+    retransmit_at_ = never;
+    return;
+  }
+  const auto now = queue_.now();
+  retransmit_at_ = now + rto();
+  if (recovery_ != recovery::open || probe_out_ || srtt_.count() == 0 || backoff_ != 0) return;
+  const auto tail = now + 2 * srtt_ + (segments_.size() == 1 ? least_variation : duration(2ms));
+  if (tail < retransmit_at_) {
+    retransmit_at_ = tail;
+    probe_armed_ = true;
+  }
+}
+
+void tcp_socket::rearm() {
+  alarm_.set(
+      std::min({retransmit_at_, reorder_at_, pace_at_, ack_at_, persist_at_, syn_at_, linger_at_}));
+}
+
+void tcp_socket::on_alarm() {
+  const auto now = queue_.now();
+  if (ack_at_ <= now) {
+    ack_at_ = never;
+    acknowledge(~std::uint64_t{0});
+  }
+  if (syn_at_ <= now) on_syn();
+  if (linger_at_ <= now) return finish();
+  if (phase_ == phase::established) {
+    if (reorder_at_ <= now) {
+      reorder_at_ = never;
+      detect_losses();
+      push();
+    }
+    if (pace_at_ <= now) {
+      pace_at_ = never;
+      push();
+    }
+    if (persist_at_ <= now) on_persist();
+    if (retransmit_at_ <= now) on_retransmission();
+  }
+  if (phase_ != phase::closed) rearm();
+}
+
+void tcp_socket::on_retransmission() {
+  if (backoff_ >= (app_closed_ ? orphan_retries : retries)) {
+    return app_closed_ ? finish() : fail(std::errc::timed_out);
+  }
+  if (probe_armed_) return on_probe();
+  on_time_out();
+}
+
+void tcp_socket::on_persist() {
+  persist_at_ = never;
+  if (pipe_ != 0 || !has_new()) return;
+  send_control(packet_kind::probe);
+  persist_backoff_ = std::min(persist_backoff_ + 1, 10);
+  const auto wait = std::max(rto(), least_variation) * (std::int64_t{1} << persist_backoff_);
+  persist_at_ = queue_.now() + std::min<duration>(wait, longest_rto);
+}
+
+void tcp_socket::on_syn() {
+  if (++syn_tries_ > 6) return fail(std::errc::timed_out);
+  syn_at_ = queue_.now() + initial_rto * (std::int64_t{1} << syn_tries_);
+  send_control(phase_ == phase::syn_sent ? packet_kind::syn : packet_kind::syn_ack);
+}
+
+}  // namespace rendr::sim

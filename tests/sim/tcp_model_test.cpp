@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/tcp_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+namespace rendr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t mbit = 1'000'000 / 8;
+
+std::byte pattern(std::uint64_t offset) { return static_cast<std::byte>((offset * 131) >> 3); }
+
+/// A connection whose dialer writes as much as it may of `total` bytes and whose acceptor reads.
+struct pair_of_sockets {
+  explicit pair_of_sockets(lane_options line, tcp_options options = {}, std::uint64_t seed = 1)
+      : rng(seed),
+        forward(queue, rng.fork(), line),
+        backward(queue, rng.fork(), line),
+        tcp(queue, forward, backward, options) {
+    backward.set_loss(0);
+    tcp.dialer.on_ready = [this](tcp_socket&) { pump(); };
+    tcp.acceptor.on_ready = [this](tcp_socket&) { drain(); };
+    tcp.dialer.connect();
+  }
+
+  void send(std::uint64_t n) {
+    total += n;
+    pump();
+  }
+  void pump() {
+    std::array<std::byte, 65536> chunk;
+    while (written < total && tcp.dialer.writable()) {
+      const auto n = std::min<std::uint64_t>(chunk.size(), total - written);
+      for (std::size_t i = 0; i < n; ++i) chunk[i] = pattern(written + i);
+      const bytes_view piece(chunk.data(), n);
+      const auto accepted = tcp.dialer.write({&piece, 1});
+      if (accepted == 0) break;
+      written += accepted;
+    }
+  }
+  void drain() {
+    if (!reading) return;
+    std::array<std::byte, 65536> chunk;
+    while (const auto n = tcp.acceptor.read(chunk)) {
+      for (std::size_t i = 0; i < n; ++i) damaged += chunk[i] != pattern(received + i) ? 1u : 0u;
+      if (received < total && received + n >= total) completed = queue.now();
+      received += n;
+      if (received > n) longest_gap = std::max(longest_gap, queue.now() - last_read);
+      last_read = queue.now();
+    }
+  }
+  void run(duration d) { queue.run_until(queue.now() + d); }
+
+  event_queue queue;
+  random rng;
+  lane forward;
+  lane backward;
+  tcp_connection tcp;
+  std::uint64_t total = 0;
+  std::uint64_t written = 0;
+  std::uint64_t received = 0;
+  std::uint64_t damaged = 0;
+  bool reading = true;
+  instant completed = never;
+  instant last_read{};
+  duration longest_gap{0};
+};
+
+lane_options line(duration delay, std::uint64_t rate, std::uint32_t loss_ppm = 0) {
+  lane_options o;
+  o.delay = delay;
+  o.rate = rate;
+  o.loss_ppm = loss_ppm;
+  return o;
+}
+
+double rate_of(pair_of_sockets& p, duration d) {
+  p.run(2s);
+  const auto before = p.received;
+  p.run(d);
+  return static_cast<double>(p.received - before) / std::chrono::duration<double>(d).count();
+}
+
+TEST(tcp_model, connects_in_one_round_trip_and_delivers_in_order) {
+  pair_of_sockets p(line(10ms, 0));
+  p.run(19ms);
+  EXPECT_FALSE(p.tcp.dialer.established());
+  p.run(1ms);
+  EXPECT_TRUE(p.tcp.dialer.established());
+  p.send(1'000'000);
+  p.run(1s);
+  EXPECT_EQ(p.received, 1'000'000u);
+  EXPECT_EQ(p.damaged, 0u);
+  EXPECT_EQ(p.tcp.dialer.evidence().delivered, 1'000'000u);
+  EXPECT_EQ(p.tcp.dialer.evidence().unacked, 0u);
+}
+
+TEST(tcp_model, fills_a_clean_line_with_either_congestion_control) {
+  for (const auto control : {congestion::cubic, congestion::bbr}) {
+    pair_of_sockets p(line(10ms, 50 * mbit), {.control = control});
+    p.send(1u << 30);
+    const auto rate = rate_of(p, 20s);
+    EXPECT_GT(rate, 0.93 * 50 * mbit) << static_cast<int>(control);
+    EXPECT_LT(rate, 50.0 * mbit);
+    EXPECT_EQ(p.damaged, 0u);
+  }
+}
+
+TEST(tcp_model, loss_costs_cubic_much_and_bbr_little) {
+  std::array<double, 2> rates{};
+  for (const auto control : {congestion::cubic, congestion::bbr}) {
+    pair_of_sockets p(line(20ms, 50 * mbit, 10'000), {.control = control});
+    p.send(1u << 30);
+    rates.at(static_cast<std::size_t>(control)) = rate_of(p, 30s);
+    EXPECT_GT(p.forward.counters().lost, 50u);
+    EXPECT_GT(p.tcp.dialer.retransmissions(), 50u);
+    EXPECT_EQ(p.damaged, 0u);
+  }
+  EXPECT_LT(rates[0], 0.4 * 50 * mbit);
+  EXPECT_GT(rates[0], 0.05 * 50 * mbit);
+  EXPECT_GT(rates[1], 0.8 * 50 * mbit);
+}
+
+TEST(tcp_model, a_lost_segment_holds_back_what_follows_it_for_about_a_round_trip) {
+  pair_of_sockets p(line(50ms, 0));
+  p.run(200ms);
+  for (int i = 0; i < 40; ++i) {
+    if (i == 10) p.forward.set_loss(1'000'000);
+    if (i == 11) p.forward.set_loss(0);
+    p.send(1000);
+    p.run(5ms);
+  }
+  p.run(1s);
+  EXPECT_EQ(p.forward.counters().lost, 1u);
+  EXPECT_EQ(p.received, 40'000u);
+  EXPECT_EQ(p.tcp.dialer.time_outs(), 0u);
+  EXPECT_GT(p.longest_gap, 100ms);
+  EXPECT_LT(p.longest_gap, 140ms);
+}
+
+TEST(tcp_model, resumes_after_a_blackhole_only_at_its_next_time_out) {
+  pair_of_sockets p(line(10ms, 10 * mbit));
+  p.send(100u << 20);
+  p.run(5s);
+  ASSERT_GT(p.forward.data_packets(), 0u);
+  p.forward.blackhole(true);
+  p.run(20s);
+  const auto stuck = p.received;
+  const auto e = p.tcp.dialer.evidence();
+  EXPECT_GT(e.unacked, 0u);
+  EXPECT_GT(e.last_ack_age, 19s);
+  EXPECT_TRUE(e.recovering);
+  p.forward.blackhole(false);
+  p.run(2s);
+  EXPECT_EQ(p.received, stuck) << "the next time-out is many seconds away";
+  p.run(30s);
+  EXPECT_GT(p.received, stuck + 10'000'000);
+  EXPECT_EQ(p.damaged, 0u);
+}
+
+TEST(tcp_model, a_one_way_blackhole_of_the_acknowledgements_silences_the_evidence) {
+  pair_of_sockets p(line(10ms, 10 * mbit));
+  p.send(100u << 20);
+  p.run(3s);
+  const auto before = p.received;
+  p.backward.blackhole(true);
+  p.run(1s);
+  EXPECT_GT(p.received, before) << "what was sent still arrives";
+  EXPECT_GT(p.tcp.dialer.evidence().last_ack_age, 900ms);
+  EXPECT_GT(p.tcp.dialer.evidence().unacked, 0u);
+}
+
+TEST(tcp_model, a_kill_loses_what_is_in_flight_and_keeps_what_had_arrived) {
+  pair_of_sockets p(line(20ms, 10 * mbit));
+  p.reading = false;
+  p.send(1u << 20);
+  p.run(200ms);
+  ASSERT_GT(p.forward.data_packets(), 0u);
+  p.tcp.kill();
+  EXPECT_EQ(p.tcp.dialer.error(), std::errc::connection_reset);
+  EXPECT_FALSE(p.tcp.acceptor.error()) << "not before everything was read";
+  p.reading = true;
+  p.drain();
+  EXPECT_GT(p.received, 0u);
+  EXPECT_LT(p.received, p.written);
+  EXPECT_EQ(p.damaged, 0u);
+  EXPECT_EQ(p.tcp.acceptor.error(), std::errc::connection_reset);
+  p.run(10s);
+  EXPECT_FALSE(p.tcp.acceptor.eof());
+}
+
+TEST(tcp_model, an_end_that_learns_nothing_of_a_reset_is_told_when_it_sends) {
+  pair_of_sockets p(line(10ms, 0));
+  p.run(100ms);
+  p.tcp.acceptor.fail(std::errc::connection_reset);
+  p.run(10s);
+  EXPECT_FALSE(p.tcp.dialer.error());
+  p.send(100);
+  p.run(20ms);
+  EXPECT_EQ(p.tcp.dialer.error(), std::errc::connection_reset);
+}
+
+TEST(tcp_model, the_unsent_limit_bounds_what_waits_in_the_kernel) {
+  pair_of_sockets p(line(10ms, 10 * mbit));
+  p.tcp.dialer.unsent_limit(16384);
+  p.send(10u << 20);
+  for (int i = 0; i < 1000; ++i) {
+    p.run(1ms);
+    EXPECT_LT(p.tcp.dialer.evidence().unsent, 16384u + 65536u);
+  }
+  p.run(20s);
+  EXPECT_EQ(p.received, std::uint64_t{10} << 20);
+}
+
+TEST(tcp_model, a_stopped_reader_closes_the_window_while_its_kernel_still_acknowledges) {
+  pair_of_sockets p(line(10ms, 0), {.receive_buffer = 200'000});
+  p.reading = false;
+  p.send(1'000'000);
+  p.run(10s);
+  EXPECT_EQ(p.tcp.acceptor.unread(), 200'000u);
+  EXPECT_EQ(p.tcp.dialer.evidence().unacked, 0u);
+  EXPECT_EQ(p.tcp.dialer.evidence().delivered, 200'000u);
+  p.reading = true;
+  p.drain();
+  p.run(1s);
+  EXPECT_EQ(p.received, 1'000'000u);
+  EXPECT_EQ(p.damaged, 0u);
+}
+
+TEST(tcp_model, a_window_update_that_is_lost_is_asked_for_again) {
+  pair_of_sockets p(line(10ms, 0), {.receive_buffer = 200'000});
+  p.reading = false;
+  p.send(1'000'000);
+  p.run(1s);
+  p.backward.set_loss(1'000'000);
+  p.reading = true;
+  p.drain();
+  p.run(100ms);
+  p.backward.set_loss(0);
+  EXPECT_GT(p.backward.counters().lost, 0u);
+  p.run(20s);
+  EXPECT_EQ(p.received, 1'000'000u);
+}
+
+TEST(tcp_model, a_lost_syn_is_repeated_after_one_second) {
+  lane_options o = line(10ms, 0);
+  pair_of_sockets p(o);
+  p.backward.blackhole(true);
+  p.run(900ms);
+  EXPECT_FALSE(p.tcp.dialer.established());
+  p.backward.blackhole(false);
+  p.run(100ms);
+  EXPECT_FALSE(p.tcp.dialer.established());
+  p.run(21ms);
+  EXPECT_TRUE(p.tcp.dialer.established());
+}
+
+TEST(tcp_model, a_refused_dial_fails_after_one_round_trip) {
+  pair_of_sockets p(line(10ms, 0));
+  p.tcp.acceptor.accepts = [] { return false; };
+  p.run(20ms);
+  EXPECT_EQ(p.tcp.dialer.error(), std::errc::connection_refused);
+}
+
+TEST(tcp_model, corruption_reaches_the_reader_unseen) {
+  pair_of_sockets p(line(10ms, 0));
+  p.forward.set_corruption(10'000);
+  p.send(10u << 20);
+  p.run(10s);
+  EXPECT_EQ(p.received, std::uint64_t{10} << 20);
+  EXPECT_GT(p.damaged, 10u);
+  EXPECT_LE(p.damaged, p.forward.counters().corrupted);
+}
+
+TEST(tcp_model, a_stall_delivers_its_old_bytes_minutes_later_even_after_close) {
+  pair_of_sockets p(line(10ms, 10 * mbit));
+  p.run(100ms);
+  p.forward.stall(true);
+  p.send(100'000);
+  p.run(1s);
+  p.tcp.dialer.close();
+  p.run(120s);
+  EXPECT_EQ(p.received, 0u);
+  p.forward.stall(false);
+  p.run(120s);
+  EXPECT_EQ(p.received, 100'000u);
+  EXPECT_EQ(p.damaged, 0u);
+  EXPECT_TRUE(p.tcp.acceptor.eof());
+}
+
+TEST(tcp_model, close_delivers_and_then_ends_with_an_eof_and_abort_with_an_error) {
+  pair_of_sockets p(line(10ms, 10 * mbit));
+  p.send(300'000);
+  p.run(50ms);
+  p.pump();
+  p.tcp.dialer.close();
+  p.run(5s);
+  EXPECT_EQ(p.received, 300'000u);
+  EXPECT_TRUE(p.tcp.acceptor.eof());
+  p.tcp.acceptor.close();
+  p.run(1s);
+  EXPECT_EQ(p.tcp.dialer.state(), tcp_socket::phase::closed);
+
+  pair_of_sockets q(line(10ms, 10 * mbit));
+  q.send(300'000);
+  q.run(100ms);
+  q.tcp.dialer.abort();
+  q.run(5s);
+  EXPECT_FALSE(q.tcp.acceptor.eof());
+  EXPECT_EQ(q.tcp.acceptor.error(), std::errc::connection_reset);
+}
+
+TEST(tcp_model, a_rate_collapse_slows_what_is_already_queued) {
+  pair_of_sockets p(line(10ms, 100 * mbit));
+  p.send(100u << 20);
+  p.run(2s);
+  ASSERT_GT(p.forward.queued_bytes(), 0u);
+  p.forward.set_rate(1 * mbit);
+  const auto before = p.received;
+  p.run(1s);
+  EXPECT_LT(p.received - before, 500'000u);
+}
+
+TEST(tcp_model, the_same_seed_gives_the_same_run) {
+  std::vector<std::uint64_t> outcomes;
+  for (int i = 0; i < 2; ++i) {
+    pair_of_sockets p(line(10ms, 20 * mbit, 5'000), {}, 42);
+    p.send(20u << 20);
+    p.run(10s);
+    outcomes.push_back(p.received * 1'000'003 + p.queue.executed());
+  }
+  EXPECT_EQ(outcomes[0], outcomes[1]);
+  pair_of_sockets other(line(10ms, 20 * mbit, 5'000), {}, 43);
+  other.send(20u << 20);
+  other.run(10s);
+  EXPECT_NE(other.received * 1'000'003 + other.queue.executed(), outcomes[0]);
+}
+
+}  // namespace
+}  // namespace rendr::sim

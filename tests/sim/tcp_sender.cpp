@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "sim/tcp_model.hpp"
+
+namespace rendr::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr std::uint64_t nano = 1'000'000'000;
+constexpr std::uint64_t duplicate_threshold = 3;
+}  // namespace
+
+/// What one acknowledgement delivered.
+struct tcp_socket::delivery {
+  std::uint64_t bytes = 0;
+  bool cumulative = false;
+  bool retransmitted_only = true;
+  duration rtt{0};  ///< of the oldest newly acknowledged segment, if it was sent once
+  duration newest_rtt{0};
+  segment newest;  ///< the most recently sent one
+  bool any = false;
+};
+
+void tcp_socket::mark_delivered(segment& s, delivery& d) {
+  const auto now = queue_.now();
+  const auto size = s.end() - s.seq;
+  if (s.lost) {
+    --lost_segments_;
+    s.lost = false;
+  } else {
+    pipe_ -= size;
+  }
+  d.bytes += size;
+  delivered_ += size;
+  delivered_when_ = now;
+  if (!d.any || s.sent > d.newest.sent || (s.sent == d.newest.sent && s.seq > d.newest.seq)) {
+    d.newest = s;
+    d.any = true;
+  }
+  if (!s.repeated) {
+    d.newest_rtt = now - s.sent;
+    if (d.rtt.count() == 0) d.rtt = now - s.sent;
+  }
+  if (s.repeated && now - s.sent < min_rtt_) return;  // the first copy was acknowledged
+  if (s.sent > rack_sent_ || (s.sent == rack_sent_ && s.end() > rack_end_)) {
+    rack_sent_ = s.sent;
+    rack_end_ = s.end();
+    rack_rtt_ = now - s.sent;
+  }
+}
+
+void tcp_socket::take_cumulative(std::uint64_t ack, delivery& d) {
+  while (!segments_.empty() && segments_.front().end() <= ack) {
+    auto& s = segments_.front();
+    if (!s.sacked) mark_delivered(s, d);
+    segments_.pop_front();
+  }
+  snd_una_ = ack;
+  if (!sacked_.empty()) sacked_.remove({0, ack});
+  d.cumulative = true;
+}
+
+void tcp_socket::take_selective(range block, delivery& d) {
+  if (block.begin < snd_una_ || block.end > snd_nxt_ || sacked_.contains(block)) return;
+  auto it = std::lower_bound(segments_.begin(), segments_.end(), block.begin,
+                             [](const segment& s, std::uint64_t seq) { return s.seq < seq; });
+  for (; it != segments_.end() && it->end() <= block.end; ++it) {
+    if (it->sacked) continue;
+    mark_delivered(*it, d);
+    it->sacked = true;
+  }
+  sacked_.add(block);
+}
+
+void tcp_socket::accept_ack(const packet& p) {
+  const auto now = queue_.now();
+  if (p.ack < snd_una_ || p.ack > snd_nxt_) return;
+  const bool pure = p.length == 0 && !p.fin;
+  if (pure || p.ack != snd_una_ || p.sack_count != 0) {
+    last_ack_ = now;
+    any_ack_ = true;
+  }
+  const bool opened = p.window_end > send_limit_;
+  send_limit_ = std::max(send_limit_, p.window_end);
+  delivery d;
+  if (p.ack > snd_una_) take_cumulative(p.ack, d);
+  for (std::size_t i = 0; i < p.sack_count; ++i) take_selective(p.sacks[i], d);
+  if (opened) {
+    persist_at_ = never;
+    persist_backoff_ = 0;
+  }
+  if (d.any) {
+    const bool was_recovering = recovery_ != recovery::open;
+    detect_losses();
+    measure(d);
+    if (was_recovering && recovery_ != recovery::open && snd_una_ >= recovery_end_) {
+      leave_recovery();
+    }
+    if (d.cumulative) {
+      backoff_ = 0;
+      probe_out_ = false;
+    }
+    arm_retransmission();
+  }
+  push();
+}
+
+void tcp_socket::measure(const delivery& d) {
+  const auto now = queue_.now();
+  if (d.rtt.count() > 0) {
+    min_rtt_ = std::min(min_rtt_, d.rtt);
+    if (srtt_.count() == 0) {
+      srtt_ = d.rtt;
+      rttvar_ = d.rtt / 2;
+    } else {
+      const auto error = d.rtt > srtt_ ? d.rtt - srtt_ : srtt_ - d.rtt;
+      rttvar_ += (error - rttvar_) / 4;
+      srtt_ += (d.rtt - srtt_) / 8;
+    }
+  }
+  ack_sample s;
+  s.now = now;
+  s.acked = d.bytes;
+  s.delivered = delivered_;
+  s.prior_delivered = d.newest.delivered;
+  s.in_flight = pipe_;
+  s.rtt = d.newest_rtt;
+  s.min_rtt = min_rtt_ == duration::max() ? duration(0) : min_rtt_;
+  s.app_limited = d.newest.app_limited;
+  s.cwnd_limited = cwnd_limited_;
+  s.recovering = recovery_ != recovery::open;
+  if (app_limited_until_ != 0 && delivered_ > app_limited_until_) app_limited_until_ = 0;
+  first_sent_ = d.newest.sent;
+  const auto interval =
+      std::max(d.newest.sent - d.newest.first_sent, now - d.newest.delivered_when);
+  if (interval.count() > 0 && interval >= s.min_rtt) {
+    const auto bytes = delivered_ - d.newest.delivered;
+    s.rate = bytes * nano / static_cast<std::uint64_t>(interval.count());
+    if (!s.app_limited || s.rate > rate_) rate_ = s.rate;
+  }
+  cwnd_limited_ = false;
+  control_->acked(s);
+}
+
+void tcp_socket::detect_losses() {
+  if (sacked_.empty() && rack_sent_ == instant{}) return;
+  reorder_at_ = never;
+  const auto highest = sacked_.empty() ? snd_una_ : sacked_.back().end;
+  const bool prompt = recovery_ != recovery::open ||
+                      sacked_.size() >= duplicate_threshold * options_.mss ||
+                      sacked_.size() >= std::uint64_t{2} * options_.mss + 1;
+  const auto window = prompt || min_rtt_ == duration::max() ? duration(0) : min_rtt_ / 4;
+  bool found = false;
+  for (auto& s : segments_) {
+    if (s.seq >= highest && s.seq >= rack_end_) break;
+    if (s.sacked || s.lost) continue;
+    if (s.sent > rack_sent_ || (s.sent == rack_sent_ && s.end() >= rack_end_)) continue;
+    const auto deadline = s.sent + rack_rtt_ + window;
+    if (deadline <= queue_.now()) {
+      s.lost = true;
+      ++lost_segments_;
+      pipe_ -= s.end() - s.seq;
+      found = true;
+    } else {
+      reorder_at_ = std::min(reorder_at_, deadline);
+    }
+  }
+  if (found && recovery_ == recovery::open) enter(recovery::fast);
+}
+
+void tcp_socket::enter(recovery state) {
+  recovery_ = state;
+  recovery_end_ = snd_nxt_;
+  if (state == recovery::fast) {
+    control_->lost(queue_.now(), pipe_);
+  } else {
+    control_->timed_out(pipe_);
+  }
+}
+
+void tcp_socket::leave_recovery() {
+  recovery_ = recovery::open;
+  control_->recovered(queue_.now());
+}
+
+bool tcp_socket::has_new() const noexcept {
+  return snd_nxt_ < snd_end_ || (fin_queued_ && !fin_sent_);
+}
+
+void tcp_socket::push() {
+  if (phase_ != phase::established) return;
+  const auto now = queue_.now();
+  if (segments_.empty() && has_new() && last_send_ != instant{} && now - last_send_ > rto()) {
+    control_->restarted(now - last_send_, rto());
+  }
+  for (;;) {
+    const bool repair = lost_segments_ != 0;
+    if (!repair && !has_new()) {
+      if (pipe_ < control_->window())
+        app_limited_until_ = delivered_ + std::max<std::uint64_t>(pipe_, 1);
+      break;
+    }
+    if (pipe_ != 0 && pipe_ + options_.mss > control_->window()) {
+      cwnd_limited_ = true;
+      break;
+    }
+    if (control_->pacing_rate() != 0 && pace_next_ > now + 1ms) {
+      pace_at_ = pace_next_;
+      break;
+    }
+    if (!(repair ? retransmit_next() : send_new())) break;
+  }
+  rearm();
+}
+
+bool tcp_socket::retransmit_next() {
+  for (auto& s : segments_) {
+    if (!s.lost) continue;
+    s.lost = false;
+    --lost_segments_;
+    s.repeated = true;
+    ++retransmissions_;
+    pipe_ += s.end() - s.seq;
+    transmit(s);
+    return true;
+  }
+  return false;
+}
+
+bool tcp_socket::send_new() {
+  segment s;
+  s.seq = snd_nxt_;
+  const auto room = send_limit_ > snd_nxt_ ? send_limit_ - snd_nxt_ : 0;
+  const auto unsent = snd_end_ - std::min(snd_nxt_, snd_end_);
+  s.length = static_cast<std::uint32_t>(std::min<std::uint64_t>({options_.mss, unsent, room}));
+  if (unsent != 0 && s.length == 0) {
+    if (pipe_ == 0 && persist_at_ == never) persist_at_ = queue_.now() + rto();
+    return false;
+  }
+  if (s.length != 0 && s.length < std::min<std::uint64_t>(options_.mss, unsent) && pipe_ != 0) {
+    return false;  // silly window: wait for more room
+  }
+  s.fin = fin_queued_ && s.seq + s.length == snd_end_;
+  if (segments_.empty()) {
+    first_sent_ = queue_.now();
+    delivered_when_ = queue_.now();
+  }
+  const bool first = segments_.empty();
+  segments_.push_back(s);
+  snd_nxt_ = s.end();
+  pipe_ += s.end() - s.seq;
+  if (s.fin) fin_sent_ = true;
+  transmit(segments_.back());
+  if (first || (probe_armed_ && recovery_ == recovery::open)) arm_retransmission();
+  return true;
+}
+
+void tcp_socket::transmit(segment& s) {
+  const auto now = queue_.now();
+  s.sent = now;
+  s.first_sent = first_sent_;
+  s.delivered = delivered_;
+  s.delivered_when = delivered_when_;
+  s.app_limited = app_limited_until_ != 0;
+  last_send_ = now;
+  if (now - last_receive_ < 40ms && last_receive_ != instant{}) interactive_ = true;
+  const auto size = s.end() - s.seq;
+  control_->sent(size);
+  if (const auto pace = control_->pacing_rate(); pace != 0) {
+    const auto gap = duration(static_cast<duration::rep>((size + 52) * nano / pace));
+    pace_next_ = std::max(pace_next_, now) + gap;
+  }
+  send_segment(s);
+}
+
+void tcp_socket::send_segment(const segment& s) {
+  auto p = stamp(packet_kind::segment);
+  p.seq = s.seq;
+  p.length = s.length;
+  p.fin = s.fin;
+  out_.send(p);
+}
+
+void tcp_socket::on_probe() {
+  probe_armed_ = false;
+  probe_out_ = true;
+  if (!(has_new() && snd_nxt_ < send_limit_ && send_new())) {
+    auto& last = segments_.back();
+    if (!last.sacked && !last.lost) {
+      last.repeated = true;
+      ++retransmissions_;
+      transmit(last);
+    }
+  }
+  retransmit_at_ = queue_.now() + rto();
+}
+
+void tcp_socket::on_time_out() {
+  ++time_outs_;
+  ++backoff_;
+  probe_out_ = false;
+  for (auto& s : segments_) {
+    if (s.sacked || s.lost) continue;
+    s.lost = true;
+    ++lost_segments_;
+    pipe_ -= s.end() - s.seq;
+  }
+  enter(recovery::loss);
+  arm_retransmission();
+  push();
+}
+
+}  // namespace rendr::sim
