@@ -76,7 +76,8 @@ class listener {
   incoming accept(std::error_code& code);
   incoming accept();
 
-  /// Stops listening: the ports are free when it returns. Flows that wait to be accepted are
+  /// Stops listening: the ports are free when it returns (on an embedder's io_context and in
+  /// another thread: as soon as the context runs). Flows that wait to be accepted are
   /// refused; links that live go on.
   void close();
 

@@ -32,6 +32,14 @@ class completion {
   completion(Handler handler, const asio::any_io_executor& fallback)
       : target_(std::make_unique<model<Handler>>(std::move(handler), fallback)) {}
 
+  /// Calls `function` in place instead of posting it.
+  template <class Function>
+  static completion in_place(Function function) {
+    completion result;
+    result.target_ = std::make_unique<direct<Function>>(std::move(function));
+    return result;
+  }
+
   explicit operator bool() const noexcept { return target_ != nullptr; }
 
   void operator()(Args... args) {
@@ -76,6 +84,13 @@ class completion {
     Handler handler;
     work_type work;
     io_work_type io_work;
+  };
+
+  template <class Function>
+  struct direct final : concept_type {
+    explicit direct(Function f) : function(std::move(f)) {}
+    void complete(Args... args) override { function(std::move(args)...); }
+    Function function;
   };
 
   std::unique_ptr<concept_type> target_;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handover.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstddef>
+#include <span>
+
+#include "engine/endpoint.hpp"
+#include "runtime/loop.hpp"
+#include "runtime/runtime_core.hpp"
+#include "transport/tcp_socket.hpp"
+#include "wire/record.hpp"
+
+namespace rendr::detail {
+
+struct handover::waiting {
+  explicit waiting(const asio::any_io_executor& executor) : descriptor(executor), limit(executor) {}
+  asio::posix::stream_descriptor descriptor;
+  asio::steady_timer limit;
+};
+
+namespace {
+
+/// Readiness means that the whole prologue is there (or the end).
+void wake_at(int fd, int bytes) { ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes); }
+
+}  // namespace
+
+void accept_on(loop& to, transport::unique_fd fd) {
+  auto shared = std::make_shared<transport::unique_fd>(std::move(fd));
+  to.dispatch([home = to.shared_from_this(), shared] {
+    if (home->ended()) return;
+    home->accept(transport::adopt_tcp(home->executor(), std::move(*shared)));
+  });
+}
+
+void handover::take(transport::unique_fd fd) {
+  if (closed_) return;
+  auto& first = *owner_.loops.front();
+  if (owner_.loops.size() == 1) return accept_on(first, std::move(fd));
+  if (waiting_.size() >= owner_.options.handshakes)
+    return;  // the newest is closed, none waits long
+  wake_at(fd.get(), static_cast<int>(wire::prologue_size));
+  auto one = std::make_shared<waiting>(first.executor());
+  std::error_code code;
+  one->descriptor.assign(fd.get(), code);
+  if (code) return;
+  fd.release();
+  waiting_.insert(one);
+  one->limit.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(
+      engine::defaults::handshake_timeout));
+  one->limit.async_wait([weak = weak_from_this(), one](const std::error_code& failed) {
+    if (const auto self = weak.lock(); self && !failed) self->waiting_.erase(one);
+    if (!failed) {
+      std::error_code ignored;
+      one->descriptor.close(ignored);
+    }
+  });
+  one->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
+                             [weak = weak_from_this(), one](const std::error_code& failed) {
+                               if (const auto self = weak.lock(); self && !failed) self->look(one);
+                             });
+}
+
+void handover::look(const std::shared_ptr<waiting>& one) {
+  std::array<std::byte, wire::prologue_size> head{};
+  const auto n =
+      ::recv(one->descriptor.native_handle(), head.data(), head.size(), MSG_PEEK | MSG_DONTWAIT);
+  auto* to = owner_.loops.front().get();
+  if (n > 0) {
+    const auto prologue =
+        wire::read_prologue(std::span<const std::byte>(head).first(static_cast<std::size_t>(n)));
+    if (prologue && *prologue) {
+      const auto index = engine::endpoint::loop_of((*prologue)->token);
+      to = index && *index < owner_.loops.size() ? owner_.loops[*index].get()
+                                                 : &owner_.least_loaded();
+    }
+  }
+  give(one, *to);
+}
+
+void handover::give(const std::shared_ptr<waiting>& one, loop& to) {
+  waiting_.erase(one);
+  one->limit.cancel();
+  transport::unique_fd fd(one->descriptor.release());
+  wake_at(fd.get(), 1);
+  accept_on(to, std::move(fd));
+}
+
+void handover::close() {
+  closed_ = true;
+  for (const auto& one : waiting_) {
+    one->limit.cancel();
+    std::error_code ignored;
+    one->descriptor.close(ignored);
+  }
+  waiting_.clear();
+}
+
+}  // namespace rendr::detail

@@ -1,0 +1,38 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <set>
+
+#include "transport/unique_fd.hpp"
+
+namespace rendr::detail {
+
+struct runtime_core;
+class loop;
+
+/// Brings an accepted connection to the loop that owns its link, before any engine sees it: the
+/// routing token in its first 18 bytes names the loop; a first hello (no token) goes to the loop
+/// with the fewest links. The bytes are only looked at, not taken. Runs on the first loop. With one
+/// loop nothing is looked at.
+class handover : public std::enable_shared_from_this<handover> {
+ public:
+  explicit handover(runtime_core& owner) : owner_(owner) {}
+  void take(transport::unique_fd fd);
+  void close();
+
+ private:
+  struct waiting;
+  void look(const std::shared_ptr<waiting>& one);
+  void give(const std::shared_ptr<waiting>& one, loop& to);
+
+  runtime_core& owner_;
+  bool closed_ = false;
+  std::set<std::shared_ptr<waiting>> waiting_;
+};
+
+/// Hands the descriptor of an accepted tcp connection to a loop, from any thread.
+void accept_on(loop& to, transport::unique_fd fd);
+
+}  // namespace rendr::detail

@@ -1,0 +1,41 @@
+// layer: runtime
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "rendr/listener.hpp"
+#include "runtime/accept_queue.hpp"
+#include "runtime/handover.hpp"
+#include "transport/tcp_listen.hpp"
+
+namespace rendr::detail {
+
+struct runtime_core;
+
+/// The listening sockets of a runtime, on its first loop, and the flows that wait to be accepted.
+struct listener_core : std::enable_shared_from_this<listener_core> {
+  explicit listener_core(std::shared_ptr<runtime_core> o);
+
+  failure listen(const listen_options& options);
+  /// On the first loop's thread.
+  failure listen_on(const asio::ip::tcp::endpoint& address, const listen_options& options);
+  void close();
+
+  const std::shared_ptr<runtime_core> owner;
+  const std::shared_ptr<accept_queue> queue;
+
+  // The first loop's thread.
+  std::vector<std::unique_ptr<transport::tcp_acceptor>> acceptors;
+  std::shared_ptr<handover> handing_over;
+
+  mutable std::mutex mutex;  // guards what follows
+  bool closed = false;
+  std::vector<asio::ip::tcp::endpoint> addresses;
+};
+
+}  // namespace rendr::detail

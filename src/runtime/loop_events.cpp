@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the loop obeys what the engine asks for and passes on what the application must know.
+#include <utility>
+
+#include "runtime/link_core.hpp"
+#include "runtime/loop.hpp"
+#include "runtime/runtime_core.hpp"
+#include "runtime/stream_core.hpp"
+#include "transport/fd_dial.hpp"
+#include "transport/tcp_dial.hpp"
+
+namespace rendr::detail {
+
+namespace {
+
+transport::tcp_target target_of(const leaf& from, bool off_loopback) {
+  transport::tcp_target target;
+  target.host = from.spec.host;
+  target.port = from.spec.port;
+  target.options = {from.spec.bind, from.spec.device, from.spec.mark, from.spec.cc};
+  target.last_good = from.last_good;
+  target.off_loopback = off_loopback;
+  return target;
+}
+
+transport::maker maker_of(transport_factory factory, path_spec spec, duration timeout) {
+  return [factory = std::move(factory), spec = std::move(spec), timeout] {
+    auto answer = factory(spec, timeout);
+    return transport::made{transport::unique_fd(answer.fd), answer.code, std::move(answer.detail),
+                           answer.secured};
+  };
+}
+
+}  // namespace
+
+void loop::obey(engine::event::dial& event) {
+  const auto link = find(event.link);
+  if (!link) return;
+  const auto found = link->leaves.find(event.spec);
+  if (found == link->leaves.end())
+    return endpoint_.dial_failed(now(), event.link, event.attempt, errc::invalid_argument,
+                                 "no such path");
+  const auto conclude = [this, weak = std::weak_ptr(link), spec = event.spec,
+                         attempt = event.attempt](transport::opened result) {
+    if (const auto strong = weak.lock()) dialed(strong, spec, attempt, std::move(result));
+  };
+  const auto& one = found->second;
+  if (one.spec.transport == "tcp") {
+    link->dials[event.attempt] = transport::dial_tcp(
+        executor(), *names_, target_of(one, link->off_loopback), event.timeout,
+        [conclude, weak = std::weak_ptr(link), spec = event.spec](
+            transport::opened result, std::optional<asio::ip::tcp::endpoint> address) {
+          if (const auto strong = weak.lock(); strong && address)
+            strong->leaves[spec].last_good = address;
+          conclude(std::move(result));
+        });
+    return;
+  }
+  auto factory = owner_.factory(one.spec.transport);
+  if (!factory)
+    return endpoint_.dial_failed(now(), event.link, event.attempt, errc::unavailable,
+                                 "no transport '" + one.spec.transport + "'");
+  link->dials[event.attempt] =
+      transport::dial_fd(executor(), *factories_, maker_of(factory, one.spec, event.timeout),
+                         link->off_loopback, event.timeout, conclude);
+}
+
+void loop::dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec,
+                  std::uint64_t attempt, transport::opened result) {
+  static_cast<void>(spec);
+  const auto own = link->dials.extract(attempt);
+  if (ended_ || link->down) {
+    if (result.io) result.io->close();
+    return;
+  }
+  if (!result.io) {
+    endpoint_.dial_failed(now(), link->ref, attempt, result.code, result.detail);
+  } else if (const auto id = endpoint_.dialed(now(), link->ref, attempt, result.traits)) {
+    carriers_[*id] = std::make_shared<carrier>(*this, *id, std::move(result.io));
+  } else {
+    result.io->close();
+  }
+  touch();
+}
+
+void loop::obey(engine::event::cancel_dial& event) {
+  if (const auto link = find(event.link)) link->dials.erase(event.attempt);
+}
+
+void loop::obey(engine::event::close_carrier& event) {
+  const auto one = find(event.carrier);
+  if (!one) return;
+  if (!event.flush) return half_close(one);
+  one->begin_flush();
+  transmit(one);
+}
+
+void loop::obey(engine::event::need_evidence& event) {
+  const auto one = find(event.carrier);
+  if (!one) return;
+  endpoint_.path_evidence(last_now_, event.carrier,
+                          one->io().evidence().value_or(carrier_evidence{}));
+}
+
+void loop::obey(engine::event::link_up& event) {
+  auto link = find(event.link);
+  if (!link) {
+    link = std::make_shared<link_core>(shared_from_this(), link_side::acceptor);
+    add_link(event.link, link);
+  }
+  const auto snapshot = endpoint_.status(last_now_, event.link);
+  link->came_up(snapshot ? snapshot->id : link_id{}, event.peer);
+  tell(*link, {{}, {}, events::link_up{event.peer}});
+}
+
+void loop::obey(engine::event::link_down& event) {
+  const auto link = find(event.link);
+  if (!link) return;
+  const failure why{event.code, event.detail};
+  std::vector<std::shared_ptr<stream_core>> flows;
+  for (const auto& [ref, flow] : flows_)
+    if (ref.link == event.link) flows.push_back(flow);
+  for (const auto& flow : flows) {
+    flow->gone(why);
+    flows_.erase(flow->ref);
+  }
+  links_.erase(event.link);
+  link_count_ = links_.size();
+  link->went_down(why);
+  tell(*link, {{}, {}, events::link_down{why}});
+  if (links_.empty() && when_no_link_) std::exchange(when_no_link_, nullptr)();
+}
+
+void loop::obey(engine::event::peer_restarted& event) {
+  if (const auto link = find(event.link))
+    tell(*link, {{}, {}, events::peer_restarted{event.other}});
+}
+
+void loop::obey(engine::event::going_away& event) {
+  if (const auto link = find(event.link))
+    tell(*link, {{}, {}, events::going_away{event.code, event.reason}});
+}
+
+void loop::obey(engine::event::incoming_flow& event) {
+  const auto link = find(event.flow.link);
+  if (!link) return;
+  auto flow = std::make_shared<stream_core>(shared_from_this(), link, event.flow, event.id,
+                                            std::move(event.metadata));
+  flows_[event.flow] = flow;
+  if (event.kind != wire::flow_kind::stream)
+    return refuse(flow, errc::mode_mismatch, "no packet flows here");
+  const auto queue =
+      link->side == link_side::acceptor ? owner_.flows_of_listener() : link->incoming_flows;
+  if (!queue) return refuse(flow, errc::unavailable, "nobody accepts flows here");
+  if (queue->push(flow)) return;
+  ++owner_.accept_overflows;
+  refuse(flow, errc::limit_reached, "too many flows wait to be accepted");
+}
+
+void loop::refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason) {
+  flow->reject(static_cast<std::uint64_t>(code), std::string(reason));
+}
+
+void loop::obey(engine::event::flow_ready& event) {
+  const auto found = flows_.find(event.flow);
+  if (found == flows_.end()) return;
+  const auto flow = found->second;
+  flow->ready(event);
+}
+
+void loop::obey(engine::event::flow_done& event) {
+  const auto found = flows_.find(event.flow);
+  if (found == flows_.end()) return;
+  const auto flow = found->second;
+  flow->done(event.code, event.app_code, std::move(event.detail));
+}
+
+void loop::obey(engine::event::path_changed& event) {
+  if (const auto link = find(event.link))
+    tell(*link, {{},
+                 {},
+                 events::path_changed{event.name, static_cast<path_phase>(event.from),
+                                      static_cast<path_phase>(event.to),
+                                      static_cast<cause>(event.why), event.detail}});
+}
+
+void loop::obey(engine::event::migration& event) {
+  if (const auto link = find(event.link))
+    tell(*link, {{},
+                 {},
+                 events::migration{event.node, event.from, event.to, static_cast<cause>(event.why),
+                                   event.reason}});
+}
+
+void loop::tell(const link_core& link, link_event event) {
+  event.side = link.side;
+  {
+    const std::lock_guard lock(link.mutex);
+    event.link = link.shared.id;
+  }
+  for (const auto* observer : {&link.observer, &owner_.options.on_event}) {
+    if (!*observer) continue;
+    try {
+      (*observer)(event);
+    } catch (...) {
+      ++owner_.observer_exceptions;
+    }
+  }
+}
+
+}  // namespace rendr::detail

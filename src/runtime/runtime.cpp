@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rendr/runtime.hpp"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "runtime/listener_core.hpp"
+#include "runtime/mirror.hpp"
+#include "runtime/runtime_core.hpp"
+
+namespace rendr {
+
+namespace detail {
+
+void fill_random(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const auto n = ::getrandom(out.data(), out.size(), 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw std::system_error(errno, std::system_category(), "getrandom");
+    out = out.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+runtime_core::runtime_core(runtime_options o) : options(std::move(o)) {
+  if (options.loops < 1 || options.loops > 255)
+    throw std::system_error(errc::invalid_argument,
+                            "loops: " + std::to_string(options.loops) + " given; 1 to 255");
+  fill_random(instance);
+}
+
+void runtime_core::begin(std::shared_ptr<asio::io_context> embedded) {
+  const unsigned count = embedded ? 1 : options.loops;
+  engine::endpoint_config config;
+  config.instance = instance;
+  if (options.reset_key)
+    config.reset_key = *options.reset_key;
+  else
+    fill_random(config.reset_key);
+  config.accept_links = true;
+  config.accepted.no_path_grace = options.accepted_grace;
+  config.accepted.linger = options.accepted_linger;
+  config.budget = options.budget / count;
+  config.send_buffer = options.send_buffer;
+  config.flows_per_link = options.flows_per_link;
+  config.handshakes = options.handshakes;
+  for (unsigned i = 0; i < count; ++i) {
+    fill_random(config.secret_seed);
+    fill_random(std::as_writable_bytes(std::span(&config.jitter_seed, 1)));
+    config.loop = static_cast<std::uint8_t>(i);
+    auto context = embedded ? embedded : std::make_shared<asio::io_context>(1);
+    loops.push_back(std::make_shared<loop>(*this, i, context, config));
+    if (!embedded) contexts.push_back(std::move(context));
+  }
+  for (const auto& context : contexts) {
+    guards.emplace_back(context->get_executor());
+    threads.emplace_back([context] { context->run(); });
+  }
+}
+
+void runtime_core::end() {
+  std::shared_ptr<listener_core> open;
+  {
+    const std::lock_guard lock(mutex);
+    open = listener.lock();
+  }
+  if (contexts.empty()) {
+    for (const auto& one : loops) one->end();
+    if (open) open->close();
+    return;
+  }
+  if (open) open->close();
+  for (std::size_t i = 0; i < loops.size(); ++i)
+    loops[i]->post([one = loops[i], context = contexts[i]] {
+      one->end();
+      context->stop();
+    });
+  for (auto& thread : threads) thread.join();
+  threads.clear();
+  guards.clear();
+  // Handlers that were ready when the loops stopped, and what they lead to.
+  for (const auto& context : contexts) {
+    context->restart();
+    context->poll();
+  }
+}
+
+bool runtime_core::on_any_loop() const {
+  return std::any_of(loops.begin(), loops.end(), [](const auto& one) { return one->on_thread(); });
+}
+
+loop& runtime_core::least_loaded() {
+  return **std::min_element(loops.begin(), loops.end(), [](const auto& a, const auto& b) {
+    return a->link_count() < b->link_count();
+  });
+}
+
+transport_factory runtime_core::factory(const std::string& scheme) const {
+  const std::lock_guard lock(mutex);
+  const auto found = factories.find(scheme);
+  return found == factories.end() ? transport_factory() : found->second;
+}
+
+std::shared_ptr<accept_queue> runtime_core::flows_of_listener() const {
+  const std::lock_guard lock(mutex);
+  const auto open = listener.lock();
+  return open ? open->queue : nullptr;
+}
+
+void runtime_core::start_shutdown(void_completion done) {
+  std::shared_ptr<listener_core> open;
+  {
+    const std::lock_guard lock(mutex);
+    open = listener.lock();
+  }
+  if (open) open->close();
+  auto left = std::make_shared<std::atomic<std::size_t>>(loops.size());
+  auto shared = std::make_shared<void_completion>(std::move(done));
+  for (const auto& one : loops)
+    one->dispatch([one, left, shared] {
+      one->close_links([left, shared] {
+        if (--*left == 0) (*shared)({});
+      });
+    });
+}
+
+}  // namespace detail
+
+transport_factory one_connection(int fd, bool secured) {
+  struct holder {
+    std::mutex mutex;
+    transport::unique_fd fd;
+  };
+  auto held = std::make_shared<holder>();
+  held->fd.reset(fd);
+  return [held, secured](const path_spec&, duration) {
+    const std::lock_guard lock(held->mutex);
+    connection result;
+    result.fd = held->fd.release();
+    result.secured = secured;
+    if (result.fd < 0) {
+      result.code = errc::unavailable;
+      result.detail = "the supplied connection was used already";
+    }
+    return result;
+  };
+}
+
+runtime::runtime(runtime_options options)
+    : core_(std::make_shared<detail::runtime_core>(std::move(options))) {
+  core_->begin(nullptr);
+}
+
+runtime::runtime(asio::io_context& context, runtime_options options)
+    : core_(std::make_shared<detail::runtime_core>(std::move(options))) {
+  core_->begin(std::shared_ptr<asio::io_context>(std::shared_ptr<void>(), &context));
+}
+
+runtime::~runtime() { core_->end(); }
+
+runtime::executor_type runtime::get_executor() const { return core_->loops.front()->executor(); }
+
+instance_id runtime::instance() const { return core_->instance; }
+
+failure runtime::add_transport(std::string scheme, transport_factory factory) {
+  if (scheme.empty() || scheme == "tcp" || !factory)
+    return {errc::invalid_argument,
+            "transport '" + scheme + "': give a name other than tcp, and a factory"};
+  const std::lock_guard lock(core_->mutex);
+  if (!core_->factories.emplace(scheme, std::move(factory)).second)
+    return {errc::invalid_argument, "transport '" + scheme + "' is there already"};
+  return {};
+}
+
+void runtime::network_changed() {
+  for (const auto& one : core_->loops)
+    one->dispatch([one] {
+      if (one->ended()) return;
+      one->endpoint().network_changed(one->now());
+      one->touch();
+    });
+}
+
+runtime_status runtime::status() const {
+  runtime_status result;
+  result.instance = core_->instance;
+  result.capabilities = {"rendr", "tcp", "fd", "selector", "race", "bond"};
+  result.loops = core_->loops.size();
+  result.accept_overflows = core_->accept_overflows;
+  result.observer_exceptions = core_->observer_exceptions;
+  for (const auto& one : core_->loops) {
+    const auto failed = one->call([&] {
+      const auto now = one->now();
+      detail::add(result, one->endpoint().status(now), now);
+    });
+    if (failed == std::errc::resource_deadlock_would_occur)
+      throw std::system_error(failed, "status on the thread of another loop");
+  }
+  return result;
+}
+
+void runtime::start_shutdown(detail::void_completion done) {
+  core_->start_shutdown(std::move(done));
+}
+
+void runtime::shutdown() {
+  if (core_->on_any_loop())
+    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                            "shutdown on a loop thread");
+  detail::wait_for<std::error_code>(
+      [&](detail::void_completion done) { start_shutdown(std::move(done)); });
+}
+
+}  // namespace rendr
