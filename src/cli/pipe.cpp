@@ -70,7 +70,7 @@ exit_code run_pipe(const pipe_options& options, console& to) {
     to.error(why.detail);
     return exit_code_of(why.code);
   }
-  asio::post(loop, [&, flow = std::move(flow)]() mutable {
+  asio::post(loop, [&, loop, flow = std::move(flow)]() mutable {
     auto joined = std::make_shared<relay::bridge>(
         std::make_unique<relay::descriptor_end>(loop, STDIN_FILENO, STDOUT_FILENO), std::move(flow),
         [&](const relay::bridge_result& result) {
