@@ -112,8 +112,8 @@ void demo_transfer::receive() {
     received_ += n;
   }
   outcome_.time = age();
-  const auto digest = sum.finish();
-  if (!write_all(flow, digest, code)) return fail(code, "receiver, answering");
+  const auto answer = sum.finish();
+  if (!write_all(flow, answer, code)) return fail(code, "receiver, answering");
   flow.shutdown_send();
   flow.wait(stream::wait_type::done, code);
 }
