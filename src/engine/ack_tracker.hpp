@@ -20,6 +20,8 @@ class ack_tracker {
   instant due() const noexcept { return pending_ ? due_ : never; }
   /// Makes an owed acknowledgement due no later than `when`.
   void hasten(instant when) noexcept;
+  /// The path was woken for it: it goes out with the next record, no deadline is left.
+  void woken() noexcept { due_ = never; }
   std::size_t bytes_pending() const noexcept { return bytes_; }
   bool anything() const noexcept { return !numbers_.empty(); }
   /// The frame as of now. `sent()` settles what is owed.

@@ -47,7 +47,7 @@ instant link::path_timeout(const path& p) const noexcept {
   if (!p.ready()) return p.attach_until;
   auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at});
   if (p.suspected_at != never) return next;
-  if (p.phase != path_phase::late) next = std::min(next, deadline_of(p));
+  if (p.phase != path_phase::late && !p.evidence_asked) next = std::min(next, deadline_of(p));
   if (p.sent.in_flight() == 0 && p.phase != path_phase::draining) {
     const auto now_in_use = p.last_flow_data != instant::min() &&
                             p.last_eliciting - p.last_flow_data <= defaults::in_use_window;
@@ -66,7 +66,10 @@ void link::check_path(instant now, path& p) {
     if (p.attach_until <= now) path_down(now, p, cause::timed_out, "the handshake took too long");
     return;
   }
-  if (p.acks.due() <= now) s_.transmit.wake(p.carrier);
+  if (p.acks.due() <= now) {
+    p.acks.woken();
+    s_.transmit.wake(p.carrier);
+  }
   if (p.retry_at <= now) {
     p.retry_at = never;
     s_.transmit.wake(p.carrier);
