@@ -264,8 +264,8 @@ void link::copy_unacknowledged(instant now, path& p) {
       p.copy_reserve -= size;
       extra_.used(now, size);
     }
-    record.requeued = true;
     lose_ranges(record);
+    record.requeued = true;
   });
   if (held_back) p.copy_more_at = p.suspected_at + defaults::death_min;
   wake_all();

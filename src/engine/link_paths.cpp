@@ -175,9 +175,10 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
     return false;
   }
   if (up_ && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
-  const auto code = refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
-                        ? static_cast<errc>(refusal.code)
-                        : errc::refused;
+  const auto code =
+      refusal.code > 0 && refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
+          ? static_cast<errc>(refusal.code)
+          : errc::refused;
   last_dial_code_ = code;
   last_dial_error_ =
       slots_[p.leaf].config.name + ": the peer refused: " + std::string(refusal.reason);

@@ -225,9 +225,10 @@ void link::ask_again(const sent_control& c) {
 }
 
 errc link::on(instant now, path& p, const wire::path_state& f) {
-  auto& seen = heard_epochs_[f.path];
+  // Bounded before `seen` points into it.
   if (heard_epochs_.size() > 4 * defaults::paths_per_link)
     heard_epochs_.erase(heard_epochs_.begin());
+  auto& seen = heard_epochs_[f.path];
   if (f.epoch <= seen) return errc{};
   seen = f.epoch;
   for (const auto& about : paths_) {
