@@ -36,16 +36,14 @@ class demo_transfer {
   ~demo_transfer();
 
   void start();
-  bool started() const noexcept { return begun_.load() != 0; }
   bool done() const noexcept { return threads_left_.load() == 0; }
   /// Bytes that the receiver has read.
   std::uint64_t received() const noexcept { return received_.load(); }
-  /// Time since the first byte was written; 0 before.
-  duration age() const;
   /// Waits for the end.
   outcome finish();
 
  private:
+  duration age() const;
   void send();
   void receive();
   void fail(const std::error_code& code, const char* side);
