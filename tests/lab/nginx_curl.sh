@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# 200 concurrent downloads from nginx through rendr while one of three lines dies every second: all intact.
+. "$(dirname "$0")/lib.inc"
+need nginx curl python3 sha256sum
+
+count=200
+size=$((4 * 1024 * 1024))
+rate=512k
+[ -z "$short" ] || { count=50 size=$((2 * 1024 * 1024)); }
+
+mkdir "$work/www" "$work/got" "$work/body"
+head -c "$size" /dev/urandom >"$work/www/file"
+sum=$(sha256sum "$work/www/file" | cut -d' ' -f1)
+web_port=$(free_port)
+cat >"$work/nginx.conf" <<CONF
+daemon off;
+pid $work/nginx.pid;
+error_log $work/nginx.log;
+worker_processes 1;
+events { worker_connections 2048; }
+http {
+  access_log off;
+  client_body_temp_path $work/body;
+  proxy_temp_path $work/body;
+  fastcgi_temp_path $work/body;
+  uwsgi_temp_path $work/body;
+  scgi_temp_path $work/body;
+  server { listen 127.0.0.1:$web_port backlog=1024; root $work/www; }
+}
+CONF
+chmod 755 "$work"
+PATH=$PATH:/usr/sbin nginx -c "$work/nginx.conf" 2>>"$work/nginx.log" &
+pids+=($!)
+await_port "$web_port"
+
+start_serve "web=127.0.0.1:$web_port"
+start_lines 3 "$serve_port"
+listen_port=$(free_port)
+mapfile -t paths < <(line_paths)
+"$rendr" forward --listen="127.0.0.1:$listen_port" --to=web "${paths[@]}" --log-level=info 2>"$work/forward.log" &
+pids+=($!)
+await_port "$listen_port"
+
+# One process for all downloads; each is slow enough to live through several deaths.
+(
+  set +e
+  downloads=()
+  for i in $(seq "$count"); do
+    curl --silent --show-error --fail --limit-rate "$rate" --output "$work/got/$i" \
+      "http://127.0.0.1:$listen_port/file" 2>>"$work/curl.log" &
+    downloads+=($!)
+  done
+  failed=0
+  for pid in "${downloads[@]}"; do wait "$pid" || failed=$((failed + 1)); done
+  echo "$failed" >"$work/curl.failed"
+) &
+all=$!
+pids+=($all)
+start=$(date +%s.%N)
+cut_while $all
+seconds=$(python3 -c "import time; print(f'{time.time() - $start:.1f}')")
+
+failed=$(cat "$work/curl.failed")
+intact=0
+for i in $(seq "$count"); do
+  if [ -f "$work/got/$i" ] && [ "$(sha256sum "$work/got/$i" | cut -d' ' -f1)" = "$sum" ]; then
+    intact=$((intact + 1))
+  fi
+done
+migrations=$(grep -c 'moved ' "$work/forward.log" || true)
+printf '%s downloads of %s bytes in %s s: %s intact, %s failed; %s deaths of lines, %s migrations\n' \
+  "$count" "$size" "$seconds" "$intact" "$failed" "$deaths" "$migrations"
+[ "$deaths" -ge 5 ] || fail "only $deaths deaths: the fault was not mounted"
+[ "$failed" -eq 0 ] || fail "$failed downloads failed"
+[ "$intact" -eq "$count" ] || fail "only $intact of $count downloads are intact"

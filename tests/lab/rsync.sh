@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# rsync over ssh over `rendr pipe` while one of three lines dies every second: the trees are equal.
+. "$(dirname "$0")/lib.inc"
+need rsync
+. "$here/sshd.inc"
+
+files=40
+[ -z "$short" ] || files=15
+mkdir "$work/source"
+for i in $(seq "$files"); do head -c $((1024 * 1024 * 2 + i * 777)) /dev/urandom >"$work/source/$i"; done
+
+rsync --archive --bwlimit=10m --rsh="ssh -F $work/ssh_config" "$work/source/" "lab:$work/copy/" 2>"$work/rsync.log" &
+transfer=$!
+pids+=($transfer)
+cut_while $transfer
+wait $transfer || fail 'rsync failed'
+diff -r "$work/source" "$work/copy" || fail 'the trees differ'
+printf '%s files equal; %s deaths of lines, %s migrations\n' "$files" "$deaths" \
+  "$(grep -c 'moved ' "$work/pipe.log" || true)"
+[ "$deaths" -ge 5 ] || fail "only $deaths deaths: the fault was not mounted"
