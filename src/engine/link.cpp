@@ -116,7 +116,9 @@ void link::peer_closed(instant now) {
   finish_down(now, idle ? errc::closed : errc::peer_lost, "the peer closed the link");
 }
 
-void link::fail(instant now, errc code, std::string detail) { finish_down(now, code, detail); }
+void link::fail(instant now, errc code, const std::string& detail) {
+  finish_down(now, code, detail);
+}
 
 void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down_) return;
@@ -178,6 +180,7 @@ void link::handle_timeout(instant now, duration lateness) {
                 last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
   }
   std::vector<carrier_id> carriers;
+  carriers.reserve(paths_.size());
   for (const auto& p : paths_) carriers.push_back(p->carrier);
   for (const auto id : carriers) {
     const auto it =

@@ -63,7 +63,7 @@ class link {
   errc start(instant now, policy::graph root);               // dialer
   void adopt(instant now, const link_agreement& agreement);  // acceptor, once path 0 is proven
   void close(instant now, std::uint64_t code, std::string_view reason);
-  void fail(instant now, errc code, std::string detail);
+  void fail(instant now, errc code, const std::string& detail);
   bool up() const noexcept { return up_; }
   bool down() const noexcept { return down_; }
   /// Down, and the application let go of every flow: may be destroyed.
