@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/facts.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "policy/race.hpp"
+
+namespace rendr::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using enum health;
+
+child_facts child(health state, duration srtt = 20ms, std::uint64_t rate = 1000,
+                  std::uint64_t queued = 0) {
+  child_facts c;
+  c.state = state;
+  c.measured = true;
+  c.srtt = c.min_rtt = srtt;
+  c.rttvar = srtt / 4;
+  c.rate = rate;
+  c.queued = queued;
+  c.weight = 7;
+  return c;
+}
+
+constexpr std::array composites{node_kind::selector, node_kind::race, node_kind::bond};
+
+TEST(Facts, ACompositeIsAsAliveAsTheBestOfItsChildren) {
+  for (const auto kind : composites) {
+    for (const auto a : {usable, late, suspect, dead, absent}) {
+      for (const auto b : {usable, late, suspect, dead, absent}) {
+        EXPECT_EQ(combine(kind, std::array{child(a), child(b)}).state, std::min(a, b));
+      }
+    }
+    EXPECT_EQ(combine(kind, {}).state, absent);
+  }
+}
+
+TEST(Facts, ASelectorShowsItsCurrentChild) {
+  const std::array children{child(usable, 20ms, 1000, 5), child(late, 80ms, 300, 9)};
+  auto want = children[1];
+  want.weight = 1;
+  EXPECT_EQ(combine(node_kind::selector, children, 1), want);
+}
+
+TEST(Facts, ASelectorThatIsAboutToMoveShowsTheBestChild) {
+  const std::array children{child(suspect), child(late, 80ms), child(usable, 50ms)};
+  for (const auto current : {std::optional<std::size_t>{0}, {}, {99}}) {
+    EXPECT_EQ(combine(node_kind::selector, children, current).srtt, 50ms);
+  }
+}
+
+TEST(Facts, ARaceIsAsFastAsItsFastestChild) {
+  const auto r = combine(node_kind::race,
+                         std::array{child(late, 80ms, 4000, 8000), child(usable, 20ms, 1000, 100)});
+  EXPECT_EQ(r.srtt, 20ms);
+  EXPECT_EQ(r.rttvar, 5ms);
+  EXPECT_EQ(r.rate, 4000u);
+  EXPECT_EQ(r.queued, 100u);
+}
+
+TEST(Facts, ABondAddsUp) {
+  const auto b = combine(node_kind::bond,
+                         std::array{child(usable, 20ms, 1000, 100), child(late, 80ms, 4000, 8000)});
+  EXPECT_EQ(b.srtt, 20ms);
+  EXPECT_EQ(b.min_rtt, 20ms);
+  EXPECT_EQ(b.rate, 5000u);
+  EXPECT_EQ(b.queued, 8100u);
+  EXPECT_EQ(b.weight, 1u);
+}
+
+TEST(Facts, ChildrenThatCarryNothingDoNotCount) {
+  const std::array children{child(suspect, 1ms, 9000, 9), child(dead, 1ms, 9000, 9),
+                            child(usable, 20ms, 1000, 100)};
+  for (const auto kind : composites) {
+    const auto c = combine(kind, children);
+    EXPECT_EQ(c.srtt, 20ms);
+    EXPECT_EQ(c.rate, 1000u);
+    EXPECT_EQ(c.queued, 100u);
+  }
+}
+
+TEST(Facts, UnmeasuredTimesYieldToMeasuredOnes) {
+  auto unmeasured = child(usable, 1ms);
+  unmeasured.measured = false;
+  unmeasured.min_rtt = 0ms;
+  for (const auto kind : {node_kind::race, node_kind::bond}) {
+    const auto c = combine(kind, std::array{unmeasured, child(usable, 20ms)});
+    EXPECT_EQ(c.srtt, 20ms);
+    EXPECT_EQ(c.min_rtt, 20ms);
+    EXPECT_TRUE(c.measured);
+  }
+}
+
+TEST(Facts, SumsStopAtTheTop) {
+  const auto top = ~std::uint64_t{0};
+  const auto c =
+      combine(node_kind::bond, std::array{child(usable, 1ms, top, top), child(usable, 1ms, 5, 5)});
+  EXPECT_EQ(c.rate, top);
+  EXPECT_EQ(c.queued, top);
+}
+
+TEST(Facts, ARaceSendsOnEveryChildThatHasACarrier) {
+  EXPECT_TRUE(race_takes(child(usable)));
+  EXPECT_TRUE(race_takes(child(late)));
+  EXPECT_TRUE(race_takes(child(suspect)));
+  EXPECT_FALSE(race_takes(child(dead)));
+  EXPECT_FALSE(race_takes(child(absent)));
+}
+
+TEST(Facts, ReturnTakesFourTimesTheJudgementAndDoublesWithEachFlap) {
+  EXPECT_EQ(return_delay(50ms, 0), 0ms);
+  EXPECT_EQ(return_delay(50ms, 1), 200ms);
+  EXPECT_EQ(return_delay(50ms, 2), 400ms);
+  EXPECT_EQ(return_delay(50ms, 5), 3200ms);
+  EXPECT_EQ(return_delay(50ms, 10), 60s);
+  EXPECT_EQ(return_delay(50ms, ~0u), 60s);
+  EXPECT_EQ(return_delay(15s, 1), 60s);
+  EXPECT_EQ(return_delay(duration::max(), 3), 60s);
+  EXPECT_EQ(return_delay(0ms, ~0u), 0ms);
+}
+
+}  // namespace
+}  // namespace rendr::policy
