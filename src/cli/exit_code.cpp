@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/exit_code.hpp"
 
+#include "relay/asio_code.hpp"
 #include "rendr/error.hpp"
 
 namespace rendr::cli {
 
-exit_code exit_code_of(const std::error_code& code) noexcept {
+exit_code exit_code_of(const std::error_code& raw) noexcept {
+  const auto code = relay::portable(raw);
   if (!code) return exit_code::ok;
   if (code.category() == rendr::error_category()) {
     switch (static_cast<errc>(code.value())) {
@@ -29,7 +31,9 @@ exit_code exit_code_of(const std::error_code& code) noexcept {
     return exit_code::permission;
   }
   if (code == std::errc::connection_refused || code == std::errc::host_unreachable ||
-      code == std::errc::network_unreachable || code == std::errc::timed_out) {
+      code == std::errc::network_unreachable || code == std::errc::timed_out ||
+      code.category() == asio::error::get_netdb_category() ||
+      code.category() == asio::error::get_addrinfo_category()) {
     return exit_code::unreachable;
   }
   return exit_code::failed;

@@ -127,6 +127,7 @@ result<cut, std::string> parse_cut(std::string_view text) {
            ": it is kill, silent or migrate";
   }
   result.kind = static_cast<cut_kind>(kind - kinds.begin());
+  if (result.kind == cut_kind::kill) result.length = std::chrono::milliseconds(500);
   if (parts.size() > 2) result.path = parts[2];
   if (parts.size() > 3) {
     const auto length = parse_duration(parts[3]);

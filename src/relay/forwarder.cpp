@@ -9,6 +9,7 @@
 #include <atomic>
 #include <utility>
 
+#include "relay/asio_code.hpp"
 #include "relay/bridge.hpp"
 #include "relay/codes.hpp"
 #include "relay/socket_end.hpp"
@@ -176,13 +177,13 @@ failure forwarder::shared::bind() {
   tcp::resolver resolver(acceptor.get_executor());
   const auto found =
       resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, code);
-  if (code) return {code, "cannot resolve " + options.host + ": " + code.message()};
+  if (code) return {portable(code), "cannot resolve " + options.host + ": " + code.message()};
   const auto endpoint = found.begin()->endpoint();
   acceptor.open(endpoint.protocol(), code);
   if (!code) acceptor.set_option(tcp::acceptor::reuse_address(true), code);
   if (!code) acceptor.bind(endpoint, code);
   if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
-  if (code) return {code, "cannot listen on " + where + ": " + code.message()};
+  if (code) return {portable(code), "cannot listen on " + where + ": " + code.message()};
   return {};
 }
 

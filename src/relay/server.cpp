@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "relay/asio_code.hpp"
 #include "relay/bridge.hpp"
 #include "relay/codes.hpp"
 #include "relay/socket_end.hpp"
@@ -42,7 +43,8 @@ std::optional<std::string> target_name(std::span<const std::byte> metadata) {
   return *item ? std::string(as_text(**item)) : std::string();
 }
 
-code code_of(const std::error_code& error) {
+code code_of(const std::error_code& raw) {
+  const auto error = portable(raw);
   if (error == std::errc::connection_refused) return code::refused;
   if (error == std::errc::too_many_files_open ||
       error == std::errc::too_many_files_open_in_system) {

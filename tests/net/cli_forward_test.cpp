@@ -2,6 +2,7 @@
 // ctest: timeout=120
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <optional>
@@ -51,12 +52,19 @@ struct forwarding {
     path.host = "127.0.0.1";
     path.port = server_port;
     chosen.link.paths.push_back(path);
+    chosen.on_event = [this](const link_event& event) {
+      if (std::holds_alternative<events::peer_restarted>(event.what) && !told.exchange(true)) {
+        restarted.set_value();
+      }
+    };
     over.emplace(instance, std::move(chosen));
     const auto why = over->start();
     EXPECT_FALSE(why.code) << why.detail;
   }
   plain_socket connect() const { return plain_socket::connect(over->port()); }
 
+  std::promise<void> restarted;
+  std::atomic<bool> told = false;
   runtime instance;
   std::optional<forwarder> over;
 };
@@ -201,6 +209,7 @@ TEST(cli_forward_alone, new_connections_reach_a_restarted_server) {
   server.reset();
   server =
       std::make_unique<serving>(port, std::vector<relay::target>{{"", "127.0.0.1", target.port()}});
+  ASSERT_EQ(client_side.restarted.get_future().wait_for(20s), std::future_status::ready);
   auto fresh = client_side.connect();
   ASSERT_TRUE(fresh.send("again"));
   auto far = target.accept();
