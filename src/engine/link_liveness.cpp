@@ -226,8 +226,11 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
     p.reserve_since = now;
     p.copy_reserve = p.sent.in_flight();
   }
-  auto& word = told_[p.id];
-  word = {word.epoch + 1, wire::path_report::suspect, p.leaf, true};
+  // What the peer told is not told back: two ends that echo each other would never end it.
+  if (why != cause::one_way) {
+    auto& word = told_[p.id];
+    word = {word.epoch + 1, wire::path_report::suspect, p.leaf, true};
+  }
   choose_current(s, p.leaf);
   route(now, why);
   // The first range also goes to a second path: a standby may be dark too.
