@@ -1,0 +1,127 @@
+// layer: tests
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/node.hpp"
+
+namespace rendr::sim {
+
+/// What one end of a flow writes.
+struct traffic {
+  enum class kind : std::uint8_t { silent, bulk, paced, echo, reply };
+  kind what = kind::silent;
+  std::uint64_t total = 0;  ///< bulk: bytes; paced: messages
+  std::uint64_t size = 0;   ///< paced: bytes of a message; reply: bytes per answer
+  duration interval{0};     ///< paced
+  std::uint64_t each = 0;   ///< reply: one answer per so many bytes received
+
+  static traffic bulk(std::uint64_t bytes) { return {kind::bulk, bytes, 0, duration(0), 0}; }
+  static traffic paced(std::uint64_t size, duration interval, std::uint64_t messages) {
+    return {kind::paced, messages, size, interval, 0};
+  }
+  static traffic echo() { return {kind::echo, 0, 0, duration(0), 0}; }
+  static traffic reply(std::uint64_t each, std::uint64_t size) {
+    return {kind::reply, 0, size, duration(0), each};
+  }
+};
+
+struct flow_plan {
+  traffic up = {};    ///< client to server
+  traffic down = {};  ///< server to client
+  std::string root = {};
+  bool server_reads = true;
+  bool rejects = false;  ///< the server's application refuses
+  std::optional<errc>
+      may_fail{};  ///< an error that the application may see; any other is a violation
+};
+
+/// One flow with the applications at both ends. Bytes are generated and verified by offset; every
+/// deviation from "in order, exactly once, EOF after FIN" is a violation.
+class conversation {
+ public:
+  struct delivery {
+    instant when{};
+    std::uint64_t total = 0;  ///< contiguous bytes that the application has read
+  };
+  struct end {
+    node* at = nullptr;
+    engine::flow_ref flow{};
+    bool open = false;
+    bool fin_sent = false;
+    bool eof = false;
+    bool reading = true;
+    bool failed = false;
+    errc error{};
+    std::uint64_t app_code = 0;
+    std::uint64_t wanted = 0;  ///< bytes that the application has decided to write
+    std::uint64_t written = 0;
+    std::uint64_t received = 0;
+    std::uint64_t messages = 0;
+    bool writer_done = false;
+    std::vector<instant> message_times;  ///< paced: when each was handed over
+    std::vector<delivery> log;           ///< what arrived here
+  };
+
+  conversation(event_queue& queue, std::uint32_t number, std::uint64_t seed, const flow_plan& plan,
+               node::report violated);
+
+  void open(node& client, engine::link_ref link);
+  /// The server's endpoint announced the flow.
+  void arrived(node& server, const engine::event::incoming_flow& e);
+  void ready(bool at_server);
+  void done(bool at_server, const engine::event::flow_done& e);
+  void link_failed(bool at_server, errc code);
+
+  std::uint32_t number() const noexcept { return number_; }
+  const flow_plan& plan() const noexcept { return plan_; }
+  end& client() noexcept { return ends_[0]; }
+  end& server() noexcept { return ends_[1]; }
+  const end& client() const noexcept { return ends_[0]; }
+  const end& server() const noexcept { return ends_[1]; }
+  /// Both directions delivered everything up to the EOF.
+  bool complete() const noexcept { return ends_[0].eof && ends_[1].eof; }
+  bool over() const noexcept;
+  /// Reads again after `reading` was false.
+  void resume_reading(bool at_server);
+  void abort(bool at_server, std::uint64_t code);
+  /// Lets go without waiting.
+  void close(bool at_server);
+
+  /// Longest time without a delivery at that end between two instants (both count as deliveries).
+  duration longest_gap(bool at_server, instant from, instant to) const;
+  /// When the byte before `offset` had been read there; `never`: not yet.
+  instant delivered_at(bool at_server, std::uint64_t offset) const;
+  /// When anything was read there after `from`; `never`: nothing.
+  instant next_delivery(bool at_server, instant from) const;
+  /// Paced messages that came back (echo): times from handing over to the last byte.
+  std::vector<duration> echo_times() const;
+
+ private:
+  const traffic& produces(bool at_server) const { return at_server ? plan_.down : plan_.up; }
+  void start(bool at_server);
+  void tick(bool at_server);
+  void produce(bool at_server);
+  void consume(bool at_server);
+  void settle(bool at_server);
+  void fail(bool at_server, errc code, const std::string& where);
+  void bad(const std::string& what) const;
+
+  event_queue& queue_;
+  std::uint32_t number_;
+  std::uint64_t seed_;
+  flow_plan plan_;
+  node::report violated_;
+  flow_id id_{};
+  std::array<end, 2> ends_;
+};
+
+/// The bytes of a stream at [offset, offset + out.size()).
+void generate(std::uint64_t seed, std::uint64_t offset, bytes_span out);
+
+}  // namespace rendr::sim
