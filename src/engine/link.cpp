@@ -83,7 +83,9 @@ void link::check_dark(instant now) {
   }
   if (dark_since_ != never) return;
   dark_since_ = now;
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    schedule_dial(now, leaf, slots_[leaf].backoff == duration(0));
+  }
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason) {

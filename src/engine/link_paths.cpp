@@ -197,9 +197,9 @@ void link::establish(instant now, path& p) {
       true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
   auto& s = slot(p.leaf);
   s.known = true;
-  s.backoff = duration(0);
   other_instance_.reset();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
+  check_dark(now);
   if (side_ == role::acceptor) {
     p.proven = true;
     replace_old(now, p);
@@ -301,7 +301,11 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   if (s.current != nullptr) s.shown = s.current->phase;
   if (down_) return;
   route(now, why);
-  if (s.current == nullptr) schedule_dial(now, p.leaf, was_path);
+  // A path that lived is dialled at once; one that breaks as soon as it is attached is not, or a
+  // peer that refuses its frames would be dialled without end.
+  const bool lived = was_path && now - p.attached_at >= defaults::death_min;
+  if (lived) s.backoff = duration(0);
+  if (s.current == nullptr) schedule_dial(now, p.leaf, lived);
   check_dark(now);
   wake_all();
 }
@@ -331,11 +335,13 @@ void link::schedule_dial(instant now, spec_id leaf, bool at_once) {
   }
   const bool dark = up_ && !any_alive();
   duration wait{0};
+  if (!at_once) {
+    s.backoff = s.backoff == duration(0) ? duration(defaults::redial_first)
+                                         : std::min<duration>(2 * s.backoff, defaults::redial_max);
+  }
   if (dark) {
     wait = at_once ? duration(0) : duration(defaults::dark_redial);
   } else if (!at_once) {
-    s.backoff = s.backoff == duration(0) ? duration(defaults::redial_first)
-                                         : std::min<duration>(2 * s.backoff, defaults::redial_max);
     const auto spread = s.backoff.count() / 5;
     wait = s.backoff + duration(s_.jitter.between(-spread, 0));
   }

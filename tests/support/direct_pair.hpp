@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,9 +24,11 @@ class direct_pair {
     explicit side(const endpoint_config& config) : ep(config) {}
     endpoint ep;
     std::vector<any_event> events;
-    std::map<carrier_id, carrier_id> peer;  // carrier here -> carrier there
-    std::map<carrier_id, bool> dark;        // what is sent on it vanishes
-    std::map<carrier_id, std::deque<std::byte>> held;
+    std::map<carrier_id, carrier_id> peer;             // carrier here -> carrier there
+    std::map<carrier_id, bool> dark;                   // what is sent on it vanishes
+    std::map<carrier_id, std::deque<std::byte>> held;  // what is sent on it waits here
+    /// Sees, and may change, what this side sends on a carrier.
+    std::function<void(carrier_id, std::deque<std::byte>&)> tamper;
     std::map<carrier_id, carrier_evidence> evidence;
     std::size_t closed = 0;
   };
@@ -85,6 +88,22 @@ class direct_pair {
     acceptor.ep.path_down(now, there, std::make_error_code(std::errc::connection_reset), "");
   }
 
+  /// What `from` sends on a carrier waits from now on, as on a path that is dark and may return.
+  void hold(side& from, carrier_id id) { from.held[id]; }
+  void release(side& from, carrier_id id) {
+    auto data = std::move(from.held[id]);
+    from.held.erase(id);
+    const auto there = from.peer.find(id);
+    if (there != from.peer.end()) deliver(other(from), there->second, data);
+    settle();
+  }
+  side& other(const side& s) { return &s == &dialer ? acceptor : dialer; }
+  /// Bytes that nobody sent arrive at `to`.
+  void inject(side& to, carrier_id id, bytes_view data) {
+    std::deque<std::byte> copy(data.begin(), data.end());
+    deliver(to, id, copy);
+  }
+
   template <class Event>
   static std::vector<Event> all(const side& s) {
     std::vector<Event> out;
@@ -133,6 +152,11 @@ class direct_pair {
         }
         from.ep.transmitted(now, *id, n);
         if (from.dark[*id]) continue;
+        if (from.tamper) from.tamper(*id, data);
+        if (const auto wait = from.held.find(*id); wait != from.held.end()) {
+          wait->second.insert(wait->second.end(), data.begin(), data.end());
+          continue;
+        }
         if (const auto there = from.peer.find(*id); there != from.peer.end())
           deliver(to, there->second, data);
       }

@@ -50,5 +50,62 @@ TEST(EnginePaths, ManyRecordsOfADarkPathAreAllCopiedToAnother) {
   EXPECT_TRUE(got == sent) << got.size();
 }
 
+TEST(EnginePaths, ASuspicionThatThePeerToldIsNotToldBack) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  w.hold(w.dialer, a);
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("y")), 1u);
+  w.advance(100ms);
+  ASSERT_EQ(w.dialer.ep.status(w.now, link)->paths[0].phase, path_phase::suspect);
+  ASSERT_EQ(w.acceptor.ep.status(w.now).links[0].paths[0].phase, path_phase::suspect);
+  w.release(w.dialer, a);
+  w.advance(5s);
+  for (const auto& p :
+       {w.dialer.ep.status(w.now, link)->paths[0], w.acceptor.ep.status(w.now).links[0].paths[0]}) {
+    EXPECT_EQ(p.phase, path_phase::standby);
+    EXPECT_LE(p.suspicions, 2u);
+    EXPECT_EQ(p.deaths, 0u);
+  }
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "xy");
+}
+
+TEST(EnginePaths, ALinkThatReturnedFromTheDarkHasItsWholeGraceAgain) {
+  direct_pair w;
+  const auto link = w.connect(1);
+  w.advance(2s);
+  w.refuse_dials = true;
+  w.kill(carrier_of(w, "a"));
+  w.advance(60s);
+  EXPECT_LE(w.dialer.ep.status(w.now, link)->grace_left, 30s);
+  w.refuse_dials = false;
+  w.advance(2s);
+  ASSERT_EQ(w.dialer.ep.status(w.now, link)->paths[0].phase, path_phase::active);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->grace_left, duration::max());
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links[0].grace_left, duration::max());
+  w.advance(100s);
+  EXPECT_TRUE(w.dialer.ep.status(w.now, link)->up);
+  EXPECT_TRUE(w.acceptor.ep.status(w.now).links[0].up);
+}
+
+TEST(EnginePaths, APathThatBreaksAsSoonAsItIsAttachedIsDialledSlowerAndSlower) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  const auto before = w.dialer.ep.status(w.now, link)->paths[1].dials;
+  for (int ms = 0; ms < 10000; ms += 20) {
+    const auto b = carrier_of(w, "b");
+    if (b != carrier_id{} && w.dialer.peer.contains(b)) w.kill(b);
+    w.advance(20ms);
+  }
+  const auto dials = w.dialer.ep.status(w.now, link)->paths[1].dials - before;
+  EXPECT_GE(dials, 8u);
+  EXPECT_LE(dials, 15u) << "at once, then 100 ms doubling to 1.5 s";
+}
+
 }  // namespace
 }  // namespace rendr::engine::test
