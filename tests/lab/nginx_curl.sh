@@ -7,7 +7,7 @@ need nginx curl python3 sha256sum
 count=200
 size=$((4 * 1024 * 1024))
 rate=512k
-[ -z "$short" ] || { count=50 size=$((2 * 1024 * 1024)); }
+[ -z "$short" ] || { count=50 size=$((5 * 1024 * 1024)); }
 
 mkdir "$work/www" "$work/got" "$work/body"
 head -c "$size" /dev/urandom >"$work/www/file"
@@ -38,7 +38,7 @@ start_serve "web=127.0.0.1:$web_port"
 start_lines 3 "$serve_port"
 listen_port=$(free_port)
 mapfile -t paths < <(line_paths)
-"$rendr" forward --listen="127.0.0.1:$listen_port" --to=web "${paths[@]}" --log-level=info 2>"$work/forward.log" &
+"$rendr" forward --listen="127.0.0.1:$listen_port" --to=web "${paths[@]}" --log-level=debug 2>"$work/forward.log" &
 pids+=($!)
 await_port "$listen_port"
 
