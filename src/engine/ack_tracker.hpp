@@ -24,12 +24,16 @@ class ack_tracker {
   void woken() noexcept { due_ = never; }
   std::size_t bytes_pending() const noexcept { return bytes_; }
   bool anything() const noexcept { return !numbers_.empty(); }
+  /// Something arrived since the frame was last sent on a path other than this one.
+  bool changed() const noexcept { return anything() && numbers_.back().end > told_elsewhere_; }
+  void sent_elsewhere() noexcept { told_elsewhere_ = numbers_.back().end; }
   /// The frame as of now. `sent()` settles what is owed.
   wire::path_ack frame(instant now, std::uint64_t path) const;
   void sent() noexcept;
 
  private:
   range_set numbers_;
+  std::uint64_t told_elsewhere_ = 0;
   instant newest_at_{};
   instant due_ = never;
   std::size_t bytes_ = 0;

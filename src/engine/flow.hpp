@@ -52,7 +52,7 @@ struct flow {
   send_stream send;
   std::uint64_t send_limit = 0;      ///< the peer's credit
   std::uint64_t offered = 0;         ///< given to the placement so far
-  std::uint64_t high_sent = 0;       ///< one behind the highest offset any path took
+  range_set carried;                 ///< what some path took and the peer has not acknowledged
   std::unique_ptr<placement> place;  ///< while something is unacknowledged
   std::uint64_t deficit = 0;         ///< deficit round robin
   bool in_ring = false;

@@ -147,10 +147,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
       continue;
     }
     fail_flow(*f, code == errc::closed ? errc::closed : code, 0, detail);
-    if (!f->done_told) {
-      f->done_told = true;
-      s_.events.order(event::flow_done{{ref_, number}, f->failed, f->app_code, f->detail});
-    }
+    tell_done(*f);
   }
   s_.events.order(event::link_down{ref_, code, detail});
 }

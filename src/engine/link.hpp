@@ -158,6 +158,7 @@ class link {
   bool needs_dial(const leaf_slot& s) const noexcept;
 
   // link_liveness.cpp
+  instant record_deadline(const path& p, const sent_record& record) const noexcept;
   instant deadline_of(const path& p) const noexcept;
   instant path_timeout(const path& p) const noexcept;
   duration suspect_wait(const path& p) const noexcept;
@@ -165,6 +166,7 @@ class link {
   void check_path(instant now, path& p);
   void judge(instant now, path& p, const carrier_evidence& e);
   void become_late(instant now, path& p, instant check_at);
+  instant rescue_overdue(instant now, path& p);
   void suspect(instant now, path& p, cause why, std::string detail);
   void clear_suspicion(instant now, path& p);
   void check_death(instant now, path& p);
@@ -179,6 +181,7 @@ class link {
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
   bool take_frame(instant now, path& p, const wire::frame& f);
+  void tell_elsewhere(path& p);
   errc on(instant now, path& p, const wire::path_ack& f);
   errc on(instant now, path& p, const wire::path_state& f);
   errc on(instant now, path& p, const wire::open& f);
@@ -221,6 +224,8 @@ class link {
   void offer(flow& f);
   void enter_ring(flow& f);
   void tell_ready(flow& f);
+  void tell_done(flow& f);
+  std::size_t send_room() const noexcept;
   void grow_window(instant now, flow& f);
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void reset_sending(flow& f, std::uint64_t code);

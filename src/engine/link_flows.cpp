@@ -98,7 +98,7 @@ result<std::size_t> link::write(instant, flow& f, bytes_view data) {
   if (f.failed != errc{}) return f.failed;
   if (f.write_stopped || f.reset_code) return errc::aborted;
   if (f.send.finished() || f.app_closed) return errc::closed;
-  const auto taken = f.send.write(s_.pool, data, s_.config.send_buffer);
+  const auto taken = f.send.write(s_.pool, data, send_room());
   if (taken < data.size()) f.wants_write = true;
   offer(f);
   return taken;
@@ -180,6 +180,7 @@ void link::close_flow(instant now, flow& f) {
   f.linger_until = now + config_.linger;
   lingering_.emplace_back(f.linger_until, f.number);
   settle(f);
+  check_closing(now);
 }
 
 void link::abort_flow(instant now, flow& f, std::uint64_t code) {
@@ -198,6 +199,7 @@ void link::abort_flow(instant now, flow& f, std::uint64_t code) {
   f.linger_until = now + config_.linger;
   lingering_.emplace_back(f.linger_until, f.number);
   settle(f);
+  check_closing(now);
 }
 
 // Our direction ends here: what was not delivered will not be.
@@ -244,15 +246,31 @@ void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string det
   tell_ready(f);
 }
 
+// What a flow may hold unacknowledged: enough for two round trips of all paths that carry data.
+std::size_t link::send_room() const noexcept {
+  double product = 0;
+  for (const auto& p : paths_) {
+    if (!p->ready() || !p->carries() || p->phase == path_phase::standby) continue;
+    product += static_cast<double>(p->rate.rate()) *
+               std::chrono::duration<double>(p->rtt.smoothed()).count();
+  }
+  const auto wanted =
+      static_cast<std::size_t>(std::min(2 * product, double{defaults::flow_window_max}));
+  return std::max(s_.config.send_buffer, wanted);
+}
+
+void link::tell_done(flow& f) {
+  if (f.done_told || f.app_closed) return;
+  f.done_told = true;
+  s_.events.order(event::flow_done{{ref_, f.number}, f.failed, f.app_code, f.detail});
+}
+
 // Tells once that nothing more will be exchanged, and forgets the flow when the application has
 // too.
 void link::settle(flow& f) {
   if (!f.settled()) return;
   const bool read_out = f.app_closed || f.peer_reset || f.recv.at_end() || f.failed != errc{};
-  if (!f.done_told && !f.app_closed && read_out) {
-    f.done_told = true;
-    s_.events.order(event::flow_done{{ref_, f.number}, f.failed, f.app_code, f.detail});
-  }
+  if (read_out) tell_done(f);
   if (f.app_closed) remove_flow(f);
 }
 

@@ -14,6 +14,11 @@ duration queue_time(std::uint64_t bytes, std::uint64_t rate) noexcept {
       static_cast<std::int64_t>(static_cast<double>(bytes) / static_cast<double>(rate) * 1e9));
 }
 
+// How often an idle suspect path is asked.
+duration suspect_ping(const path& p) noexcept {
+  return std::max<duration>(2 * p.rtt.smoothed(), std::chrono::milliseconds(50));
+}
+
 }  // namespace
 
 // What a record may take until its acknowledgement, without its own queue.
@@ -25,14 +30,17 @@ duration link::suspect_wait(const path& p) const noexcept {
   return std::max<duration>(wait, defaults::deadline_floor);
 }
 
-instant link::deadline_of(const path& p) const noexcept {
-  const auto* oldest = p.sent.oldest();
-  if (oldest == nullptr) return never;
+instant link::record_deadline(const path& p, const sent_record& record) const noexcept {
   // What was queued before it beyond one RTT's worth of draining takes longer than the smoothed RTT
   // says.
-  const auto queued = queue_time(oldest->in_flight + oldest->size, p.rate.rate());
+  const auto queued = queue_time(record.in_flight + record.size, p.rate.rate());
   const auto extra = std::max(duration(0), queued - p.rtt.smoothed());
-  return std::max(oldest->sent_at + suspect_wait(p) + extra, p.hold_until);
+  return std::max(record.sent_at + suspect_wait(p) + extra, p.hold_until);
+}
+
+instant link::deadline_of(const path& p) const noexcept {
+  const auto* oldest = p.sent.oldest();
+  return oldest == nullptr ? never : record_deadline(p, *oldest);
 }
 
 duration link::death_after(const path& p) const noexcept {
@@ -46,7 +54,9 @@ instant link::path_timeout(const path& p) const noexcept {
   if (p.closing) return never;
   if (!p.ready()) return p.attach_until;
   auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at});
-  if (p.suspected_at != never) return next;
+  if (p.suspected_at != never) {
+    return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
+  }
   if (p.phase != path_phase::late && !p.evidence_asked) next = std::min(next, deadline_of(p));
   if (p.sent.in_flight() == 0 && p.phase != path_phase::draining) {
     const auto now_in_use = p.last_flow_data != instant::min() &&
@@ -77,6 +87,11 @@ void link::check_path(instant now, path& p) {
   if (p.copy_more_at <= now) copy_unacknowledged(now, p);
   if (p.suspected_at != never) {
     if (p.check_at <= now) check_death(now, p);
+    if (!p.closing && p.sent.in_flight() == 0 && p.last_eliciting + suspect_ping(p) <= now) {
+      p.want_ping = true;
+      p.last_eliciting = now;
+      s_.transmit.wake(p.carrier);
+    }
     return;
   }
   const auto deadline = p.phase == path_phase::late ? p.check_at : deadline_of(p);
@@ -134,29 +149,52 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   const auto fresh_for =
       rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
   if (e.unacked > 0 && e.last_ack_age < fresh_for) {
-    return become_late(
-        now, p, now + std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1)));
+    const auto left = std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1));
+    if (oldest->wire_end > e.delivered + e.unacked) {
+      // Its end waits in our own kernel: queueing is not lateness.
+      p.hold_until = now + std::min<duration>(left, p.rtt.smoothed());
+      p.check_at = p.phase == path_phase::late ? p.hold_until : never;
+      return;
+    }
+    return become_late(now, p, now + left);
   }
   suspect(now, p, cause::silence, "nothing was acknowledged and the carrier is silent too");
 }
 
 void link::become_late(instant now, path& p, instant check_at) {
-  p.check_at = check_at;
-  const auto head = p.sent.oldest_number();
   if (p.phase != path_phase::late) {
     set_phase(now, p, path_phase::late, cause::silence, "an acknowledgement is overdue");
     route(now, cause::silence);
-  } else if (p.rescued == head) {
-    return;
   }
-  p.rescued = head;
-  rescue_head(now, p, 1, true);
+  p.check_at = std::min(check_at, rescue_overdue(now, p));
 }
 
 bool link::others_live_since(const path& p, instant when) const noexcept {
   return std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
     return other.get() != &p && other->ready() && other->carries() && other->last_life > when;
   });
+}
+
+// Sends what is overdue by its own deadline on another path too; while the kernel repairs a loss
+// only the head, for the rest comes with the repair. Returns when the next record is overdue.
+instant link::rescue_overdue(instant now, path& p) {
+  instant next = never;
+  bool head = true;
+  p.sent.each_open([&](sent_record& record) {
+    if (next != never || !record.transmitted || record.ranges.empty()) return;
+    const auto overdue = record_deadline(p, record) <= now;
+    if (!overdue) next = record_deadline(p, record);
+    const bool first = std::exchange(head, false);
+    if (!overdue || record.rescued || (p.recovering && !first)) return;
+    record.rescued = true;
+    for (const auto& r : record.ranges) {
+      auto* f = find(r.flow);
+      if (f == nullptr || f->reset_code) continue;
+      const auto open = f->send.open_part(r.bytes);
+      for (const auto& part : open.ranges()) urge(now, r.flow, part, p, 1, true);
+    }
+  });
+  return p.recovering ? never : std::max(next, now + std::chrono::milliseconds(1));
 }
 
 // Sends r on the best other paths, out of turn. False: there is none, or the budget does not allow
@@ -289,6 +327,7 @@ void link::check_death(instant now, path& p) {
 // An acknowledgement of record `number` arrived on the path itself.
 void link::life(instant now, path& p, std::uint64_t number) {
   p.last_life = now;
+  p.life_number = number + 1;
   stalled_ = false;
   if (p.suspected_at != never) {
     if (number >= p.clear_number) clear_suspicion(now, p);

@@ -227,7 +227,7 @@ void link::replace_old(instant now, path& fresh) {
     if (side_ == role::acceptor || p->phase == path_phase::suspect) old.push_back(p.get());
   }
   for (auto* p : old)
-    drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", false);
+    drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", true);
 }
 
 void link::choose_current(leaf_slot& s, spec_id leaf) {

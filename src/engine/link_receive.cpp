@@ -30,8 +30,19 @@ void link::received(instant now, path& p, std::size_t n) {
   while (!p.closing) {
     const auto record = p.in.next();
     if (!record) return protocol_error(now, p, "a record is malformed");
-    if (!record->has_value()) return;
-    if (!take_record(now, p, **record)) return;
+    if (!record->has_value()) break;
+    if (!take_record(now, p, **record)) break;
+  }
+  check_closing(now);
+}
+
+// What came on `p` had come before by another path: the sender repeats it, so it may not get that
+// path's acknowledgements. They go along with the next record here.
+void link::tell_elsewhere(path& p) {
+  for (const auto& other : paths_) {
+    if (other.get() == &p || !other->ready() || !other->acks.changed()) continue;
+    other->ack_elsewhere = true;
+    s_.transmit.wake(p.carrier);
   }
 }
 
@@ -93,8 +104,12 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
           path_down(now, p, cause::bye, "the peer left this path");
           if (peer_going_away_) peer_closed(now);
           return errc{};
+        } else if constexpr (std::is_same_v<frame_type, wire::pong>) {
+          // A PING carries the number of its record.
+          if (!p.sent.was_transmitted(frame.id)) return errc::protocol_violation;
+          if (frame.id >= p.life_number) life(now, p, frame.id);
+          return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::padding> ||
-                             std::is_same_v<frame_type, wire::pong> ||
                              std::is_same_v<frame_type, wire::ignored>) {
           return errc{};
         } else {
@@ -131,11 +146,15 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
     acknowledge_record(now, record);
   });
   if (code != errc{}) return code;
-  if (!any) return errc{};
-  if (here) {
-    if (newest == f.largest() && !about->recovering) about->rtt.sample(now - newest_sent - f.delay);
-    life(now, *about, newest);
+  // Its records may have been retired by a copy of this frame on another path: that it came here,
+  // for a newer record than before, is evidence of life all the same.
+  if (here && f.largest() >= about->life_number) {
+    if (any && newest == f.largest() && !about->recovering) {
+      about->rtt.sample(now - newest_sent - f.delay);
+    }
+    life(now, *about, f.largest());
   }
+  if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());
   about->delivered_since = never;
   if (about->leaving || root_.has_bond()) s_.transmit.wake(about->carrier);
@@ -147,11 +166,12 @@ void link::acknowledge_record(instant now, sent_record& record) {
     auto* f = find(r.flow);
     if (f == nullptr) continue;
     f->send.acknowledge(r.bytes);
+    f->carried.remove({0, f->send.acknowledged()});
     if (f->place) {
       f->place->acknowledged(r.bytes);
       if (f->send.all_acknowledged()) f->place.reset();
     }
-    if (f->wants_write && f->send.buffered() < s_.config.send_buffer) {
+    if (f->wants_write && f->send.buffered() < send_room()) {
       f->wants_write = false;
       tell_ready(*f);
     }
@@ -328,6 +348,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
   if (!arrival) return arrival.error();
   into.duplicates += arrival->duplicate;
   totals.duplicate_received += arrival->duplicate;
+  if (arrival->duplicate > 0) tell_elsewhere(p);
   if (into.app_closed || into.stop_code) {
     into.recv.discard();
     grow_window(now, into);  // what is discarded counts as consumed
@@ -363,11 +384,12 @@ errc link::on(instant, path&, const wire::reset& f) {
   into.peer_reset = f.code;
   into.recv.discard();
   if (!into.app_closed) {
-    into.app_code = f.code;
     if (into.failed == errc{}) {
       into.failed = errc::aborted;
+      into.app_code = f.code;
       into.detail = "the peer reset the flow";
     }
+    tell_done(into);
     tell_ready(into);
   }
   settle(into);

@@ -12,7 +12,10 @@ namespace {
 
 constexpr std::uint64_t quantum = 16 * 1024;  // deficit round robin: bytes a flow gets per round
 constexpr std::size_t max_batch = 512 * 1024;
-constexpr std::size_t unknown_batch = 64 * 1024;
+// A path whose rate is unknown gets about the initial window of a TCP: what a kernel took cannot be
+// called back.
+constexpr std::size_t unknown_batch = 16 * 1024;
+constexpr std::size_t unknown_record = 4 * 1024;
 
 std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
   return static_cast<std::uint64_t>(static_cast<double>(rate) *
@@ -23,14 +26,14 @@ std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
 
 std::size_t link::record_size(const path& p) const noexcept {
   const auto rate = p.rate.rate();
-  if (rate == 0) return 16 * 1024;
+  if (rate == 0) return unknown_record;
   return std::clamp<std::size_t>(bytes_in(rate, defaults::record_time), defaults::record_min,
                                  defaults::record_max);
 }
 
 std::uint32_t link::unsent_limit(const path& p) const noexcept {
   const auto rate = p.rate.rate();
-  if (rate == 0) return 64 * 1024;
+  if (rate == 0) return unknown_batch;
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
       bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
 }
@@ -141,11 +144,12 @@ void link::put_acks(instant now, path& p, record_writer& w) {
   for (const auto id : p.pongs) w.put(wire::pong{id});
   p.pongs.clear();
   if (p.want_ping && w.put(wire::ping{p.sent.next_number()})) p.want_ping = false;
-  if (&p != control_path()) return;
+  if (!p.carries() && &p != control_path()) return;
   for (const auto& other : paths_) {
-    if (other.get() != &p && other->ack_elsewhere && other->acks.anything()) {
-      if (w.put(other->acks.frame(now, other->id))) other->ack_elsewhere = false;
-    }
+    if (other.get() == &p || !other->ack_elsewhere || !other->acks.anything()) continue;
+    if (!w.put(other->acks.frame(now, other->id))) return;
+    other->ack_elsewhere = false;
+    other->acks.sent_elsewhere();
   }
 }
 
@@ -288,6 +292,8 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
                                  record_writer& w) {
   std::uint64_t total = 0;
   duration retry = duration::max();
+  // A writer that waits for room, or bytes without credit: this is not the end of a transfer.
+  if (f.place) f.place->expect_more(f.wants_write || f.offered < f.send.written());
   for (const auto place : root_.places(p.leaf)) {
     while (total < limit) {
       if (!f.place || !f.place->may_have(place)) return total;
@@ -297,9 +303,7 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
       const auto r = f.place->pull(root_, place, std::min(limit - total, room - fin_room), retry);
       if (r.empty()) break;
       total += r.size();
-      const auto again = r.begin < f.high_sent ? std::min(r.end, f.high_sent) - r.begin : 0;
-      slots_[p.leaf].totals.extra_sent += again;
-      f.high_sent = std::max(f.high_sent, r.end);
+      slots_[p.leaf].totals.extra_sent += r.size() - f.carried.add(r);
       put_range(now, p, f, r, place, w);
     }
   }
@@ -357,6 +361,7 @@ void link::transmitted(instant now, path& p, std::size_t n) {
   });
   // More may wait, and a carrier that took everything is asked again.
   if (p.out.empty() && !p.closing) s_.transmit.wake(p.carrier);
+  check_closing(now);
 }
 
 }  // namespace rendr::engine

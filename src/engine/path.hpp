@@ -75,8 +75,8 @@ struct path {
   instant hold_until = instant::min();      ///< no deadline counts before that (late loop)
   instant check_at = never;                 ///< next look at a path that is late
   instant suspected_at = never;
-  std::uint64_t rescued = ~std::uint64_t{0};  ///< the oldest record when its head was last rescued
-  std::uint64_t clear_number = 0;             ///< an ack from this number on clears the suspicion
+  std::uint64_t life_number = 0;    ///< one behind the newest record known here to have arrived
+  std::uint64_t clear_number = 0;   ///< an ack from this number on clears the suspicion
   instant delivered_since = never;  ///< the kernel delivered the oldest record, the peer is silent
   instant last_evidence = instant::min();
   bool evidence_asked = false;

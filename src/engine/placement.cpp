@@ -11,6 +11,8 @@ using policy::node_kind;
 
 namespace {
 
+constexpr std::uint64_t endless = std::uint64_t{1} << 40;
+
 range first_of(const range_set& set, std::uint64_t limit) {
   if (set.empty()) return {};
   auto r = set.front();
@@ -64,9 +66,9 @@ range placement::take_bonded(root_target& root, node_id parent, node_id node, st
   auto& p = nodes_[parent];
   const policy::bond_ask ask{
       .child = graph_->position_of(node),
-      .backlog = backlog(parent),
+      .backlog = more_ ? endless : backlog(parent),
       .size = limit,
-      .again = !p.pool.empty() && p.pool.front().begin < p.high,
+      .again = !p.returned.empty(),
   };
   const auto decision = policy::decide(ask, root.children_facts(parent));
   if (decision.take == 0) {
@@ -80,7 +82,7 @@ range placement::take_bonded(root_target& root, node_id parent, node_id node, st
     if (r.empty()) break;
     give(parent, r);
   }
-  return ask.again ? first_of(p.pool, take) : part_behind(p.pool, decision.skip, take);
+  return ask.again ? first_of(p.returned, take) : part_behind(p.pool, decision.skip, take);
 }
 
 // What `node` gets from above; recorded at the parent, not yet at `node`.
@@ -113,7 +115,7 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
     nodes_[node].own.remove(r);
   } else {
     nodes_[parent].pool.remove(r);
-    nodes_[parent].high = std::max(nodes_[parent].high, r.end);
+    nodes_[parent].returned.remove(r);
   }
   return r;
 }
@@ -130,6 +132,7 @@ void placement::acknowledged(range r) {
     n.assigned.remove(r);
     n.pool.remove(r);
     n.own.remove(r);
+    n.returned.remove(r);
   }
 }
 
@@ -155,6 +158,7 @@ void placement::give_back(const root_target& root, node_id node, const range_set
       if (sibling != node) open.remove(nodes_[sibling].assigned);
     }
     nodes_[parent].pool.add(open);
+    if ((*graph_)[parent].kind == node_kind::bond) nodes_[parent].returned.add(open);
   }
   if (!root.can_place(parent)) escalate(root, parent);
 }
@@ -167,6 +171,7 @@ void placement::escalate(const root_target& root, node_id node) {
   if (open.empty()) return;
   n.assigned.remove(open);
   n.pool.remove(open);
+  n.returned.remove(open);
   for (const auto child : graph_->children_of(node)) nodes_[child].own.remove(open);
   give_back(root, node, open);
 }

@@ -24,6 +24,9 @@ class placement {
   std::uint32_t graph_version() const noexcept { return version_; }
   /// New bytes for the root to place.
   void offer(range r) { unplaced_.add(r); }
+  /// Whether more bytes will be offered than wait now: bonds then take it as a transfer without an
+  /// end.
+  void expect_more(bool more) noexcept { more_ = more; }
   /// A range for leaf node `leaf`, at most `limit` bytes. Empty: none may be taken now; when a bond
   /// declined, `retry` is lowered to when it may be asked again.
   range pull(root_target& root, policy::node_id leaf, std::uint64_t limit, duration& retry);
@@ -44,10 +47,10 @@ class placement {
 
  private:
   struct node_state {
-    range_set assigned;      // what the parent gave (or unplaced_ gave to the root)
-    range_set pool;          // selector, bond: given and not taken by a child
-    range_set own;           // child of a race: given to the race and not taken by this child
-    std::uint64_t high = 0;  // one behind the highest offset ever taken from the pool
+    range_set assigned;  // what the parent gave (or unplaced_ gave to the root)
+    range_set pool;      // selector, bond: given and not taken by a child
+    range_set own;       // child of a race: given to the race and not taken by this child
+    range_set returned;  // part of the pool: was under way and must go again
   };
 
   range take_from_parent(root_target& root, policy::node_id node, std::uint64_t limit,
@@ -62,6 +65,7 @@ class placement {
   std::shared_ptr<const policy::graph> graph_;  // lives as long as ranges are charged to its nodes
   std::uint32_t version_;
   std::vector<node_state> nodes_;
+  bool more_ = false;
   range_set unplaced_;  // offered, given to nobody
 };
 

@@ -50,6 +50,7 @@ struct sent_record {
   bool eliciting = false;
   bool acknowledged = false;
   bool requeued = false;  ///< its ranges were given to other paths
+  bool rescued = false;   ///< its ranges went by another path too, while it was late
   bool transmitted = false;
   std::uint64_t in_flight = 0;  ///< bytes unacknowledged before it, when it was transmitted
   instant sent_at = never;      ///< when the carrier took its last byte
@@ -64,6 +65,11 @@ class sent_log {
   std::uint64_t next_number() const noexcept { return base_ + records_.size(); }
   /// Numbers below were used by the handshake. Only while nothing was added.
   void start_at(std::uint64_t number) noexcept { base_ = number; }
+  /// The number was used for a record that the carrier took whole.
+  bool was_transmitted(std::uint64_t number) const noexcept {
+    if (number >= next_number()) return false;
+    return number < base_ || records_[number - base_].transmitted;
+  }
   sent_record& add(sent_record record);
   sent_record* find(std::uint64_t number) noexcept;
   /// Eliciting bytes transmitted and not acknowledged.
