@@ -152,6 +152,19 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
   s_.events.order(event::link_down{ref_, code, detail});
 }
 
+// When a carrier that waits says HELLO too: at once when no other one does.
+instant link::next_hello() const noexcept {
+  instant waits = never;
+  instant newest = instant::min();
+  for (const auto& p : paths_) {
+    if (up_ || p->closing) continue;
+    if (p->step == attach_step::waiting) waits = std::min(waits, p->last_heard);
+    if (p->step == attach_step::hello) newest = std::max(newest, p->attached_at);
+  }
+  if (waits == never || newest == instant::min()) return waits;
+  return newest + defaults::hello_race;
+}
+
 instant link::next_timeout() const noexcept {
   if (down_) return never;
   auto next = std::min(dial_deadline_, closing_ ? close_until_ : never);
@@ -163,12 +176,7 @@ instant link::next_timeout() const noexcept {
   if (dark_since_ != never && grace_ != duration::max())
     next = std::min(next, dark_since_ + grace_);
   if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
-  for (const auto& p : paths_) {
-    if (p->step == attach_step::waiting && !p->closing && !up_) {
-      next = std::min(next, p->last_heard + defaults::hello_race);
-    }
-  }
-  return next;
+  return std::min(next, next_hello());
 }
 
 void link::handle_timeout(instant now, duration lateness) {

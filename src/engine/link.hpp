@@ -142,6 +142,7 @@ class link {
   void begin_hello(instant now, path& p);
   void begin_attach(instant now, path& p);
   void start_handshakes(instant now);
+  instant next_hello() const noexcept;
   void establish(instant now, path& p);
   bool take_handshake(instant now, path& p, bytes_view payload);
   bool take_refusal(instant now, path& p, const wire::refuse& refusal);
