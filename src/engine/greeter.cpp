@@ -181,20 +181,34 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   send(*g.carrier, known->second.hello->answer(), wire::form::hello);
 }
 
+// A link that is not confirmed yet: an attach may overtake the confirmation of the first path, and
+// is as good a proof of the link's key.
+const link_agreement* greeter::pending(const link_id& id) const {
+  for (const auto& [key, hello] : hellos_) {
+    const auto& agreement = hello.hello->agreement();
+    if (agreement.keys.link == id) return &agreement;
+  }
+  return nullptr;
+}
+
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
   auto* l = links.named(attach.link);
-  if (l == nullptr) {
+  const auto* agreement = l == nullptr ? pending(attach.link) : nullptr;
+  if (l == nullptr && agreement == nullptr) {
     // Only the loop that the token names may say that the link is gone for good.
     const auto owner = loop_of(g.first.token);
     const auto token = make_reset_token(secret<32>(s_.config.reset_key), attach.link);
     const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
     return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
   }
-  if (attach.leaf >= defaults::paths_per_link || l->full()) {
+  if (attach.leaf >= defaults::paths_per_link || (l != nullptr && l->full())) {
     return refuse(g, errc::limit_reached, "the link has all its paths");
   }
-  if (!l->path_id_free(attach.path)) return refuse(g, errc::refused, "the path id was used before");
-  auto made = acceptor_attach::make(l->keys(), l->ends(), attach, {}, s_.secrets);
+  const bool free = l != nullptr ? l->path_id_free(attach.path) : attach.path != first_path;
+  if (!free) return refuse(g, errc::refused, "the path id was used before");
+  const auto& keys = l != nullptr ? l->keys() : agreement->keys;
+  const auto ends = l != nullptr ? l->ends() : link_ends{agreement->peer, s_.config.instance, 0};
+  auto made = acceptor_attach::make(keys, ends, attach, {}, s_.secrets);
   if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
   g.link = attach.link;
   g.carrier->id = attach.path;
@@ -207,36 +221,47 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
 std::optional<greeter::admission> greeter::take_proof(guest& g, const wire::attach_ack& ack,
                                                       link_directory& links) {
   admission out;
-  if (g.hello) {
-    const auto known = hellos_.find(*g.hello);
-    if (known == hellos_.end() || known->second.consumed) {
-      ++failed_;
-      drop(g, false);
-      return std::nullopt;
-    }
-    const auto& agreement = known->second.hello->agreement();
-    const link_ends ends{agreement.peer, s_.config.instance, 0};
-    if (!verify_confirm(agreement.keys, ends, g.carrier->leaf, ack, {})) {
-      ++failed_;
-      drop(g, false);
-      return std::nullopt;
-    }
-    known->second.consumed = true;
-    out.agreement = agreement;
-  } else {
-    out.into = links.named(g.link);
-    const bool good = out.into != nullptr && !out.into->down() &&
-                      out.into->path_id_free(g.carrier->id) && !out.into->full() &&
-                      g.carrier->challenged->finish(out.into->keys(), ack).has_value();
-    if (!good) {
-      ++failed_;
-      drop(g, false);
-      return std::nullopt;
-    }
-    g.carrier->challenged.reset();
+  const bool good = g.hello ? confirmed(g, ack, links, out) : attached(g, ack, links, out);
+  if (!good) {
+    ++failed_;
+    drop(g, false);
+    return std::nullopt;
   }
+  g.carrier->challenged.reset();
   out.carrier = release(g);
   return out;
+}
+
+bool greeter::confirmed(const guest& g, const wire::attach_ack& ack, link_directory& links,
+                        admission& out) {
+  const auto known = hellos_.find(*g.hello);
+  if (known == hellos_.end()) return false;
+  const auto& agreement = known->second.hello->agreement();
+  out.into = links.named(agreement.keys.link);
+  if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(first_path)))
+    return false;
+  const link_ends ends{agreement.peer, s_.config.instance, 0};
+  if (!verify_confirm(agreement.keys, ends, g.carrier->leaf, ack, {})) return false;
+  if (out.into == nullptr) out.agreement = agreement;
+  return out.into != nullptr || !std::exchange(known->second.consumed, true);
+}
+
+bool greeter::attached(const guest& g, const wire::attach_ack& ack, link_directory& links,
+                       admission& out) {
+  out.into = links.named(g.link);
+  const auto* agreement = out.into == nullptr ? pending(g.link) : nullptr;
+  if (out.into == nullptr && agreement == nullptr) return false;
+  if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(g.carrier->id))) {
+    return false;
+  }
+  const auto& keys = out.into != nullptr ? out.into->keys() : agreement->keys;
+  if (!g.carrier->challenged->finish(keys, ack)) return false;
+  if (agreement == nullptr) return true;
+  out.agreement = *agreement;
+  for (auto& [key, hello] : hellos_) {
+    if (&hello.hello->agreement() == agreement) return !std::exchange(hello.consumed, true);
+  }
+  return false;
 }
 
 std::unique_ptr<path> greeter::release(guest& g) {

@@ -71,7 +71,7 @@ class greeter {
   struct pending_link {
     std::shared_ptr<acceptor_hello> hello;
     instant until{};
-    bool consumed = false;  ///< its path 0 was taken
+    bool consumed = false;  ///< its link was made
   };
 
   guest* find(const path& p);
@@ -79,6 +79,10 @@ class greeter {
   void take_hello(instant now, guest& g, const wire::hello& hello);
   void take_attach(guest& g, const wire::attach& attach, link_directory& links);
   std::optional<admission> take_proof(guest& g, const wire::attach_ack& ack, link_directory& links);
+  const link_agreement* pending(const link_id& id) const;
+  bool confirmed(const guest& g, const wire::attach_ack& ack, link_directory& links,
+                 admission& out);
+  bool attached(const guest& g, const wire::attach_ack& ack, link_directory& links, admission& out);
   std::unique_ptr<path> release(guest& g);
   void send(path& p, const wire::handshake_message& message, wire::form form);
   void refuse(guest& g, errc code, std::string_view reason,
