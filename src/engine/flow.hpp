@@ -84,7 +84,7 @@ struct flow {
   errc failed{};          ///< calls fail with this; set once
   std::uint64_t app_code = 0;
   std::string detail;
-  instant linger_until = never;
+  std::uint64_t linger_mark = 0;  ///< what had been acknowledged when its linger last began
 
   /// What a RESET says: the bytes that a path may have carried.
   std::uint64_t offered_size() const noexcept { return std::min(offered, send.written()); }

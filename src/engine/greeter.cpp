@@ -11,6 +11,7 @@ namespace rendr::engine {
 namespace {
 
 constexpr std::size_t per_source = 64;
+constexpr duration longest_pending = std::chrono::minutes(10);
 
 // The host part of "host:port".
 std::string source_of(const std::string& remote) { return remote.substr(0, remote.rfind(':')); }
@@ -170,9 +171,11 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
           hellos_.begin(), hellos_.end(),
           [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
     }
+    // As long as the link itself would live without a path: the dialer counts it as up already.
+    const auto life = std::clamp<duration>(grace, defaults::handshake_timeout, longest_pending);
     known = hellos_
                 .emplace(key, pending_link{std::make_shared<acceptor_hello>(std::move(*made)),
-                                           now + defaults::handshake_timeout, false})
+                                           now + life, false})
                 .first;
   }
   g.hello = key;

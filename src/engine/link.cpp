@@ -198,15 +198,9 @@ void link::handle_timeout(instant now, duration lateness) {
   if (!up_) start_handshakes(now);
   dial_due(now);
   while (!lingering_.empty() && lingering_.front().first <= now) {
-    if (auto* f = find(lingering_.front().second); f != nullptr && f->app_closed && !f->removing) {
-      reset_sending(*f, static_cast<std::uint64_t>(errc::timed_out));
-      if (now >= f->linger_until + config_.linger || !any_alive()) {
-        remove_flow(*f);
-      } else {
-        lingering_.emplace_back(now + config_.linger, f->number);
-      }
-    }
+    auto* f = find(lingering_.front().second);
     lingering_.pop_front();
+    if (f != nullptr && f->app_closed && !f->removing) linger_over(now, *f);
   }
   if (other_instance_ && !restart_told_ && !any_alive()) {
     restart_told_ = true;

@@ -229,6 +229,8 @@ class link {
   std::size_t send_room() const noexcept;
   void grow_window(instant now, flow& f);
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
+  void linger(instant now, flow& f);
+  void linger_over(instant now, flow& f);
   void reset_sending(flow& f, std::uint64_t code);
   void settle(flow& f);
   void remove_flow(flow& f);

@@ -177,8 +177,7 @@ void link::close_flow(instant now, flow& f) {
     owe(f, duty_stop);
   }
   f.recv.discard();
-  f.linger_until = now + config_.linger;
-  lingering_.emplace_back(f.linger_until, f.number);
+  linger(now, f);
   settle(f);
   check_closing(now);
 }
@@ -196,10 +195,24 @@ void link::abort_flow(instant now, flow& f, std::uint64_t code) {
   }
   f.app_closed = true;
   f.recv.discard();
-  f.linger_until = now + config_.linger;
-  lingering_.emplace_back(f.linger_until, f.number);
+  linger(now, f);
   settle(f);
   check_closing(now);
+}
+
+void link::linger(instant now, flow& f) {
+  f.linger_mark = f.send.acknowledged();
+  lingering_.emplace_back(now + config_.linger, f.number);
+}
+
+// The application let go of it a linger ago. While it moves, or while no path could move it (the
+// grace bounds that), it goes on; a flow that stands still is reset, and forgotten when that is not
+// acknowledged either.
+void link::linger_over(instant now, flow& f) {
+  if (!any_alive() || f.send.acknowledged() != f.linger_mark) return linger(now, f);
+  if (f.reset_code) return remove_flow(f);
+  reset_sending(f, static_cast<std::uint64_t>(errc::timed_out));
+  linger(now, f);
 }
 
 // Our direction ends here: what was not delivered will not be.

@@ -64,30 +64,30 @@ tcp_socket& line::dial() {
   if (relayed()) {
     relay(c.acceptor);
   } else {
-    c.acceptor.on_ready = [this](tcp_socket& s) {
-      s.on_ready = nullptr;
-      ++accepted_;
-      if (on_accept) on_accept(*this, s);
-    };
+    c.acceptor.on_ready = [this](tcp_socket& s) { arrived(s); };
   }
   c.dialer.connect();
   return c.dialer;
 }
 
 void line::relay(tcp_socket& near) {
-  near.on_ready = [this](tcp_socket& s) {
-    s.on_ready = nullptr;
-    auto& c = *behind_.emplace_back(
-        std::make_unique<tcp_connection>(queue_, *lanes_[2], *lanes_[3], tcp_));
-    c.acceptor.on_ready = [this](tcp_socket& far) {
-      far.on_ready = nullptr;
-      ++accepted_;
-      if (on_accept) on_accept(*this, far);
-    };
-    auto& joint = *splices_.emplace_back(std::make_unique<splice>(s, c.dialer));
-    c.dialer.connect();
-    if (muted_) joint.mute(true);
-  };
+  near.on_ready = [this](tcp_socket& s) { forward(s); };
+}
+
+// `splice` takes over the callbacks of the socket: nothing of the caller's closure is used behind
+// that.
+void line::forward(tcp_socket& near) {
+  auto& c =
+      *behind_.emplace_back(std::make_unique<tcp_connection>(queue_, *lanes_[2], *lanes_[3], tcp_));
+  c.acceptor.on_ready = [this](tcp_socket& far) { arrived(far); };
+  auto& joint = *splices_.emplace_back(std::make_unique<splice>(near, c.dialer));
+  c.dialer.connect();
+  if (muted_) joint.mute(true);
+}
+
+void line::arrived(tcp_socket& far) {
+  ++accepted_;
+  if (on_accept) on_accept(*this, far);
 }
 
 void line::each(direction way, const std::function<void(lane&)>& change) {

@@ -77,6 +77,8 @@ class line {
 
  private:
   void relay(tcp_socket& near);
+  void forward(tcp_socket& near);
+  void arrived(tcp_socket& far);
 
   event_queue& queue_;
   path_options options_;
