@@ -33,8 +33,9 @@ struct cancel_dial {
 };
 /// The carrier is finished. First write what `poll_transmit` still offers (a BYE or a refusal) when
 /// `flush`; then half-close, drain until EOF for a moment, close. Exactly one per carrier, unless
-/// the driver itself reported `path_down`. No call for this carrier has an effect after it was
-/// flushed.
+/// the driver itself reported `path_down`. A carrier that
+/// breaks or takes too long before it is flushed is reported by `path_down`. No call for this
+/// carrier has an effect after it was flushed.
 struct close_carrier {
   carrier_id carrier{};
   bool flush = false;

@@ -42,10 +42,11 @@ void carrier::half_close() {
 
 void carrier::close() {
   if (state_ == state::closed) return;
+  const bool unflushed = state_ == state::flushing;
   state_ = state::closed;
   limit_.reset();
   io_->close();
-  loop_.carrier_closed(*this);
+  loop_.carrier_closed(*this, unflushed);
 }
 
 void carrier::arm(std::chrono::steady_clock::duration limit) {

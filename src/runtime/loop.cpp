@@ -198,7 +198,14 @@ void loop::carrier_writable(carrier& from) {
   touch();
 }
 
-void loop::carrier_closed(carrier& from) { closing_.erase(from.shared_from_this()); }
+void loop::carrier_closed(carrier& from, bool unflushed) {
+  const auto self = from.shared_from_this();
+  closing_.erase(self);
+  if (!unflushed) return;
+  carriers_.erase(from.id());
+  endpoint_.path_down(now(), from.id(), make_error_code(errc::closed), "not flushed");
+  pump_later();
+}
 
 void loop::transmit(const carrier_ptr& to) {
   std::size_t total = 0;

@@ -90,7 +90,8 @@ class loop : public std::enable_shared_from_this<loop> {
   // --- from carriers
   void carrier_readable(carrier& from);
   void carrier_writable(carrier& from);
-  void carrier_closed(carrier& from);
+  /// @param unflushed it closed before everything that the engine wanted was written.
+  void carrier_closed(carrier& from, bool unflushed);
 
  private:
   using carrier_ptr = std::shared_ptr<carrier>;

@@ -138,6 +138,7 @@ bool node::read_one(engine::carrier_id id, carrier& c) {
   endpoint_->drained(now, id);
   if (c.socket->unread() != 0) return true;
   if (!c.socket->error() && !c.socket->eof()) return true;
+  reported_.insert(id);
   endpoint_->path_down(now, id, c.socket->error(), c.socket->error() ? "reset" : "end of stream");
   return false;
 }
@@ -163,6 +164,10 @@ void node::read_carriers() {
     } else {
       discard(c);
       if (c.socket->error() || c.socket->eof() || queue_.now() >= c.close_at) {
+        // What could not be flushed is the engine's to know.
+        if (c.state == carrier_state::flushing) {
+          endpoint_->path_down(queue_.now(), id, c.socket->error(), "not flushed");
+        }
         c.socket->close();
         carriers_.erase(it);
         continue;
@@ -270,7 +275,11 @@ void node::obey(const engine::event::cancel_dial& e) {
 
 void node::obey(const engine::event::close_carrier& e) {
   const auto it = carriers_.find(e.carrier);
-  if (it == carriers_.end()) return violated_(name_ + ": closes a carrier that is closed");
+  if (it == carriers_.end()) {
+    // The order may have been given before the driver reported the end of the same carrier.
+    if (reported_.erase(e.carrier) == 0) violated_(name_ + ": closes a carrier that is closed");
+    return;
+  }
   auto& c = it->second;
   if (c.state != carrier_state::open) return violated_(name_ + ": closes a carrier twice");
   if (!e.flush) return half_close(c);

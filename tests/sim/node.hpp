@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,7 @@ class node {
   report violated_;
   std::unique_ptr<engine::endpoint> endpoint_;
   std::map<engine::carrier_id, carrier> carriers_;
+  std::set<engine::carrier_id> reported_;  ///< ended by path_down
   std::map<dial_key, dialing> dials_;
   std::deque<std::pair<line*, tcp_socket*>> backlog_;
   alarm timer_;
