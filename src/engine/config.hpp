@@ -28,6 +28,8 @@ inline constexpr duration max_ack_delay =
     5ms;  // upper bound of what a receiver waits before PATH_ACK
 inline constexpr duration evidence_slack =
     5ms;  // granularity of kernel timers (1 to 4 ms) and ours
+inline constexpr duration repair_extra =
+    250ms;  // a kernel that repairs a loss: its RTO is 200 ms at least
 inline constexpr duration blind_extra_min =
     200ms;  // first_hop and none carriers: max(this, 2 sRTT) more
 inline constexpr duration ping_in_use_min =

@@ -173,6 +173,7 @@ class link {
   void check_death(instant now, path& p);
   bool others_live_since(const path& p, instant when) const noexcept;
   void rescue_head(instant now, path& p, std::size_t copies, bool metered);
+  void rescue_unsent(instant now, path& p);
   void copy_unacknowledged(instant now, path& p);
   bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
             bool metered);

@@ -115,8 +115,8 @@ void link::check_path(instant now, path& p) {
 }
 
 void link::evidence(instant now, path& p, const carrier_evidence& e) {
-  p.last_evidence = now;
   p.recovering = e.recovering;
+  p.on_wire = e.delivered + e.unacked;
   const bool asked = std::exchange(p.evidence_asked, false);
   if (!asked || p.closing || !p.ready() || p.suspected_at != never) return;
   judge(now, p, e);
@@ -146,8 +146,10 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   }
   p.delivered_since = never;
   const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
-  const auto fresh_for =
+  auto fresh_for =
       rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
+  // A retransmission that is lost too is repeated by time-out alone, at least 200 ms later.
+  if (e.recovering) fresh_for += defaults::repair_extra;
   if (e.unacked > 0 && e.last_ack_age < fresh_for) {
     const auto left = std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1));
     if (oldest->wire_end > e.delivered + e.unacked) {
@@ -157,6 +159,11 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
       return;
     }
     return become_late(now, p, now + left);
+  }
+  // A lone lost record without data: the kernel repeats it by time-out alone. While the peer is
+  // heard on this path, it will say itself when it hears nothing from here.
+  if (p.last_heard + fresh_for > now && !p.sent.any_ranges()) {
+    return become_late(now, p, p.last_heard + fresh_for);
   }
   suspect(now, p, cause::silence, "nothing was acknowledged and the carrier is silent too");
 }
@@ -181,12 +188,13 @@ instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
   bool head = true;
   p.sent.each_open([&](sent_record& record) {
-    if (next != never || !record.transmitted || record.ranges.empty()) return;
+    if (next != never || !record.transmitted || !record.eliciting) return;
     const auto overdue = record_deadline(p, record) <= now;
     if (!overdue) next = record_deadline(p, record);
     const bool first = std::exchange(head, false);
     if (!overdue || record.rescued || (p.recovering && !first)) return;
     record.rescued = true;
+    for (const auto& c : record.controls) ask_again(c);
     for (const auto& r : record.ranges) {
       auto* f = find(r.flow);
       if (f == nullptr || f->reset_code) continue;
@@ -195,6 +203,14 @@ instant link::rescue_overdue(instant now, path& p) {
     }
   });
   return p.recovering ? never : std::max(next, now + std::chrono::milliseconds(1));
+}
+
+// What comes out of turn must not fill a path that was idle: its first bytes tell the receiver what
+// it lacks, and bring back what it has.
+std::uint64_t rescue_piece(const path& p) noexcept {
+  const auto product =
+      static_cast<double>(p.rate.rate()) * std::chrono::duration<double>(p.rtt.smoothed()).count();
+  return std::max<std::uint64_t>(defaults::record_min, static_cast<std::uint64_t>(product) / 8);
 }
 
 // Sends r on the best other paths, out of turn. False: there is none, or the budget does not allow
@@ -216,6 +232,7 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
   });
   if (others.size() > copies) others.resize(copies);
   if (others.empty()) return false;
+  r.end = std::min(r.end, r.begin + rescue_piece(*others.front()));
   if (metered) {
     r.end = r.begin + extra_.take(now, r.size());
     if (r.empty()) return false;
@@ -248,6 +265,17 @@ void link::rescue_head(instant now, path& p, std::size_t copies, bool metered) {
   }
 }
 
+// When only acknowledgements are lost, the peer lacks nothing before what still waits in our own
+// kernel: its first bytes go ahead of all that it may have already.
+void link::rescue_unsent(instant now, path& p) {
+  bool found = false;
+  p.sent.each_open([&](sent_record& record) {
+    if (found || record.wire_end <= p.on_wire || record.ranges.empty()) return;
+    found = true;
+    for (const auto& r : record.ranges) urge(now, r.flow, r.bytes, p, 1, false);
+  });
+}
+
 void link::suspect(instant now, path& p, cause why, std::string detail) {
   if (p.suspected_at != never) return;
   auto& s = slot(p.leaf);
@@ -273,6 +301,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   route(now, why);
   // The first range also goes to a second path: a standby may be dark too.
   rescue_head(now, p, 2, false);
+  rescue_unsent(now, p);
   copy_unacknowledged(now, p);
   p.sent.each_open([&](sent_record& record) {
     for (const auto& c : record.controls) ask_again(c);

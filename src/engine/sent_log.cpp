@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/sent_log.hpp"
 
+#include <algorithm>
+
 namespace rendr::engine {
 
 sent_record& sent_log::add(sent_record record) {
@@ -32,6 +34,12 @@ const sent_record* sent_log::oldest() const noexcept {
     if (!record.transmitted) return nullptr;
   }
   return nullptr;
+}
+
+bool sent_log::any_ranges() const noexcept {
+  return std::any_of(records_.begin(), records_.end(), [](const sent_record& record) {
+    return !record.acknowledged && !record.ranges.empty();
+  });
 }
 
 void sent_log::trim() noexcept {

@@ -77,6 +77,8 @@ class sent_log {
   void transmitted(sent_record& record, instant now, const delivery_mark& mark) noexcept;
   /// The oldest eliciting record that was transmitted and is not acknowledged.
   const sent_record* oldest() const noexcept;
+  /// Some record under way carries bytes of a flow.
+  bool any_ranges() const noexcept;
   std::uint64_t oldest_number() const noexcept { return base_; }
   bool all_acknowledged() const noexcept { return records_.empty(); }
 
