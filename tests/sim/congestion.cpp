@@ -148,6 +148,7 @@ class bbr final : public congestion_control {
     learn_delay(s);
     change_mode(s);
     set_window(s);
+    set_pacing(s);
   }
   void lost(instant, std::uint64_t) override {}
   void timed_out(std::uint64_t) override {
@@ -159,10 +160,7 @@ class bbr final : public congestion_control {
     held_ = 0;
   }
   std::uint64_t window() const override { return window_; }
-  std::uint64_t pacing_rate() const override {
-    if (bandwidth() == 0) return 0;
-    return static_cast<std::uint64_t>(static_cast<double>(bandwidth()) * pacing_gain_ * 0.99) + 1;
-  }
+  std::uint64_t pacing_rate() const override { return pacing_; }
 
  private:
   enum class mode { startup, drain, probe_bandwidth, probe_delay };
@@ -242,6 +240,16 @@ class bbr final : public congestion_control {
     phase_started_ = now;
     pacing_gain_ = 1;
   }
+  /// In startup the rate only rises, from the initial window in one round trip.
+  void set_pacing(const ack_sample& s) {
+    if (pacing_ == 0 && s.rtt.count() > 0) {
+      pacing_ = static_cast<std::uint64_t>(high_gain * 10 * static_cast<double>(mss_) /
+                                           seconds(std::max<duration>(s.rtt, 1ms)));
+    }
+    const auto rate =
+        static_cast<std::uint64_t>(static_cast<double>(bandwidth()) * pacing_gain_ * 0.99);
+    if (bandwidth() != 0 && (mode_ != mode::startup || rate > pacing_)) pacing_ = rate + 1;
+  }
   void set_window(const ack_sample& s) {
     if (mode_ == mode::probe_delay) {
       window_ = std::min(window_, std::uint64_t{4} * mss_);
@@ -266,6 +274,7 @@ class bbr final : public congestion_control {
   std::uint64_t round_end_ = 0;
   bool round_started_ = false;
   std::deque<std::pair<std::uint64_t, std::uint64_t>> maxima_;  // (round, rate), rates falling
+  std::uint64_t pacing_ = 0;
   duration min_rtt_ = duration::max();
   instant min_stamp_{};
   std::uint64_t full_bandwidth_ = 0;

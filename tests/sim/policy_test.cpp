@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gates G6, G7 and G8: race and bond over modelled kernels. The baseline is each path alone.
+#include "sim/gates.hpp"
+
+namespace rendr::sim {
+namespace {
+
+/// In-order goodput of a bulk flow over `root`, bytes per second, from 3 s after its start.
+double goodput(const std::vector<path_options>& paths, const std::string& root, duration time,
+               std::uint64_t seed) {
+  scenario s;
+  s.seed = seed_or(seed);
+  s.paths = paths;
+  s.root = root;
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::bulk(16 * gib)});
+  w.run(3s);
+  const auto before = flow.server().received;
+  w.run(time);
+  EXPECT_EQ(w.violations(), "");
+  return static_cast<double>(flow.server().received - before) /
+         std::chrono::duration<double>(time).count();
+}
+
+/// The same line with plain TCP, no engine.
+double plain_tcp(const path_options& p, duration time, std::uint64_t seed) {
+  event_queue queue;
+  line l(queue, random(seed_or(seed)), p, tcp_options{});
+  std::uint64_t received = 0;
+  bytes block(65536);
+  l.on_accept = [&](line&, tcp_socket& s) {
+    s.on_ready = [&](tcp_socket& at) {
+      while (const auto n = at.read(block)) received += n;
+    };
+  };
+  const bytes zeros(65536);
+  auto& sender = l.dial();
+  sender.unsent_limit(256 * 1024);
+  sender.on_ready = [&](tcp_socket& s) {
+    const bytes_view piece(zeros);
+    while (s.writable() && s.write({&piece, 1}) != 0) {
+    }
+  };
+  queue.run_until(instant{} + 4s);
+  const auto before = received;
+  queue.run_until(instant{} + 4s + time);
+  return static_cast<double>(received - before) / std::chrono::duration<double>(time).count();
+}
+
+struct grid_point {
+  const char* name;
+  path_options first;
+  path_options second;
+  double least;
+};
+
+class bond : public testing::TestWithParam<int> {};
+
+TEST_P(bond, adds_up_and_is_never_slower_than_the_best_alone) {
+  const std::array<grid_point, 4> points{
+      grid_point{"G7 50 + 50 Mbit/s at 20 and 20 ms", path("a", 20ms, 50 * mbit),
+                 path("b", 20ms, 50 * mbit), 90},
+      grid_point{"G8 50 + 10 Mbit/s at 20 and 100 ms", path("a", 20ms, 50 * mbit),
+                 path("b", 100ms, 10 * mbit), 90},
+      grid_point{"G8 50 + 10 Mbit/s, 1 % loss on the slow one", path("a", 20ms, 50 * mbit),
+                 path("b", 100ms, 10 * mbit, 10'000), 90},
+      grid_point{"G8 50 + 50 Mbit/s at 20 and 80 ms", path("a", 20ms, 50 * mbit),
+                 path("b", 80ms, 50 * mbit), 90}};
+  const auto& point = points.at(static_cast<std::size_t>(GetParam()));
+  const auto alone_a = plain_tcp(point.first, 20s, 71);
+  const auto alone_b = plain_tcp(point.second, 20s, 72);
+  const auto both = goodput({point.first, point.second}, "bond(a, b)", 20s, 73);
+  expect_at_least(std::string(point.name) + ", of the sum", 100 * both / (alone_a + alone_b),
+                  point.least, "%");
+  expect_at_least(std::string(point.name) + ", of the best alone",
+                  100 * both / std::max(alone_a, alone_b), 98, "%");
+}
+INSTANTIATE_TEST_SUITE_P(g7_g8, bond, testing::Values(0, 1, 2, 3));
+
+TEST(one_path, costs_little_against_plain_tcp) {
+  const auto p = path("a", 20ms, 50 * mbit);
+  const auto q = path("b", 100ms, 10 * mbit);
+  const auto ours = goodput({p, q}, "selector(a, b)", 20s, 74);
+  expect_at_least("selector on one path of plain TCP", 100 * ours / plain_tcp(p, 20s, 74), 97, "%");
+}
+
+TEST(race, is_as_fast_as_the_best_arrival) {
+  scenario s;
+  s.seed = seed_or(75);
+  s.paths = {path("lossy", 20ms, 0, 300'000), path("far", 220ms)};
+  s.paths[0].lanes.loss_ppm = 300'000;
+  s.root = "race(lossy, far)";
+  const std::uint64_t messages = 3000;
+  // Each path alone, same seeds: the best arrival of each message.
+  std::array<std::vector<duration>, 2> alone;
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto one = s;
+    one.paths = {s.paths[i]};
+    one.root = s.paths[i].name;
+    world w(one);
+    w.connect();
+    w.run(20s);
+    auto& flow = w.open({.up = traffic::paced(200, 20ms, messages)});
+    w.run_until([&] { return flow.complete(); }, 600s);
+    for (std::size_t k = 0; k < flow.client().message_times.size(); ++k) {
+      alone[i].push_back(flow.delivered_at(true, (k + 1) * 200) - flow.client().message_times[k]);
+    }
+  }
+  std::vector<duration> best;
+  for (std::size_t k = 0; k < std::min(alone[0].size(), alone[1].size()); ++k) {
+    best.push_back(std::min(alone[0][k], alone[1][k]));
+  }
+  world w(s);
+  w.connect();
+  w.run(20s);
+  auto& flow = w.open({.up = traffic::paced(200, 20ms, messages)});
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 600s));
+  EXPECT_GT(w.path("lossy").to_server().counters().lost, messages / 20);
+  std::vector<duration> raced;
+  for (std::size_t k = 0; k < flow.client().message_times.size(); ++k) {
+    raced.push_back(flow.delivered_at(true, (k + 1) * 200) - flow.client().message_times[k]);
+  }
+  EXPECT_EQ(raced.size(), messages);
+  expect_at_most("G6 P99", ms(quantile(raced, 990)), ms(quantile(best, 990)) + 1, "ms");
+  expect_at_most("G6 P50", ms(quantile(raced, 500)), ms(quantile(best, 500)) + 1, "ms");
+  EXPECT_EQ(w.finish(), "");
+}
+
+TEST(race, does_not_slow_bulk_to_its_slowest_member) {
+  const auto fast = path("a", 20ms, 50 * mbit);
+  const auto slow = path("b", 60ms, 5 * mbit);
+  const auto raced = goodput({fast, slow}, "race(a, b)", 10s, 76);
+  expect_at_least("race of bulk, of its fastest member", 100 * raced / plain_tcp(fast, 10s, 76), 90,
+                  "%");
+}
+
+}  // namespace
+}  // namespace rendr::sim

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gates G5 and G11, and what outlives darkness: returns, restarts, late bytes, the end of grace.
+#include "sim/gates.hpp"
+
+namespace rendr::sim {
+namespace {
+
+scenario two_paths(std::uint64_t seed) {
+  scenario s;
+  s.seed = seed_or(seed);
+  s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
+  s.root = "selector(a, b)";
+  return s;
+}
+
+TEST(returned_path, is_attached_again_within_two_seconds_and_causes_no_storm) {
+  for (const bool refused : {false, true}) {
+    world w(two_paths(51));
+    w.connect();
+    w.run(1s);
+    auto& flow = w.open({.up = traffic::paced(kib, 10ms, 6000), .down = traffic::echo()});
+    w.run(5s);
+    ASSERT_TRUE(w.run_until([&] { return w.path("a").data_packets() != 0; }, 1s));
+    if (refused) {
+      w.path("a").refuse(true);
+      w.path("a").kill();
+    } else {
+      w.path("a").blackhole(true);
+    }
+    w.run(20s);
+    EXPECT_EQ(w.deaths(), 1u);
+    if (!refused) {
+      EXPECT_GT(w.path("a").darkened(), 0u);
+    }
+    w.path("a").blackhole(false);
+    w.path("a").refuse(false);
+    const auto back = w.now();
+    const auto moves = w.migrations().size();
+    ASSERT_TRUE(w.run_until(
+        [&] {
+          const auto p = w.status_of("a").phase;
+          return p == engine::path_phase::standby || p == engine::path_phase::active;
+        },
+        10s));
+    expect_at_most(std::string("G5 attached again, ") + (refused ? "refused" : "dark"),
+                   ms(w.now() - back), 2000, "ms");
+    EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
+    w.run(10s);
+    expect_at_most("G5 moves after the return", static_cast<double>(w.migrations().size() - moves),
+                   1, "moves");
+    EXPECT_EQ(w.finish(), "");
+  }
+}
+
+TEST(all_dark, for_a_minute_resumes_within_a_second) {
+  for (const std::uint64_t seed : {52u, 53u, 54u}) {
+    world w(two_paths(seed));
+    w.connect();
+    w.run(1s);
+    auto& flow =
+        w.open({.up = traffic::paced(kib, 5ms, 20'000), .down = traffic::paced(kib, 7ms, 15'000)});
+    w.run(5s);
+    ASSERT_TRUE(w.run_until([&] { return w.path("a").data_packets() != 0; }, 1s));
+    w.path("a").blackhole(true);
+    w.path("b").blackhole(true);
+    w.run(60s);
+    EXPECT_GT(w.path("a").darkened(), 0u);
+    EXPECT_GT(w.path("b").darkened(), 0u);
+    const auto had = flow.server().received;
+    EXPECT_GT(flow.client().written, had);
+    w.path("b").blackhole(false);
+    const auto back = w.now();
+    ASSERT_TRUE(w.run_until([&] { return flow.server().received > had; }, 60s));
+    expect_at_most("G11 resumed after", ms(w.now() - back), 1000, "ms");
+    EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 200s));
+    EXPECT_EQ(w.finish(), "");
+  }
+}
+
+TEST(old_bytes, that_arrive_two_minutes_late_revive_and_double_nothing) {
+  world w(two_paths(55));
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::paced(kib, 10ms, 20'000), .down = traffic::echo()});
+  auto& short_lived = w.open({.up = traffic::paced(kib, 10ms, 600)});
+  w.run(5s);
+  ASSERT_TRUE(w.run_until([&] { return w.path("a").data_packets() != 0; }, 1s));
+  w.path("a").stall(true);
+  w.run(120s);
+  EXPECT_GT(w.path("a").data_packets(), 0u) << "old bytes wait";
+  EXPECT_TRUE(short_lived.complete());
+  const auto opened = w.flows().size();
+  w.path("a").stall(false);
+  w.run(20s);
+  EXPECT_EQ(w.flows().size(), opened);
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 300s));
+  EXPECT_EQ(w.finish(), "");
+}
+
+TEST(grace, that_runs_out_ends_every_flow_with_no_path) {
+  auto s = two_paths(56);
+  s.grace = 10s;
+  world w(s);
+  const auto link = w.connect();
+  w.run(1s);
+  flow_plan plan{.up = traffic::paced(kib, 100ms, 1000)};
+  plan.may_fail = errc::no_path;
+  auto& flow = w.open(plan);
+  w.run(3s);
+  w.path("a").blackhole(true);
+  w.path("b").blackhole(true);
+  w.path("a").refuse(true);
+  w.path("b").refuse(true);
+  w.path("a").kill();
+  w.path("b").kill();
+  w.run(9s);
+  EXPECT_EQ(w.link_code(link), errc{});
+  EXPECT_FALSE(flow.client().failed);
+  w.run(3s);
+  EXPECT_EQ(w.link_code(link), errc::no_path);
+  EXPECT_EQ(flow.client().error, errc::no_path);
+  EXPECT_EQ(flow.server().error, errc::no_path);
+  EXPECT_EQ(w.finish(), "");
+}
+
+TEST(restarted_server, is_noticed_and_old_flows_wait_for_their_grace) {
+  auto s = two_paths(57);
+  s.grace = 20s;
+  world w(s);
+  const auto link = w.connect();
+  w.run(1s);
+  flow_plan plan{.up = traffic::paced(kib, 100ms, 1000)};
+  plan.may_fail = errc::no_path;
+  auto& old = w.open(plan);
+  w.run(3s);
+  w.restart_server(false);
+  w.run(5s);
+  EXPECT_TRUE(w.peer_restarted());
+  EXPECT_EQ(w.link_code(link), errc{}) << "an unproven refusal ends no link";
+  EXPECT_FALSE(old.client().failed);
+  const auto second = w.connect();
+  w.run(1s);
+  EXPECT_TRUE(w.link_up(second));
+  auto& fresh = w.open({.up = traffic::bulk(1 * mib), .down = traffic::bulk(1 * mib)}, second);
+  EXPECT_TRUE(w.run_until([&] { return fresh.complete(); }, 10s));
+  w.run(20s);
+  EXPECT_EQ(w.link_code(link), errc::no_path);
+  EXPECT_EQ(old.client().error, errc::no_path);
+  EXPECT_EQ(w.finish(), "");
+}
+
+TEST(restarted_server, that_proves_to_have_forgotten_the_link_ends_it_at_once) {
+  world w(two_paths(59));
+  const auto link = w.connect();
+  w.run(1s);
+  flow_plan plan{.up = traffic::paced(kib, 100ms, 1000)};
+  plan.may_fail = errc::peer_lost;
+  auto& old = w.open(plan);
+  w.run(3s);
+  w.restart_server(true);
+  w.run(1s);
+  EXPECT_EQ(w.link_code(link), errc::peer_lost);
+  EXPECT_EQ(old.client().error, errc::peer_lost);
+  EXPECT_EQ(w.finish(), "");
+}
+
+TEST(two_links, of_one_endpoint_live_and_end_apart) {
+  world w(two_paths(58));
+  const auto first = w.connect();
+  const auto second = w.connect();
+  w.run(1s);
+  auto& one = w.open({.up = traffic::bulk(20 * mib)}, first);
+  auto& two = w.open({.down = traffic::bulk(20 * mib)}, second);
+  w.run(500ms);
+  w.path("a").kill();
+  EXPECT_TRUE(w.run_until([&] { return one.complete() && two.complete(); }, 60s));
+  EXPECT_EQ(w.deaths(), 2u);
+  EXPECT_EQ(w.finish(), "");
+}
+
+}  // namespace
+}  // namespace rendr::sim
