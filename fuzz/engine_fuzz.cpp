@@ -289,7 +289,7 @@ void close_all(engine_world& w) {
   for (const auto side : both) {
     if (w.links[side] != link_ref{}) w.at(side).close_link(w.now, w.links[side], 0, "");
   }
-  w.advance(100s);
+  w.advance(1000s);
   for (const auto side : both) {
     const auto status = w.at(side).status(w.now);
     check(status.links.empty() && status.handshakes == 0);

@@ -141,7 +141,7 @@ class engine_world {
       check(*n <= size && (!f.finished[side] || *n == 0));
       f.written[side] += *n;
     } else {
-      check(f.broken || f.finished[side] || tainted || over());
+      check(may_fail(f, n.error()) || f.finished[side]);
     }
   }
 
@@ -151,7 +151,7 @@ class engine_world {
     for (std::size_t total = 0; f.handle[side] && total < limit;) {
       const auto got = ends_[side].read(now, {links[side], number}, buffer);
       if (!got) {
-        check(f.broken || tainted || over());
+        check(may_fail(f, got.error()));
         f.ended[side] = true;
         return;
       }
@@ -171,7 +171,7 @@ class engine_world {
     if (!f.handle[side]) return;
     std::array<bytes_view, 3> pieces{};
     const auto n = ends_[side].peek({links[side], number}, pieces);
-    if (!n) return check(f.broken || tainted || over());
+    if (!n) return check(may_fail(f, n.error()));
     for (std::size_t i = 0; i < *n; ++i) {
       const auto part = pieces[i].first(std::min(limit, pieces[i].size()));
       verify(f, side, number, part);
@@ -246,6 +246,12 @@ class engine_world {
   std::array<std::deque<bytes>, 2> lies;  ///< frames that side d's next record carries as well
 
  private:
+  // A flow beyond the peer's limit is rejected by itself.
+  bool may_fail(app_flow& f, errc code) const {
+    f.broken = f.broken || code == errc::rejected;
+    return f.broken || tainted || over();
+  }
+
   void verify(app_flow& f, std::size_t side, std::uint64_t number, bytes_view data) {
     for (const auto b : data) {
       check(tainted || b == content(number, 1 - side, f.read[side]));

@@ -280,6 +280,8 @@ errc link::on(instant, path&, const wire::open& f) {
   // Numbers are given in order, but paths deliver in any: what is skipped now may still come,
   // within bounds.
   if (counter >= incoming_seen_ + 4 * s_.config.flows_per_link) return errc::protocol_violation;
+  // A refusal waits for its acknowledgement; who never gives one may not make them pile up.
+  if (flows_.size() >= 2 * s_.config.flows_per_link) return errc::protocol_violation;
   incoming_seen_ = std::max(incoming_seen_, counter + 1);
   auto& made = make_flow(f.flow, f.id, true);
   made.kind = f.kind;
