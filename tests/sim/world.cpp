@@ -24,6 +24,7 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   c.jitter_seed = rng.next();
   c.budget = options.budget;
   c.accepted.no_path_grace = options.grace;
+  c.accepted.linger = options.linger;
   return c;
 }
 
@@ -107,6 +108,7 @@ engine::link_ref world::connect() {
   }
   c.root = options_.root;
   c.no_path_grace = options_.grace;
+  c.linger = options_.linger;
   const auto link = client_->ep().connect(queue.now(), c);
   if (!link) {
     violated("connect: " + link.error().detail);

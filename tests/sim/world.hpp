@@ -20,6 +20,7 @@ struct scenario {
   std::vector<path_options> paths;
   std::string root;
   duration grace = engine::defaults::no_path_grace;
+  duration linger = engine::defaults::linger;
   tcp_options tcp{};
   std::size_t budget = engine::defaults::budget;
 };
