@@ -107,5 +107,111 @@ TEST(EnginePaths, APathThatBreaksAsSoonAsItIsAttachedIsDialledSlowerAndSlower) {
   EXPECT_LE(dials, 15u) << "at once, then 100 ms doubling to 1.5 s";
 }
 
+TEST(EnginePaths, TheLastLivingPathIsNotDetached) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  EXPECT_FALSE(w.dialer.ep.detach(w.now, link, "a"));
+  w.advance(1s);
+  const auto refused = w.dialer.ep.detach(w.now, link, "b");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, errc::refused);
+  EXPECT_TRUE(w.dialer.ep.detach(w.now, link, "nobody"));
+  w.advance(1s);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 1u);
+}
+
+TEST(EnginePaths, AByeIsNoDeath) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "b"));
+  w.advance(20s);
+  const auto status = w.acceptor.ep.status(w.now);
+  for (const auto& p : status.links[0].paths) EXPECT_EQ(p.deaths, 0u);
+  bool left = false;
+  for (const auto& e : direct_pair::all<event::path_changed>(w.acceptor))
+    left = left || e.why == cause::bye;
+  EXPECT_TRUE(left);
+}
+
+TEST(EnginePaths, ALoopThatWasLateKillsNothing) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("x")));
+  w.advance(100ms);
+  for (int i = 0; i < 20; ++i) {
+    w.now += 3s;
+    w.dialer.ep.handle_timeout(w.now);
+    w.settle();
+  }
+  const auto status = *w.dialer.ep.status(w.now, link);
+  for (const auto& p : status.paths) {
+    EXPECT_EQ(p.deaths, 0u);
+    EXPECT_EQ(p.suspicions, 0u);
+  }
+}
+
+TEST(EnginePaths, AChangeOfTheNetworkRedialsAtOnce) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  w.refuse_dials = true;
+  w.kill(carrier_of(w, "b"));
+  w.advance(20s);
+  const auto dials = [&] { return w.dialer.ep.status(w.now, link)->paths[1].dials; };
+  const auto before = dials();
+  w.refuse_dials = false;
+  w.dialer.ep.network_changed(w.now);
+  w.advance(1us);
+  EXPECT_EQ(dials(), before + 1);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[1].phase, path_phase::standby);
+}
+
+TEST(EnginePaths, ARelayThatAcknowledgesAndForwardsNothingIsFoundOut) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("one")));
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  darken(w, a);
+  auto& evidence = w.dialer.evidence[a];
+  evidence.delivered = ~std::uint64_t{0} >> 1;
+  evidence.last_ack_age = 1ms;
+  evidence.rtt = 1ms;
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("two")));
+  w.advance(3s);
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "onetwo");
+  EXPECT_GE(w.dialer.ep.status(w.now, link)->paths[0].suspicions, 1u);
+}
+
+TEST(EnginePaths, AStoppedPeerIsNamedAndKillsNothing) {
+  direct_pair w;
+  const auto link = w.connect(1);
+  w.advance(2s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("one")));
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  w.hold(w.dialer, a);  // its kernel takes it, the process does not
+  auto& evidence = w.dialer.evidence[a];
+  evidence.delivered = ~std::uint64_t{0} >> 1;
+  evidence.last_ack_age = 1ms;
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("two")));
+  w.advance(20s);
+  auto status = *w.dialer.ep.status(w.now, link);
+  EXPECT_TRUE(status.peer_stalled);
+  EXPECT_EQ(status.paths[0].deaths, 0u);
+  w.release(w.dialer, a);
+  w.advance(100ms);
+  status = *w.dialer.ep.status(w.now, link);
+  EXPECT_FALSE(status.peer_stalled);
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "onetwo");
+}
+
 }  // namespace
 }  // namespace rendr::engine::test
