@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/line.hpp"
 
+#include <utility>
+
 namespace rendr::sim {
 
 splice::splice(tcp_socket& near, tcp_socket& far) : near_(near), far_(far) {
@@ -64,7 +66,9 @@ tcp_socket& line::dial() {
   if (relayed()) {
     relay(c.acceptor);
   } else {
-    c.acceptor.on_ready = [this](tcp_socket& s) { arrived(s); };
+    c.acceptor.on_ready = [this, first = true](tcp_socket& s) mutable {
+      if (std::exchange(first, false)) arrived(s);
+    };
   }
   c.dialer.connect();
   return c.dialer;
@@ -79,7 +83,9 @@ void line::relay(tcp_socket& near) {
 void line::forward(tcp_socket& near) {
   auto& c =
       *behind_.emplace_back(std::make_unique<tcp_connection>(queue_, *lanes_[2], *lanes_[3], tcp_));
-  c.acceptor.on_ready = [this](tcp_socket& far) { arrived(far); };
+  c.acceptor.on_ready = [this, first = true](tcp_socket& far) mutable {
+    if (std::exchange(first, false)) arrived(far);
+  };
   auto& joint = *splices_.emplace_back(std::make_unique<splice>(near, c.dialer));
   c.dialer.connect();
   if (muted_) joint.mute(true);

@@ -164,6 +164,18 @@ TEST(restarted_server, that_proves_to_have_forgotten_the_link_ends_it_at_once) {
   EXPECT_EQ(w.finish(), "");
 }
 
+TEST(idle_link, keeps_its_paths_and_accepts_each_connection_once) {
+  auto s = two_paths(60);
+  s.paths[0].lanes.rate = 0;  // packets of one instant arrive in one instant
+  world w(s);
+  w.connect();
+  w.run(600s);
+  EXPECT_EQ(w.path("a").accepted(), 1u);
+  EXPECT_EQ(w.path("b").accepted(), 1u);
+  EXPECT_EQ(w.deaths() + w.deaths(true), 0u);
+  EXPECT_EQ(w.finish(), "");
+}
+
 TEST(two_links, of_one_endpoint_live_and_end_apart) {
   world w(two_paths(58));
   const auto first = w.connect();
