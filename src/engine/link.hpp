@@ -216,6 +216,7 @@ class link {
   std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
   std::size_t record_size(const path& p) const noexcept;
   path* control_path() noexcept;
+  bool control_owed() const noexcept;
   void wake_control();
   void wake_all();
   void wake_for(const flow& f);

@@ -54,6 +54,11 @@ path* link::control_path() noexcept {
   return best;
 }
 
+bool link::control_owed() const noexcept {
+  return !control_queue_.empty() || graph_owed_ || !selections_owed_.empty() || goaway_owed_ ||
+         std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
+}
+
 void link::wake_control() {
   if (auto* p = control_path()) s_.transmit.wake(p->carrier);
 }
@@ -115,6 +120,8 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   if (&p == control_path()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
     if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
+  } else if (control_owed()) {
+    wake_control();  // another path became the best one between the wake and this call
   }
   bool full = false;
   if (up_ && (p.carries() || p.phase == path_phase::draining)) {
@@ -201,13 +208,24 @@ bool link::put_flow_control(path& p, record_writer& w) {
   return true;
 }
 
+namespace {
+
+wire::open open_of(const flow& f) { return {f.number, f.id, f.kind, f.root, f.metadata}; }
+
+bool needs_open(const flow& f, record_writer& w) {
+  if (f.open_acknowledged || f.incoming) return false;
+  const auto& controls = w.record().controls;
+  return std::none_of(controls.begin(), controls.end(), [&](const sent_control& c) {
+    return c.what == control::open && c.key == f.number;
+  });
+}
+
+}  // namespace
+
 // Until an OPEN is acknowledged, every record that carries frames of its flow begins with it.
 bool link::put_open(flow& f, record_writer& w) {
-  if (f.open_acknowledged || f.incoming) return true;
-  for (const auto& c : w.record().controls) {
-    if (c.what == control::open && c.key == f.number) return true;
-  }
-  const wire::open frame{f.number, f.id, f.kind, f.root, f.metadata};
+  if (!needs_open(f, w)) return true;
+  const wire::open frame = open_of(f);
   if (w.empty()) w.widen(wire::encoded_size(frame) + 64);
   if (!w.put(frame)) return false;
   w.record().controls.push_back({control::open, f.number, 0});
@@ -297,11 +315,15 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
   for (const auto place : root_.places(p.leaf)) {
     while (total < limit) {
       if (!f.place || !f.place->may_have(place)) return total;
-      if (!put_open(f, w)) return total;
+      // The OPEN goes only with bytes behind it: a bond may decline, and would be asked for ever.
+      const auto opening = needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
+      if (opening > 0 && w.empty()) w.widen(opening + 64);
       const auto room = w.data_room(f.number, f.send.written());
-      if (room <= fin_room) return total;
-      const auto r = f.place->pull(root_, place, std::min(limit - total, room - fin_room), retry);
+      if (room <= opening + fin_room) return total;
+      const auto most = std::min(limit - total, room - opening - fin_room);
+      const auto r = f.place->pull(root_, place, most, retry);
       if (r.empty()) break;
+      if (opening > 0) static_cast<void>(put_open(f, w));
       total += r.size();
       slots_[p.leaf].totals.extra_sent += r.size() - f.carried.add(r);
       put_range(now, p, f, r, place, w);
