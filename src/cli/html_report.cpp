@@ -26,11 +26,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 .grid { stroke: var(--faint); } .path { fill: none; stroke-width: 2; }
 .all { fill: none; stroke: var(--ink); stroke-dasharray: 2 3; opacity: .6; }
-.cut { stroke: var(--cut); stroke-width: 1.5; } .migration { stroke: var(--move); stroke-dasharray: 5 3; }
+.cut { stroke: var(--cut); stroke-width: 1.5; }
+.migration { stroke: var(--move); stroke-dasharray: 5 3; }
 .c0 { stroke: var(--c0); color: var(--c0); } .c1 { stroke: var(--c1); color: var(--c1); }
 .c2 { stroke: var(--c2); color: var(--c2); } .c3 { stroke: var(--c3); color: var(--c3); }
 .legend span { margin-right: 1.5rem; } .legend b { font-size: 1.3em; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { text-align: left; padding: .2rem 1.5rem .2rem 0;
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { text-align: left; padding: .2rem 1.5rem .2rem 0;
         border-bottom: 1px solid var(--faint); vertical-align: top; }
 </style>)";
 
