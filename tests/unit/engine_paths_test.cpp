@@ -198,6 +198,7 @@ TEST(EnginePaths, AStoppedPeerIsNamedAndKillsNothing) {
   w.advance(100ms);
   const auto a = carrier_of(w, "a");
   w.hold(w.dialer, a);  // its kernel takes it, the process does not
+  w.refuse_dials = true;
   auto& evidence = w.dialer.evidence[a];
   evidence.delivered = ~std::uint64_t{0} >> 1;
   evidence.last_ack_age = 1ms;
