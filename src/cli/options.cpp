@@ -29,7 +29,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 authentication, 5 permissi
 constexpr std::string_view demo_footer = R"(
 A cut is AT:KIND[:PATH[:DURATION]]: AT = 30% (of the transfer) or 5s (after its start);
 KIND = kill (the connection is reset), silent (nothing is forwarded, nobody is told) or migrate
-(an explicit move to another path, no fault); PATH = the one that carries most at that moment when left out;
+(an explicit move to another path, no fault);
+PATH = the one that carries most at that moment when left out;
 DURATION = how long the path stays cut (kill 500ms, silent 2s).
 Without --cut: 30%:kill, 50%:silent, 70%:kill.
 
