@@ -93,15 +93,15 @@ class link {
   template <class Token>
   auto async_connect(link_options options, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code)>(
-        [](auto handler, link self, link_options chosen) {
+        [this](auto handler, link_options chosen) {
           const auto operation = detail::next_operation();
-          const failure early = self.start(std::move(chosen));
-          if (self.core_) detail::connect_cancellation(self.core_, operation, handler);
-          auto executor = self.get_executor();
-          self.start_wait(operation, wait_type::up, early.code,
-                          detail::void_completion(std::move(handler), executor));
+          const failure early = start(std::move(chosen));
+          if (core_) detail::connect_cancellation(core_, operation, handler);
+          auto executor = get_executor();
+          start_wait(operation, wait_type::up, early.code,
+                     detail::void_completion(std::move(handler), executor));
         },
-        token, *this, std::move(options));
+        token, std::move(options));
   }
   /// The same, waiting.
   [[nodiscard]] failure connect(link_options options);
