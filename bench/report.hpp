@@ -1,0 +1,99 @@
+// layer: bench
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rendr::bench {
+
+inline double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const auto middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+/// What one program measured: figures, and gates with their bounds. Prints as it is told, and
+/// writes everything as JSON at the end when the command line has `--json=FILE`.
+class report {
+ public:
+  report(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view word = argv[i];
+      if (word.starts_with("--json=")) {
+        file_ = word.substr(7);
+      } else {
+        std::fprintf(stderr, "unknown option %s (there is only --json=FILE)\n", argv[i]);
+        usage_error_ = true;
+      }
+    }
+  }
+  bool usage_error() const { return usage_error_; }
+
+  void figure(const std::string& name, double value, const std::string& unit) {
+    std::printf("    %-51s %12.3f %s\n", name.c_str(), value, unit.c_str());
+    std::fflush(stdout);
+    add(name, value, unit, {});
+  }
+  /// `bound` decides; `goal` is the figure of the finished product, shown beside it.
+  void at_least(const std::string& gate, const std::string& what, double value, double bound,
+                double goal, const std::string& unit) {
+    verdict({gate, what, unit, value, bound, goal}, ">=", value >= bound);
+  }
+  void at_most(const std::string& gate, const std::string& what, double value, double bound,
+               double goal, const std::string& unit) {
+    verdict({gate, what, unit, value, bound, goal}, "<=", value <= bound);
+  }
+
+  /// 0 when every gate passed and the file was written.
+  int finish() {
+    if (!file_.empty()) {
+      std::ofstream out(file_);
+      out << "{\"figures\": [" << json_ << "\n]}\n";
+      out.close();
+      if (!out) {
+        std::fprintf(stderr, "cannot write %s\n", file_.c_str());
+        failed_ = true;
+      }
+    }
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  struct result {
+    std::string gate;
+    std::string what;
+    std::string unit;
+    double value;
+    double bound;
+    double goal;
+  };
+  void verdict(const result& r, const char* sign, bool good) {
+    std::printf("%-3s %-51s %12.3f %s (%s %g, goal %g) %s\n", r.gate.c_str(), r.what.c_str(),
+                r.value, r.unit.c_str(), sign, r.bound, r.goal, good ? "PASS" : "FAIL");
+    std::fflush(stdout);
+    failed_ = failed_ || !good;
+    add(r.what, r.value, r.unit,
+        ", \"gate\": \"" + r.gate + "\", \"bound\": " + std::to_string(r.bound) +
+            ", \"goal\": " + std::to_string(r.goal) + ", \"pass\": " + (good ? "true" : "false"));
+  }
+  void add(const std::string& name, double value, const std::string& unit,
+           const std::string& more) {
+    if (!json_.empty()) json_ += ",";
+    json_ += "\n  {\"name\": \"" + name + "\", \"value\": " + std::to_string(value) +
+             ", \"unit\": \"" + unit + "\"" + more + "}";
+  }
+
+  std::string file_;
+  std::string json_;
+  bool usage_error_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace rendr::bench
