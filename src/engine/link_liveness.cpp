@@ -58,7 +58,7 @@ instant link::path_timeout(const path& p) const noexcept {
     return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
   }
   if (p.phase != path_phase::late && !p.evidence_asked) next = std::min(next, deadline_of(p));
-  if (p.sent.in_flight() == 0 && p.phase != path_phase::draining) {
+  if (p.sent.in_flight() == 0 && p.out.empty() && p.phase != path_phase::draining) {
     const auto now_in_use = p.last_flow_data != instant::min() &&
                             p.last_eliciting - p.last_flow_data <= defaults::in_use_window;
     const auto idle = now_in_use
