@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// ctest: timeout=120
+// What is wrong at the door or on the way in ends that one thing with a clear error, in bounded
+// time.
+#include <sys/socket.h>
+
+#include <asio/buffer.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/read.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/write.hpp>
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "support/net_fixture.hpp"
+
+namespace rendr::test {
+namespace {
+
+using namespace std::chrono_literals;
+using asio::ip::tcp;
+using steady = std::chrono::steady_clock;
+
+class bad_input : public linked_test {
+ protected:
+  tcp::endpoint door_address() { return {asio::ip::address_v4::loopback(), door->port()}; }
+  /// Reads until the other side is done with us; how long that took.
+  static steady::duration until_closed(tcp::socket& socket) {
+    const auto start = steady::now();
+    std::string waste;
+    std::error_code code;
+    asio::read(socket, asio::dynamic_buffer(waste), code);
+    return steady::now() - start;
+  }
+  void link_still_works() {
+    open();
+    asio::write(near, asio::buffer("fine", 4));
+    std::string text(4, '\0');
+    asio::read(far, asio::buffer(text));
+    EXPECT_EQ(text, "fine");
+  }
+};
+
+TEST_F(bad_input, callers_that_speak_something_else_are_hung_up_on) {
+  connect();
+  const std::string tls_hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+  for (const auto& text :
+       {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), tls_hello + std::string(600, '\x55'),
+        pattern(100'000), std::string(64, '\0')}) {
+    asio::io_context context;
+    tcp::socket socket(context);
+    socket.connect(door_address());
+    std::error_code ignored;
+    asio::write(socket, asio::buffer(text), ignored);
+    EXPECT_LT(until_closed(socket), 3s);
+  }
+  link_still_works();
+}
+
+TEST_F(bad_input, silent_and_dripping_callers_are_hung_up_on_after_the_handshake_time) {
+  connect();
+  asio::io_context context;
+  tcp::socket silent(context);
+  tcp::socket dripping(context);
+  silent.connect(door_address());
+  dripping.connect(door_address());
+  asio::io_context pace;
+  std::atomic<bool> closed{false};
+  std::thread drip([&] {
+    // What a hello begins with (form, version, no token), one byte a second.
+    asio::steady_timer second(pace);
+    std::error_code code;
+    for (int i = 0; !closed && !code; ++i) {
+      const char byte = i < 2 ? '\1' : '\0';
+      asio::write(dripping, asio::buffer(&byte, 1), code);
+      second.expires_after(1s);
+      second.wait();
+    }
+  });
+  EXPECT_LT(until_closed(silent), 13s);
+  EXPECT_LT(until_closed(dripping), 13s);
+  closed = true;
+  drip.join();
+  link_still_works();
+}
+
+TEST_F(bad_input, a_server_that_speaks_http_is_no_peer) {
+  asio::io_context context;
+  tcp::acceptor other(context, {asio::ip::address_v4::loopback(), 0});
+  std::thread http([&] {
+    std::error_code code;
+    while (!code) {
+      tcp::socket socket(context);
+      other.accept(socket, code);
+      if (code) break;
+      std::error_code ignored;
+      asio::write(socket, asio::buffer(std::string("HTTP/1.1 400 Bad Request\r\n\r\n")), ignored);
+    }
+  });
+  client = std::make_unique<runtime>();
+  link attempt(*client);
+  link_options options;
+  options.paths = {path_to(other.local_endpoint().port())};
+  options.dial_deadline = 1s;
+  const auto start = steady::now();
+  const auto failed = attempt.connect(options);
+  EXPECT_EQ(failed.code, errc::no_path) << failed.detail;
+  EXPECT_LT(steady::now() - start, 3s);
+  ::shutdown(other.native_handle(), SHUT_RDWR);
+  http.join();
+}
+
+TEST_F(bad_input, a_port_in_use_is_told_with_the_address) {
+  serve();
+  runtime second;
+  listener other(second);
+  const auto failed = other.listen(on_loopback(door->port()));
+  EXPECT_EQ(failed.code, std::errc::address_in_use);
+  EXPECT_NE(failed.detail.find("127.0.0.1:" + std::to_string(door->port())), std::string::npos)
+      << failed.detail;
+}
+
+TEST_F(bad_input, an_unresolvable_host_is_told_in_the_death_record) {
+  client = std::make_unique<runtime>();
+  link attempt(*client);
+  link_options options;
+  options.paths = {path_to(7)};
+  options.paths[0].host = "no-such-host.invalid";
+  options.insecure = true;
+  options.dial_deadline = 1s;
+  const auto failed = attempt.connect(options);
+  EXPECT_EQ(failed.code, errc::no_path);
+  EXPECT_NE(failed.detail.find("no-such-host.invalid"), std::string::npos) << failed.detail;
+}
+
+TEST_F(bad_input, configurations_are_refused_before_anything_begins) {
+  client = std::make_unique<runtime>();
+  link attempt(*client);
+  link_options options;
+  EXPECT_EQ(attempt.start(options).code, errc::invalid_argument) << "no path";
+  options.paths = {path_to(7, "a"), path_to(8, "a")};
+  EXPECT_EQ(attempt.start(options).code, errc::invalid_argument) << "one name twice";
+  options.paths = {path_to(7)};
+  options.paths[0].transport = "carrier-pigeon";
+  EXPECT_EQ(attempt.start(options).code, errc::invalid_argument) << "unknown transport";
+  options.paths = {path_to(7)};
+  options.root = "race(p1, p2)";
+  EXPECT_EQ(attempt.start(options).code, errc::invalid_argument) << "a leaf that is not there";
+  options.root.clear();
+  options.paths[0].host = "192.0.2.1";
+  const auto failed = attempt.start(options);
+  EXPECT_EQ(failed.code, errc::permission_denied);
+  EXPECT_NE(failed.detail.find("insecure"), std::string::npos) << failed.detail;
+  EXPECT_FALSE(attempt.is_open());
+  listener open_door(*client);
+  listen_options everywhere;
+  everywhere.host = "*";
+  EXPECT_EQ(open_door.listen(everywhere).code, errc::permission_denied);
+}
+
+TEST_F(bad_input, factories_that_throw_lie_or_give_nothing_are_contained) {
+  client = std::make_unique<runtime>();
+  std::atomic<int> calls{0};
+  ASSERT_FALSE(client
+                   ->add_transport("odd",
+                                   [&](const path_spec&, duration) -> connection {
+                                     switch (calls++ % 3) {
+                                       case 0:
+                                         throw std::runtime_error("thrown on purpose");
+                                       case 1:
+                                         return {12345, {}, {}, false};
+                                       default:
+                                         return {};
+                                     }
+                                   })
+                   .code);
+  link attempt(*client);
+  link_options options;
+  options.paths = {path_to(7)};
+  options.paths[0].transport = "odd";
+  options.dial_deadline = 1500ms;
+  const auto failed = attempt.connect(options);
+  EXPECT_TRUE(failed.code) << "with the reason of the last dial";
+  EXPECT_FALSE(failed.detail.empty());
+  EXPECT_GE(calls.load(), 3);
+}
+
+TEST_F(bad_input, a_connection_that_the_embedder_made_carries_a_link) {
+  serve();
+  client = std::make_unique<runtime>();
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  ASSERT_FALSE(client->add_transport("mine", one_connection(ends[0])).code);
+  ASSERT_FALSE(door->adopt(ends[1]).code);
+  line = std::make_unique<link>(*client);
+  link_options options;
+  options.paths = {path_to(7)};
+  options.paths[0].transport = "mine";
+  options.dial_deadline = 5s;
+  const auto failed = line->connect(options);
+  ASSERT_FALSE(failed.code) << failed.detail;
+  link_still_works();
+}
+
+TEST_F(bad_input, paths_find_the_loop_of_their_link_among_two) {
+  runtime_options two;
+  two.loops = 2;
+  serve(two);
+  std::vector<std::unique_ptr<link>> links;
+  client = std::make_unique<runtime>();
+  for (int i = 0; i < 4; ++i) {
+    links.push_back(std::make_unique<link>(*client));
+    link_options options;
+    options.paths = {path_to(door->port()), path_to(door->port()), path_to(door->port())};
+    options.dial_deadline = 5s;
+    const auto failed = links.back()->connect(options);
+    ASSERT_FALSE(failed.code) << failed.detail;
+    near = links.back()->open_stream();
+    far = door->accept().accept();
+    asio::write(near, asio::buffer("here", 4));
+    std::string text(4, '\0');
+    asio::read(far, asio::buffer(text));
+    EXPECT_EQ(text, "here");
+  }
+  const auto attached = [&] {
+    std::size_t n = 0;
+    for (const auto& one : links)
+      for (const auto& path : one->status().paths)
+        if (path.phase == path_phase::active || path.phase == path_phase::standby) ++n;
+    return n;
+  };
+  const auto limit = steady::now() + 5s;
+  while (attached() < 12 && steady::now() < limit) std::this_thread::yield();
+  EXPECT_EQ(attached(), 12u);
+}
+
+}  // namespace
+}  // namespace rendr::test
