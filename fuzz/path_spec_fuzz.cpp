@@ -30,15 +30,17 @@ void path(std::string_view text) {
 }
 
 void quantities(std::string_view text) {
-  if (const auto size = parse_size(text)) {
-    const auto again = parse_size(size_text(*size));
-    fuzz::check(again && *again == *size);
-  }
-  if (const auto time = parse_duration(text)) {
-    const auto again = parse_duration(duration_text(*time));
-    fuzz::check(again && *again == *time && *time >= duration{0});
-  }
-  if (const auto rate = parse_rate(text)) fuzz::check(*rate > 0);
+  const auto shown = [&](const text_error& error) {
+    fuzz::check(error.offset <= text.size() && render(text, error).ends_with('^'));
+  };
+  const auto size = parse_size(text);
+  if (!size) shown(size.error());
+  const auto time = parse_duration(text);
+  if (!time) shown(time.error());
+  fuzz::check(!time || *time >= duration{0});
+  const auto rate = parse_rate(text);
+  if (!rate) shown(rate.error());
+  fuzz::check(!rate || *rate > 0);
 }
 
 }  // namespace

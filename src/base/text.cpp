@@ -235,39 +235,4 @@ result<std::uint64_t, text_error> parse_rate(std::string_view text) {
   return *read / 8;
 }
 
-std::string size_text(std::uint64_t bytes) {
-  static constexpr std::array<unit, 9> shown{{{"B", 1},
-                                              {"KiB", kibi},
-                                              {"MiB", kibi * kibi},
-                                              {"GiB", kibi * kibi * kibi},
-                                              {"TiB", kibi * kibi * kibi * kibi},
-                                              {"kB", 1000},
-                                              {"MB", 1'000'000},
-                                              {"GB", 1'000'000'000},
-                                              {"TB", 1'000'000'000'000}}};
-  auto best = std::to_string(bytes) + "B";
-  for (const auto& u : shown) {
-    if (bytes == 0 || bytes % u.scale != 0) continue;
-    auto text = std::to_string(bytes / u.scale).append(u.name);
-    if (text.size() < best.size()) best = std::move(text);
-  }
-  return best;
-}
-
-std::string duration_text(duration value) {
-  if (value == duration::max()) return "forever";
-  if (value == duration{0}) return "0s";
-  static constexpr std::array<unit, 6> shown{{{"h", 3'600'000'000'000},
-                                              {"min", 60'000'000'000},
-                                              {"s", 1'000'000'000},
-                                              {"ms", 1'000'000},
-                                              {"us", 1000},
-                                              {"ns", 1}}};
-  for (const auto& u : shown) {
-    const auto scale = static_cast<duration::rep>(u.scale);
-    if (value.count() % scale == 0) return std::to_string(value.count() / scale).append(u.name);
-  }
-  return {};
-}
-
 }  // namespace rendr

@@ -59,9 +59,4 @@ result<duration, text_error> parse_duration(std::string_view text);
 /// unit: `bit`, `kbit`, `Mbit`, `Gbit`, optionally followed by `/s`; at least 1 byte per second.
 result<std::uint64_t, text_error> parse_rate(std::string_view text);
 
-/// The shortest exact text that the parsers read back as the same value, e.g. "1.5MiB" is
-/// "1536KiB", "90s", "forever".
-std::string size_text(std::uint64_t bytes);
-std::string duration_text(duration value);
-
 }  // namespace rendr

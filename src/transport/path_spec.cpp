@@ -297,20 +297,6 @@ failure rendered(std::string_view text, const path_text_error& error) {
 
 }  // namespace
 
-std::optional<evidence_kind> declared_evidence(const path_spec& spec) noexcept {
-  switch (spec.evidence) {
-    case path_evidence::by_transport:
-      break;
-    case path_evidence::end_to_end:
-      return evidence_kind::end_to_end;
-    case path_evidence::first_hop:
-      return evidence_kind::first_hop;
-    case path_evidence::none:
-      return evidence_kind::none;
-  }
-  return std::nullopt;
-}
-
 result<path_spec, path_text_error> read_path_spec(std::string_view text) {
   return reader(text).run();
 }

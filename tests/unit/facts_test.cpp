@@ -5,8 +5,6 @@
 
 #include <array>
 
-#include "policy/race.hpp"
-
 namespace rendr::policy {
 namespace {
 
@@ -101,14 +99,6 @@ TEST(Facts, SumsStopAtTheTop) {
       combine(node_kind::bond, std::array{child(usable, 1ms, top, top), child(usable, 1ms, 5, 5)});
   EXPECT_EQ(c.rate, top);
   EXPECT_EQ(c.queued, top);
-}
-
-TEST(Facts, ARaceSendsOnEveryChildThatHasACarrier) {
-  EXPECT_TRUE(race_takes(child(usable)));
-  EXPECT_TRUE(race_takes(child(late)));
-  EXPECT_TRUE(race_takes(child(suspect)));
-  EXPECT_FALSE(race_takes(child(dead)));
-  EXPECT_FALSE(race_takes(child(absent)));
 }
 
 TEST(Facts, ReturnTakesFourTimesTheJudgementAndDoublesWithEachFlap) {

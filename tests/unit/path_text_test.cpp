@@ -74,15 +74,6 @@ TEST(PathText, TheBracketsAreNoPartOfTheHost) {
   EXPECT_EQ(parsed("tcp://[fe80::1%eth0]:7000").host, "fe80::1%eth0");
 }
 
-TEST(PathText, WhatIsSaidOfTheEvidenceHoldsElseTheTransportDecides) {
-  EXPECT_EQ(declared_evidence(parsed("tcp://host:7000")), std::nullopt);
-  EXPECT_EQ(declared_evidence(parsed("tcp://host:7000,evidence=first_hop")),
-            evidence_kind::first_hop);
-  EXPECT_EQ(declared_evidence(parsed("tcp://host:7000,evidence=end_to_end")),
-            evidence_kind::end_to_end);
-  EXPECT_EQ(declared_evidence(parsed("tcp://host:7000,evidence=none")), evidence_kind::none);
-}
-
 // ---- bad texts: the place and the exact sentence ----
 
 struct bad {

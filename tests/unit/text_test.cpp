@@ -122,30 +122,6 @@ TEST(Text, Rates) {
                    {"0", 0, "rate \"0\": at least 8bit"}});
 }
 
-TEST(Text, SizesAreWrittenShortAndExact) {
-  const std::vector<std::pair<std::uint64_t, std::string_view>> table{
-      {0, "0B"},           {1, "1B"},          {1000, "1kB"},
-      {1024, "1KiB"},      {1025, "1025B"},    {1536 * kib, "1536KiB"},
-      {64 * kib, "64KiB"}, {2'000'000, "2MB"}, {4 * kib * kib, "4MiB"},
-  };
-  for (const auto& [bytes, text] : table) {
-    EXPECT_EQ(size_text(bytes), text);
-    EXPECT_EQ(*parse_size(size_text(bytes)), bytes);
-  }
-  EXPECT_EQ(*parse_size(size_text(~std::uint64_t{0})), ~std::uint64_t{0});
-}
-
-TEST(Text, DurationsAreWrittenShortAndExact) {
-  const std::vector<std::pair<duration, std::string_view>> table{
-      {0ns, "0s"},  {1ns, "1ns"},   {1500us, "1500us"}, {20ms, "20ms"},
-      {90s, "90s"}, {120s, "2min"}, {24h, "24h"},       {duration::max(), "forever"},
-  };
-  for (const auto& [value, text] : table) {
-    EXPECT_EQ(duration_text(value), text);
-    EXPECT_EQ(*parse_duration(duration_text(value)), value);
-  }
-}
-
 TEST(Text, Numbers) {
   EXPECT_EQ(parse_number("7000", 1, 65535), 7000u);
   EXPECT_EQ(parse_number("1", 1, 1), 1u);
