@@ -142,7 +142,7 @@ std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_vie
     }
     if (const auto* ack = std::get_if<wire::attach_ack>(&*message);
         ack != nullptr && step != attach_step::waiting) {
-      return take_proof(g, *ack, links);
+      return take_proof(now, g, *ack, links);
     }
   }
   ++failed_;
@@ -221,10 +221,12 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   send(*g.carrier, g.carrier->challenged->message(), wire::form::attach);
 }
 
-std::optional<greeter::admission> greeter::take_proof(guest& g, const wire::attach_ack& ack,
+std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
+                                                      const wire::attach_ack& ack,
                                                       link_directory& links) {
   admission out;
-  const bool good = g.hello ? confirmed(g, ack, links, out) : attached(g, ack, links, out);
+  const bool good =
+      g.hello ? confirmed(now, g, ack, links, out) : attached(now, g, ack, links, out);
   if (!good) {
     ++failed_;
     drop(g, false);
@@ -235,8 +237,14 @@ std::optional<greeter::admission> greeter::take_proof(guest& g, const wire::atta
   return out;
 }
 
-bool greeter::confirmed(const guest& g, const wire::attach_ack& ack, link_directory& links,
-                        admission& out) {
+// The link is made: what is left of its hello only answers late duplicates.
+bool greeter::consume(instant now, pending_link& hello) {
+  hello.until = std::min(hello.until, now + defaults::handshake_timeout);
+  return !std::exchange(hello.consumed, true);
+}
+
+bool greeter::confirmed(instant now, const guest& g, const wire::attach_ack& ack,
+                        link_directory& links, admission& out) {
   const auto known = hellos_.find(*g.hello);
   if (known == hellos_.end()) return false;
   const auto& agreement = known->second.hello->agreement();
@@ -245,12 +253,13 @@ bool greeter::confirmed(const guest& g, const wire::attach_ack& ack, link_direct
     return false;
   const link_ends ends{agreement.peer, s_.config.instance, 0};
   if (!verify_confirm(agreement.keys, ends, g.carrier->leaf, ack, {})) return false;
-  if (out.into == nullptr) out.agreement = agreement;
-  return out.into != nullptr || !std::exchange(known->second.consumed, true);
+  if (out.into != nullptr) return true;
+  out.agreement = agreement;
+  return consume(now, known->second);
 }
 
-bool greeter::attached(const guest& g, const wire::attach_ack& ack, link_directory& links,
-                       admission& out) {
+bool greeter::attached(instant now, const guest& g, const wire::attach_ack& ack,
+                       link_directory& links, admission& out) {
   out.into = links.named(g.link);
   const auto* agreement = out.into == nullptr ? pending(g.link) : nullptr;
   if (out.into == nullptr && agreement == nullptr) return false;
@@ -262,7 +271,7 @@ bool greeter::attached(const guest& g, const wire::attach_ack& ack, link_directo
   if (agreement == nullptr) return true;
   out.agreement = *agreement;
   for (auto& [key, hello] : hellos_) {
-    if (&hello.hello->agreement() == agreement) return !std::exchange(hello.consumed, true);
+    if (&hello.hello->agreement() == agreement) return consume(now, hello);
   }
   return false;
 }

@@ -78,11 +78,14 @@ class greeter {
   std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
   void take_hello(instant now, guest& g, const wire::hello& hello);
   void take_attach(guest& g, const wire::attach& attach, link_directory& links);
-  std::optional<admission> take_proof(guest& g, const wire::attach_ack& ack, link_directory& links);
+  std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
+                                      link_directory& links);
   const link_agreement* pending(const link_id& id) const;
-  bool confirmed(const guest& g, const wire::attach_ack& ack, link_directory& links,
+  bool confirmed(instant now, const guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
-  bool attached(const guest& g, const wire::attach_ack& ack, link_directory& links, admission& out);
+  bool attached(instant now, const guest& g, const wire::attach_ack& ack, link_directory& links,
+                admission& out);
+  static bool consume(instant now, pending_link& hello);
   std::unique_ptr<path> release(guest& g);
   void send(path& p, const wire::handshake_message& message, wire::form form);
   void refuse(guest& g, errc code, std::string_view reason,

@@ -77,7 +77,7 @@ void link::order_close(path& p, bool flush) {
 // Without a living path the grace runs from the moment that the last one died or became suspect.
 void link::check_dark(instant now) {
   if (!up_ || down_) return;
-  if (any_alive()) {
+  if (any_alive() || stalled_) {
     dark_since_ = never;
     return;
   }

@@ -141,6 +141,11 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
                      "the carrier acknowledges what the peer does not get");
     }
     stalled_ = true;
+    // Nothing dies of it, but something on the way may hold a connection that the peer left long
+    // ago: a fresh dial beside it tells.
+    if (now >= p.delivered_since + death_after(p)) {
+      return suspect(now, p, cause::first_hop_only, "the carrier acknowledges, the peer is silent");
+    }
     return become_late(now, p,
                        now + std::max<duration>(p.rtt.smoothed(), std::chrono::milliseconds(50)));
   }

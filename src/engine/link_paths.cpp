@@ -282,6 +282,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
     ++s.flaps;
     last_death_ = now;
+    stalled_ = false;
   }
   if (order) {
     order_close(p, false);

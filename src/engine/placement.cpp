@@ -11,6 +11,12 @@ using policy::node_kind;
 
 namespace {
 
+// What waits at `node` will be taken: some leaf below it can, and every selector above stands on
+// it.
+bool serves(const root_target& root, node_id node) noexcept {
+  return root.can_place(node) && root.reaches(node);
+}
+
 constexpr std::uint64_t endless = std::uint64_t{1} << 40;
 
 range first_of(const range_set& set, std::uint64_t limit) {
@@ -160,7 +166,7 @@ void placement::give_back(const root_target& root, node_id node, const range_set
     nodes_[parent].pool.add(open);
     if ((*graph_)[parent].kind == node_kind::bond) nodes_[parent].returned.add(open);
   }
-  if (!root.can_place(parent)) escalate(root, parent);
+  if (!serves(root, parent)) escalate(root, parent);
 }
 
 // `node` can place nothing: what no child of it has in hand goes to its parent.
@@ -179,7 +185,7 @@ void placement::escalate(const root_target& root, node_id node) {
 void placement::settle(const root_target& root) {
   // Deepest first, so that what a node gives up is seen by its parent.
   for (auto id = static_cast<node_id>(nodes_.size()); id-- > 0;) {
-    if ((*graph_)[id].kind != node_kind::path && !root.can_place(id)) escalate(root, id);
+    if ((*graph_)[id].kind != node_kind::path && !serves(root, id)) escalate(root, id);
   }
 }
 

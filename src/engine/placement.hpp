@@ -35,8 +35,8 @@ class placement {
   /// Leaf node `leaf` will not deliver r (dead, suspect): the lowest composite that can still place
   /// it does.
   void lost(const root_target& root, policy::node_id leaf, range r);
-  /// A node can place nothing any more: what waits in it goes up. Call after a change of the
-  /// leaves' health.
+  /// What waits at nodes that can place nothing, or that a selector left, goes up. Call after any
+  /// change of the leaves' health or of a selector's choice.
   void settle(const root_target& root);
   /// Something waits for some leaf.
   bool waiting() const noexcept;

@@ -110,11 +110,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(std::tuple{0, 0, both, false}, std::tuple{0, 0, out, false},
                     std::tuple{0, 0, back, false}, std::tuple{0, 1, out, false},
                     std::tuple{0, 2, both, false}, std::tuple{0, 2, out, false}));
-// Bulk whose acknowledgements go dark: the survivor's cold window is spent on copies first.
-INSTANTIATE_TEST_SUITE_P(DISABLED_g4_bulk, silent_drop,
+INSTANTIATE_TEST_SUITE_P(g4_bulk_unequal, silent_drop,
                          testing::Values(std::tuple{0, 1, both, false},
-                                         std::tuple{0, 1, back, false},
                                          std::tuple{0, 2, back, false}));
+// Not within its bound yet: when only acknowledgements go dark and the survivor is much slower, its
+// cold window is spent on copies of what arrived (203 ms, where 168 ms are allowed).
+INSTANTIATE_TEST_SUITE_P(DISABLED_g4_bulk_slower, silent_drop,
+                         testing::Values(std::tuple{0, 1, back, false}));
 INSTANTIATE_TEST_SUITE_P(g4_small, silent_drop,
                          testing::Combine(testing::Values(1, 2), testing::Values(0, 1, 2),
                                           testing::ValuesIn(ways), testing::Values(false)));
@@ -159,7 +161,7 @@ INSTANTIATE_TEST_SUITE_P(g4b_small, false_alarms,
                                          std::tuple{1, 0u, congestion::bbr},
                                          std::tuple{1, 10'000u, congestion::bbr}));
 // A lost control record of the other end is taken for darkness.
-INSTANTIATE_TEST_SUITE_P(DISABLED_g4b_small, false_alarms,
+INSTANTIATE_TEST_SUITE_P(g4b_small_loss, false_alarms,
                          testing::Values(std::tuple{1, 10'000u, congestion::cubic}));
 
 TEST(relay, that_acknowledges_and_forwards_nothing_is_left) {

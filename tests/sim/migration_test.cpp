@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(g1, bulk,
                          testing::Values("selector(fiber, lte, wifi)", "race(fiber, lte, wifi)",
                                          "bond(fiber, lte, wifi)"));
 // A selector that leaves a bond for a path strands the ranges that the bond had pooled.
-INSTANTIATE_TEST_SUITE_P(DISABLED_g1, bulk, testing::Values("s:selector(fiber, bond(lte, wifi))"));
+INSTANTIATE_TEST_SUITE_P(g1_nested, bulk, testing::Values("s:selector(fiber, bond(lte, wifi))"));
 
 TEST(echo, notices_no_kill) {
   world w(three_paths("selector(fiber, lte, wifi)", 100 * mbit));
