@@ -75,7 +75,9 @@ class path_faults : public linked_test {
   void linked_test_down() {
     near.close();
     far.close();
+    // Both before the relays, which may hold the goodbye.
     if (client) client->shutdown();
+    if (server) server->shutdown();
     for (auto& relay : relays) relay.reset();
     linked_test::TearDown();
   }

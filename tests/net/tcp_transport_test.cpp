@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// ctest: timeout=60
+#include <sys/socket.h>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rendr/error.hpp"
+#include "support/net_fixture.hpp"
+#include "transport/memory_pipe.hpp"
+#include "transport/resolver.hpp"
+#include "transport/tcp_dial.hpp"
+#include "transport/tcp_listen.hpp"
+
+namespace rendr::test {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace transport;
+using asio::ip::tcp;
+
+/// One loop, a listener on it, and what a dial gave.
+class tcp_transport : public net_test {
+ protected:
+  std::uint16_t listen() {
+    step_failure why;
+    acceptor = listen_tcp(
+        context.get_executor(), {asio::ip::address_v4::loopback(), 0}, {}, 16,
+        [this](unique_fd fd) { accepted = adopt_tcp(context.get_executor(), std::move(fd)); }, why);
+    EXPECT_FALSE(why.code) << why.detail;
+    return acceptor->local().port();
+  }
+  opened dial_to(tcp_target target, duration timeout = 5s) {
+    std::optional<opened> answer;
+    const auto under_way = dial_tcp(context.get_executor(), names, std::move(target), timeout,
+                                    [&](opened result, std::optional<tcp::endpoint> address) {
+                                      answer = std::move(result);
+                                      worked = address;
+                                    });
+    run_until([&] { return answer.has_value(); });
+    return std::move(*answer);
+  }
+  void run_until(const std::function<bool()>& done) {
+    asio::steady_timer limit(context, 10s);
+    bool late = false;
+    limit.async_wait([&](const std::error_code& code) { late = !code; });
+    while (!done() && !late) {
+      context.restart();
+      context.run_one();
+    }
+    EXPECT_FALSE(late);
+  }
+  void TearDown() override {
+    acceptor.reset();
+    accepted = {};
+    context.restart();
+    context.poll();
+    net_test::TearDown();
+  }
+
+  asio::io_context context;
+  asio::steady_timer keeps_reactor{context};  // its descriptors are there before the test begins
+  resolver names{context.get_executor()};
+  std::unique_ptr<tcp_acceptor> acceptor;
+  opened accepted;
+  std::optional<tcp::endpoint> worked;
+};
+
+TEST_F(tcp_transport, evidence_counts_what_the_other_kernel_acknowledged) {
+  auto near = dial_to({"127.0.0.1", listen(), {}, {}, false});
+  ASSERT_TRUE(near.io) << near.detail;
+  run_until([&] { return accepted.io != nullptr; });
+  EXPECT_EQ(near.traits.evidence, evidence_kind::end_to_end);
+  EXPECT_TRUE(near.traits.loopback);
+  EXPECT_EQ(near.traits.remote, accepted.traits.local);
+  EXPECT_EQ(near.io->evidence()->delivered, 0u) << "a SYN is no byte";
+  const auto text = pattern(10'000);
+  const bytes_view piece = as_bytes(text);
+  for (auto* io : {near.io.get(), accepted.io.get()}) {
+    ASSERT_EQ(io->write(std::span(&piece, 1)).size, text.size());
+    asio::steady_timer tick(context);
+    while (io->evidence()->delivered < text.size()) {
+      tick.expires_after(1ms);
+      tick.wait();
+    }
+    const auto evidence = *io->evidence();
+    EXPECT_EQ(evidence.delivered, text.size());
+    EXPECT_EQ(evidence.unsent, 0u);
+    EXPECT_EQ(evidence.unacked, 0u);
+    EXPECT_GT(evidence.rtt, 0ns);
+    EXPECT_LT(evidence.last_ack_age, 1s);
+    EXPECT_FALSE(evidence.recovering);
+  }
+  near.io->close();
+}
+
+TEST_F(tcp_transport, unread_bytes_show_as_unsent_or_unacknowledged) {
+  auto near = dial_to({"127.0.0.1", listen(), {}, {}, false});
+  ASSERT_TRUE(near.io);
+  near.io->limit_unsent(16 * 1024);
+  const auto text = pattern(1 << 20);
+  const bytes_view piece = as_bytes(text);
+  std::size_t written = 0;
+  while (true) {
+    const auto result = near.io->write(std::span(&piece, 1));
+    if (result.status != io_status::ok) break;
+    written += result.size;
+    if (result.size < piece.size()) break;
+  }
+  const auto evidence = *near.io->evidence();
+  EXPECT_LE(evidence.delivered + evidence.unacked + evidence.unsent, written);
+  EXPECT_LE(evidence.unsent, 512u * 1024) << "the limit holds, within what one call may add";
+  near.io->close();
+}
+
+TEST_F(tcp_transport, a_name_with_a_dead_first_family_is_reached_by_the_other) {
+  // localhost is ::1 and 127.0.0.1; only the latter listens.
+  auto near = dial_to({"localhost", listen(), {}, {}, false});
+  ASSERT_TRUE(near.io) << near.detail;
+  EXPECT_TRUE(worked->address().is_v4());
+  near.io->close();
+}
+
+TEST_F(tcp_transport, the_address_that_worked_is_tried_while_the_name_is_unknown) {
+  const tcp::endpoint good(asio::ip::address_v4::loopback(), listen());
+  auto near = dial_to({"no-such-host.invalid", good.port(), {}, good, false});
+  ASSERT_TRUE(near.io) << near.detail;
+  near.io->close();
+}
+
+TEST_F(tcp_transport, failures_say_where_and_why) {
+  const auto port = listen();
+  acceptor.reset();
+  auto refused = dial_to({"127.0.0.1", port, {}, {}, false});
+  EXPECT_EQ(refused.code, std::errc::connection_refused);
+  EXPECT_NE(refused.detail.find("127.0.0.1:" + std::to_string(port)), std::string::npos);
+  EXPECT_EQ(dial_to({"192.0.2.1", 7, {}, {}, false}).code, errc::permission_denied);
+  auto no_device = dial_to({"127.0.0.1", port, {"", "nodev0", {}, ""}, {}, false});
+  EXPECT_NE(no_device.detail.find("nodev0"), std::string::npos) << no_device.detail;
+  auto no_cc = dial_to({"127.0.0.1", port, {"", "", {}, "nosuchcc"}, {}, false});
+  EXPECT_NE(no_cc.detail.find("nosuchcc"), std::string::npos) << no_cc.detail;
+  auto wrong_family = dial_to({"127.0.0.1", port, {"::1", "", {}, ""}, {}, false});
+  EXPECT_NE(wrong_family.detail.find("famil"), std::string::npos) << wrong_family.detail;
+}
+
+TEST_F(tcp_transport, a_path_leaves_from_the_address_it_is_bound_to) {
+  auto near = dial_to({"127.0.0.1", listen(), {"127.0.0.9", "", {}, ""}, {}, false});
+  ASSERT_TRUE(near.io) << near.detail;
+  EXPECT_EQ(near.traits.local.substr(0, 10), "127.0.0.9:");
+  near.io->close();
+}
+
+TEST_F(tcp_transport, the_memory_pipe_carries_bounds_and_ends) {
+  const auto [one, other] = memory_pipe(context.get_executor(), 100);
+  const auto text = pattern(150);
+  const bytes_view piece = as_bytes(text);
+  EXPECT_EQ(one->write(std::span(&piece, 1)).size, 100u);
+  EXPECT_EQ(one->write(std::span(&piece, 1)).status, io_status::would_block);
+  std::array<std::byte, 200> got;
+  EXPECT_EQ(other->read(got).size, 100u);
+  EXPECT_EQ(other->read(got).status, io_status::would_block);
+  one->close();
+  EXPECT_EQ(other->read(got).status, io_status::eof);
+  EXPECT_EQ(other->write(std::span(&piece, 1)).status, io_status::failed);
+}
+
+}  // namespace
+}  // namespace rendr::test
