@@ -37,6 +37,8 @@ class resolver {
   /// `done` is called once on the loop, never from inside, and not at all when `owner` is gone.
   void resolve(const std::string& host, std::uint16_t port, std::weak_ptr<void> owner,
                handler done);
+  /// No name is being resolved.
+  bool idle() const { return threads_.running() == 0; }
 
  private:
   struct waiter {

@@ -131,6 +131,7 @@ TEST_F(tcp_transport, the_address_that_worked_is_tried_while_the_name_is_unknown
   auto near = dial_to({"no-such-host.invalid", good.port(), {}, good, false});
   ASSERT_TRUE(near.io) << near.detail;
   near.io->close();
+  run_until([&] { return names.idle(); });
 }
 
 TEST_F(tcp_transport, failures_say_where_and_why) {
