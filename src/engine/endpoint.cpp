@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/text.hpp"
 #include "engine/greeter.hpp"
 #include "engine/link.hpp"
 #include "engine/services.hpp"
@@ -268,6 +269,10 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
   }
   std::vector<policy::leaf_info> leaves;
   for (const auto& p : config.paths) {
+    if (!valid_name(p.name)) {
+      return failure{errc::invalid_argument,
+                     "path name " + quoted(p.name) + ": " + std::string(name_rule)};
+    }
     const auto weight =
         static_cast<std::uint32_t>(std::clamp(p.weight, 1.0, double{policy::max_weight}));
     leaves.push_back({p.name, weight, p.evidence});

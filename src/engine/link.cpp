@@ -137,7 +137,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
     if (p->closing) continue;
     p->phase = path_phase::dead;
     p->urgent.clear();
-    if (p->ready() && !p->bye_sent) append_bye(*p);
+    if (p->ready() && !p->bye_sent && p->handshake_out.empty()) append_bye(*p);
     order_close(*p, p->step == attach_step::done);
   }
   for (const auto& [number, f] : flows_) {

@@ -118,8 +118,9 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
 }
 
 void link::consume(instant now, flow& f, std::size_t n) {
-  f.recv.consume(n);
+  f.recv.consume(std::min(n, f.recv.readable()));
   grow_window(now, f);
+  settle(f);
 }
 
 // Credit follows what the application consumed. A reader that keeps up with a full window within
@@ -291,7 +292,14 @@ void link::remove_flow(flow& f) {
   if (f.removing) return;
   f.removing = true;
   s_.memory.give_back(static_cast<std::size_t>(f.window));
-  if (f.incoming) incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
+  if (f.incoming) {
+    incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
+    // A peer that leaves gaps for ever gives those numbers up.
+    const auto& closed = incoming_closed_.ranges();
+    if (closed.size() > 4 * defaults::flows_per_link) {
+      incoming_closed_.add({closed[0].begin, closed[1].end});
+    }
+  }
   f.send.discard();
   f.recv.discard();
   f.place.reset();

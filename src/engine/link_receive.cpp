@@ -131,6 +131,11 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
     if (candidate->id == f.path && candidate->ready()) about = candidate.get();
   }
   if (about == nullptr) return errc{};  // of a path that is gone: its records were requeued
+  // A stream carrier delivers in order: nothing older than what is acknowledged can be missing.
+  if (about->traits.shape == carrier_shape::stream && f.count > 0 &&
+      (f.count > 1 || f.ranges[0].begin > about->sent.oldest_number())) {
+    return errc::protocol_violation;
+  }
   const bool here = about == &p;
   instant newest_sent = never;
   std::uint64_t newest = 0;
@@ -150,7 +155,10 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   // for a newer record than before, is evidence of life all the same.
   if (here && f.largest() >= about->life_number) {
     if (any && newest == f.largest() && !about->recovering) {
-      about->rtt.sample(now - newest_sent - f.delay);
+      // What the peer says of its delay never makes the path faster than it ever was.
+      const auto whole = now - newest_sent;
+      const auto least = about->rtt.measured() ? std::min(whole, about->rtt.minimum()) : whole / 2;
+      about->rtt.sample(std::max<duration>(whole - f.delay, least));
     }
     life(now, *about, f.largest());
   }
@@ -382,6 +390,9 @@ errc link::on(instant, path&, const wire::reset& f) {
   if (*found == nullptr) return errc{};
   auto& into = **found;
   if (into.peer_reset || into.recv.complete()) return errc{};
+  if (into.recv.final_size() && *into.recv.final_size() != f.final_size) {
+    return errc::protocol_violation;
+  }
   if (f.final_size < into.recv.highest() && !into.app_closed) return errc::protocol_violation;
   into.peer_reset = f.code;
   into.recv.discard();
@@ -437,6 +448,7 @@ errc link::on(instant now, path&, const wire::select& f) {
   auto& known = selections_[std::string(f.node)];
   if (selections_.size() > policy::max_nodes) return errc::protocol_violation;
   if (f.version <= known.version) return errc{};
+  if (f.version > wire::max_varint / 2) return errc::protocol_violation;
   known = {f.version, std::string(f.child)};
   const auto node = root_.graph().find(f.node);
   if (node == policy::no_node) return errc{};

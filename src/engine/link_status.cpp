@@ -2,6 +2,7 @@
 // Answers to questions, and leaves that come and go by command.
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "engine/link.hpp"
 #include "policy/graph_text.hpp"
 
@@ -90,6 +91,10 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
       return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
     }
   }
+  if (!valid_name(config.name)) {
+    return failure{errc::invalid_argument,
+                   "attach: " + quoted(config.name) + ": " + std::string(name_rule)};
+  }
   const auto leaf = static_cast<spec_id>(slots_.size());
   slots_.resize(slots_.size() + 1);
   slots_.back().config = config;
@@ -110,6 +115,13 @@ std::optional<failure> link::detach(instant now, std::string_view leaf) {
     s.next_dial = never;
     for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
     s.attempts.clear();
+    std::vector<path*> unfinished;
+    for (const auto& p : paths_) {
+      if (&slots_[p->leaf] == &s && p->step != attach_step::done && !p->closing) {
+        unfinished.push_back(p.get());
+      }
+    }
+    for (auto* p : unfinished) path_down(now, *p, cause::detached, "detached by command");
     if (auto* p = s.current) {
       p->leaving = true;
       auto& word = told_[p->id];

@@ -81,10 +81,11 @@ errc recv_stream::set_final_size(std::uint64_t size) {
 }
 
 recv_stream::piece recv_stream::keep(slab_pool& pool, bytes_view data, const slab_ref& slab) {
-  if (data.size() >= copy_below) return {slab, data};
+  // A view pins its whole slab: copied when that is more than 16 times what it holds.
+  if (data.size() >= copy_below && data.size() * 16 >= slab.capacity()) return {slab, data};
   if (!copies_ || copies_.capacity() - copies_used_ < data.size()) {
     const bool first = !copies_ && data.size() <= small_copies;
-    copies_ = pool.allocate(first ? small_copies : large_copies);
+    copies_ = pool.allocate(first ? small_copies : std::max(data.size(), large_copies));
     copies_used_ = 0;
   }
   std::memcpy(copies_.data() + copies_used_, data.data(), data.size());
