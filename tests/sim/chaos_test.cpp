@@ -71,6 +71,26 @@ traffic random_traffic(random& rng) {
   }
 }
 
+/// One end of a connection breaks, a process stops, or its loop is late.
+void fault_of_an_end(world& w, random& rng, const std::string& name, duration begin,
+                     duration healed) {
+  const bool server = rng.below(2) == 0;
+  switch (rng.below(3)) {
+    case 0:
+      w.at(begin).does([&w, name, server] { w.path(name).kill_end(server); });
+      break;
+    case 1:
+      w.at(begin).does([&w, server] { (server ? w.server() : w.client()).stop(true); });
+      w.at(healed).does([&w, server] { (server ? w.server() : w.client()).stop(false); });
+      break;
+    default: {
+      const auto lag = rng.between(duration(0), duration(300ms));
+      w.at(begin).does([&w, lag] { w.client().lag(lag); });
+      w.at(healed).does([&w] { w.client().lag(duration(0)); });
+    }
+  }
+}
+
 void random_fault(world& w, random& rng, const scenario& s) {
   const auto name = s.paths.at(rng.below(s.paths.size())).name;
   const auto begin = w.now() - instant{} + rng.between(duration(0), duration(15s));
@@ -121,23 +141,11 @@ void random_fault(world& w, random& rng, const scenario& s) {
       w.at(begin).mute(name);
       w.at(healed).heal(name);
       break;
-    case 10: {
-      const bool server = rng.below(2) == 0;
-      w.at(begin).does([&w, name, server] { w.path(name).kill_end(server); });
+    case 10:
+    case 11:
+    case 12:
+      fault_of_an_end(w, rng, name, begin, healed);
       break;
-    }
-    case 11: {
-      const bool server = rng.below(2) == 0;
-      w.at(begin).does([&w, server] { (server ? w.server() : w.client()).stop(true); });
-      w.at(healed).does([&w, server] { (server ? w.server() : w.client()).stop(false); });
-      break;
-    }
-    case 12: {
-      const auto lag = rng.between(duration(0), duration(300ms));
-      w.at(begin).does([&w, lag] { w.client().lag(lag); });
-      w.at(healed).does([&w] { w.client().lag(duration(0)); });
-      break;
-    }
     default:  // every path at once
       for (const auto& p : s.paths) {
         w.at(begin).blackhole(p.name);

@@ -146,7 +146,12 @@ INSTANTIATE_TEST_SUITE_P(
         lie_case{"AResetBelowWhatArrived",
                  [](lair& l) {
                    l.lie(wire::reset{l.flow.number, 1, 2});
-                 }},
+                 }}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    EngineHostileFrames, Lies,
+    testing::Values(
         lie_case{"DataOfAFlowThatWasNeverOpened",
                  [](lair& l) {
                    l.lie(wire::data{20, 0, as_bytes("x")});
