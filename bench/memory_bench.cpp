@@ -4,10 +4,10 @@
 #include <sys/resource.h>
 
 #include <array>
-#include <asio/as_tuple.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/read.hpp>
@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t count = 10'000;
 constexpr auto rest = 1500ms;
-constexpr auto quiet = asio::as_tuple(asio::use_awaitable);
+constexpr auto quiet = asio::experimental::as_tuple(asio::use_awaitable);
 using word = std::array<std::byte, 5>;
 
 /// Memory of this process: what was asked of the allocator, and what is resident.
@@ -136,7 +136,13 @@ asio::awaitable<void> answer(rendr::stream& flow) {
 }
 
 /// Answers each flow; keeps it open when `keep`.
-asio::awaitable<void> serve(rendr::listener& door, std::vector<rendr::stream>& kept, bool keep) {
+asio::awaitable<void> serve(rendr::listener& door, channel& port, std::vector<rendr::stream>& kept,
+                            bool keep) {
+  rendr::listen_options options;
+  options.host = "127.0.0.1";
+  const auto failed = door.listen(options);
+  if (failed.code) throw std::runtime_error(failed.detail);
+  port.send<std::uint16_t>(door.port());
   for (;;) {
     auto [code, flow] = co_await door.async_accept(quiet);
     if (code) co_return;
@@ -152,12 +158,7 @@ void server(channel& port, channel& orders, channel& out, bool keep) {
   asio::io_context context(1);
   rendr::runtime runtime(context);
   rendr::listener door(runtime);
-  rendr::listen_options options;
-  options.host = "127.0.0.1";
-  const auto failed = door.listen(options);
-  if (failed.code) throw std::runtime_error(failed.detail);
-  port.send<std::uint16_t>(door.port());
-  asio::co_spawn(context, serve(door, kept, keep), asio::detached);
+  asio::co_spawn(context, serve(door, port, kept, keep), asio::detached);
   std::thread watch([&] {
     const auto ask = [&] {
       orders.receive<char>();

@@ -2,10 +2,10 @@
 // Gate C6: flows opened, used once (5 bytes there, 5 bytes back) and closed on a living link.
 // Client and server are processes, each on a core of its own.
 #include <array>
-#include <asio/as_tuple.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/read.hpp>
 #include <asio/use_awaitable.hpp>
@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 constexpr int rounds = 9;
 constexpr std::size_t at_once = 64;
 constexpr std::size_t flows = 20'000;
-constexpr auto quiet = asio::as_tuple(asio::use_awaitable);
+constexpr auto quiet = asio::experimental::as_tuple(asio::use_awaitable);
 using word = std::array<std::byte, 5>;
 
 asio::awaitable<void> echo(rendr::stream flow) {
@@ -71,8 +71,9 @@ void client(std::uint16_t port, channel& server_orders, channel& out) {
   options.paths.resize(1);
   options.paths[0].host = "127.0.0.1";
   options.paths[0].port = port;
-  const auto failed = line.start(std::move(options));
-  if (failed.code) throw std::runtime_error(failed.detail);
+  asio::co_spawn(context, line.async_connect(std::move(options), asio::use_awaitable),
+                 [&](std::exception_ptr) { context.stop(); });
+  context.run();
   const auto run = [&](std::size_t count) {
     std::size_t left = count;
     std::size_t done = 0;

@@ -7,10 +7,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <asio/as_tuple.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
@@ -35,7 +35,7 @@ constexpr auto span = 600ms;
 constexpr int pairs = 9;
 constexpr std::size_t piece = 256 * 1024;
 constexpr char congestion[] = "cubic";
-constexpr auto quiet = asio::as_tuple(asio::use_awaitable);
+constexpr auto quiet = asio::experimental::as_tuple(asio::use_awaitable);
 
 /// What one side measured from the end of the warm-up to its last byte.
 struct side_cost {
@@ -183,8 +183,11 @@ std::size_t attached(const rendr::link_status& status) {
   return n;
 }
 
-asio::awaitable<void> send_all(rendr::link& line, std::size_t paths, meter& meter,
+asio::awaitable<void> send_all(rendr::link& line, rendr::link_options options, meter& meter,
                                side_cost& result) {
+  const auto paths = options.paths.size();
+  const auto failed = line.start(std::move(options));
+  if (failed.code) throw std::runtime_error(failed.detail);
   asio::steady_timer timer(co_await asio::this_coro::executor);
   while (attached(line.status()) < paths) {
     timer.expires_after(5ms);
@@ -226,15 +229,19 @@ void rendr_sender(std::uint16_t port, std::size_t paths, channel& out) {
     path.cc = congestion;
     options.paths.push_back(path);
   }
-  const auto failed = line.start(std::move(options));
-  if (failed.code) throw std::runtime_error(failed.detail);
   meter meter;
   side_cost result;
-  run(context, send_all(line, paths, meter, result));
+  run(context, send_all(line, std::move(options), meter, result));
   out.send(result);
 }
 
-asio::awaitable<void> receive_all(rendr::listener& door, side_cost& result) {
+asio::awaitable<void> receive_all(rendr::listener& door, channel& port, side_cost& result) {
+  rendr::listen_options options;
+  options.host = "127.0.0.1";
+  options.congestion = congestion;
+  const auto failed = door.listen(options);
+  if (failed.code) throw std::runtime_error(failed.detail);
+  port.send<std::uint16_t>(door.port());
   auto flow = (co_await door.async_accept(asio::use_awaitable)).accept();
   std::vector<std::byte> data(piece);
   meter meter;
@@ -253,14 +260,8 @@ void rendr_receiver(channel& port, channel& out) {
   asio::io_context context(1);
   rendr::runtime runtime(context);
   rendr::listener door(runtime);
-  rendr::listen_options options;
-  options.host = "127.0.0.1";
-  options.congestion = congestion;
-  const auto failed = door.listen(options);
-  if (failed.code) throw std::runtime_error(failed.detail);
-  port.send<std::uint16_t>(door.port());
   side_cost result;
-  run(context, receive_all(door, result));
+  run(context, receive_all(door, port, result));
   out.send(result);
 }
 
