@@ -37,7 +37,9 @@ struct link_options {
   duration grace = std::chrono::seconds(90);
   /// How long closed flows and a closed link may take to deliver what was written.
   duration linger = std::chrono::seconds(30);
-  /// A link that is not up by then fails with `no_path` (`duration::max()`: keep trying).
+  /// A link that is not up by then fails: with the code of the last refusal when there was one
+  /// (`auth_failed`, `version_mismatch`, `refused`, …), else with `no_path`; the detail names the
+  /// last dial's fault. `duration::max()`: keep trying.
   duration dial_deadline = duration::max();
   /// Accept an unauthenticated peer. Needed by every path whose host is not on loopback: this
   /// version encrypts nothing and proves only that all paths reach the same instance, so whoever
