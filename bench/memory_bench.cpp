@@ -70,6 +70,13 @@ asio::awaitable<void> use_once(rendr::stream& flow) {
   co_await asio::async_read(flow, asio::buffer(data), asio::use_awaitable);
 }
 
+/// What was measured must have been there. Ends the process otherwise.
+void expect_alive(std::size_t alive) {
+  if (alive == count) return;
+  std::fprintf(stderr, "%zu are alive of %zu\n", alive, count);
+  _exit(1);
+}
+
 rendr::link_options dial(std::uint16_t port) {
   rendr::link_options options;
   options.paths.resize(1);
@@ -92,6 +99,7 @@ asio::awaitable<void> idle_flows(rendr::runtime& runtime, std::uint16_t port, ch
   }
   co_await pause(rest);
   orders.send('b');
+  co_await pause(100ms);  // the other side looks now
   std::vector<rendr::stream> flows;
   flows.reserve(count);
   const auto before = footprint_now();
@@ -101,6 +109,7 @@ asio::awaitable<void> idle_flows(rendr::runtime& runtime, std::uint16_t port, ch
   }
   co_await pause(rest);
   out.send(per_piece(before, footprint_now()));
+  expect_alive(line.status().flows.size());
   orders.send('e');
   co_await pause(rest);
 }
@@ -116,6 +125,7 @@ asio::awaitable<void> idle_links(rendr::runtime& runtime, std::uint16_t port, ch
   co_await one(first);
   co_await pause(rest);
   orders.send('b');
+  co_await pause(100ms);  // the other side looks now
   std::vector<rendr::link> links;
   links.reserve(count);
   const auto before = footprint_now();
@@ -125,6 +135,7 @@ asio::awaitable<void> idle_links(rendr::runtime& runtime, std::uint16_t port, ch
   }
   co_await pause(rest);
   out.send(per_piece(before, footprint_now()));
+  expect_alive(runtime.status().links.size() - 1);
   orders.send('e');
   co_await pause(rest);
 }
@@ -169,7 +180,11 @@ void server(channel& port, channel& orders, channel& out, bool keep) {
     const auto before = ask();
     const auto after = ask();
     out.send(per_piece(before, after));
-    asio::post(context, [&] { context.stop(); });
+    asio::post(context, [&] {
+      const auto links = runtime.status().links;
+      expect_alive((keep ? links.front().flows.size() : links.size()) - 1);  // the first one
+      context.stop();
+    });
   });
   context.run();
   watch.join();
@@ -204,6 +219,7 @@ sides measure(scene play, bool keep) {
   sides result;
   result.near = from_client.receive<footprint>();
   result.far = from_server.receive<footprint>();
+  serving.join();
   dialing.join();
   return result;
 }

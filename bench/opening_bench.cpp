@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/endpoint.hpp"
 #include "process.hpp"
 #include "rendr/rendr.hpp"
 #include "report.hpp"
+#include "support/direct_pair.hpp"
 
 namespace {
 
@@ -114,6 +114,22 @@ void server(channel& port, channel& orders, channel& out) {
   out.send(side_cost{0, cpu_seconds() - cpu});
 }
 
+/// Whether a flow's first bytes reach the other application while nothing comes back from there.
+bool first_byte_needs_an_answer() {
+  rendr::engine::test::direct_pair pair;
+  const auto line = pair.connect(1);
+  pair.settle();
+  pair.hold(pair.acceptor, pair.acceptor.peer.begin()->first);
+  const auto flow = pair.dialer.ep.open_stream(pair.now, line, {});
+  if (!flow) throw std::runtime_error("the link did not come up");
+  const word data{};
+  const auto taken = pair.dialer.ep.write(pair.now, *flow, data);
+  if (!taken || *taken != data.size()) throw std::runtime_error("the flow took nothing");
+  pair.settle();
+  const auto arrived = pair.all<rendr::engine::event::incoming_flow>(pair.acceptor);
+  return arrived.size() != 1 || pair.read_all(pair.acceptor, arrived[0].flow).size() != data.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -148,6 +164,8 @@ int main(int argc, char** argv) {
     report.figure("flows per CPU second of the acceptor", median(acceptor), "/s");
     report.at_least("C6", "flows per CPU second of both sides together", median(both), 20'000,
                     20'000, "/s");
+    report.at_most("C6", "round trips before the first byte", first_byte_needs_an_answer() ? 1 : 0,
+                   0, 0, "");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
