@@ -103,6 +103,7 @@ std::vector<std::string> demo_summary::lines() const {
   std::size_t widest = 0;
   for (const auto& f : facts_) widest = std::max(widest, f.name.size());
   std::vector<std::string> result;
+  result.reserve(facts_.size());
   for (const auto& f : facts_) {
     result.push_back(f.name + std::string(widest + 2 - f.name.size(), ' ') + f.value);
   }

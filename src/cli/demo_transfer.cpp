@@ -80,7 +80,8 @@ void demo_transfer::send() {
     at += piece.size();
   }
   outcome_.sent = sum.finish();
-  if ((code = flow.shutdown_send())) return fail(code, "sender");
+  code = flow.shutdown_send();
+  if (code) return fail(code, "sender");
   for (std::size_t got = 0; got < outcome_.received.size();) {
     got += flow.read_some(
         asio::buffer(outcome_.received.data() + got, outcome_.received.size() - got), code);

@@ -246,6 +246,7 @@ dial_options dialing_of(const raw& from) {
   failure why;
   if (!parse_path_specs(from.paths, to.paths, why)) refuse("--path: " + why.detail);
   std::vector<std::string> names;
+  names.reserve(to.paths.size());
   for (const auto& path : to.paths) names.push_back(path.name);
   to.root = checked_root(from.root, names);
   to.grace = duration_of("--grace", from.grace, to.grace, true);

@@ -38,7 +38,7 @@ void link_core::came_up(const link_id& id, const instance_id& peer_instance) {
   for (auto& one : ready) one.done({});
 }
 
-void link_core::went_down(failure why) {
+void link_core::went_down(const failure& why) {
   if (std::exchange(down, true)) return;
   {
     const std::lock_guard lock(mutex);

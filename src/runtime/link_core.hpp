@@ -63,7 +63,7 @@ struct link_core : std::enable_shared_from_this<link_core> {
 
   void came_up(const link_id& id, const instance_id& peer);
   /// `why.code` as the waiters see it.
-  void went_down(failure why);
+  void went_down(const failure& why);
   void wait(std::uint64_t operation, link::wait_type what, void_completion done);
   void cancel(std::uint64_t operation);
   failure error() const;

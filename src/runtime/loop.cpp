@@ -154,6 +154,7 @@ void loop::timer_fired() {
 
 void loop::read_everything() {
   std::vector<carrier_ptr> all;
+  all.reserve(carriers_.size());
   for (const auto& [id, one] : carriers_) all.push_back(one);
   for (const auto& one : all) read_some(one, late_read_share);
 }
@@ -303,6 +304,7 @@ void loop::close_links(std::function<void()> when_none_is_left) {
 void loop::end() {
   if (ended_) return;
   std::vector<engine::link_ref> refs;
+  refs.reserve(links_.size());
   for (const auto& [ref, link] : links_) refs.push_back(ref);
   for (const auto ref : refs) endpoint_.abort_link(now(), ref);
   drain_events();

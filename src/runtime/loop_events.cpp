@@ -49,7 +49,7 @@ void loop::obey(engine::event::dial& event) {
     link->dials[event.attempt] = transport::dial_tcp(
         executor(), *names_, target_of(one, link->off_loopback), event.timeout,
         [conclude, weak = std::weak_ptr(link), spec = event.spec](
-            transport::opened result, std::optional<asio::ip::tcp::endpoint> address) {
+            transport::opened result, const std::optional<asio::ip::tcp::endpoint>& address) {
           if (const auto strong = weak.lock(); strong && address)
             strong->leaves[spec].last_good = address;
           conclude(std::move(result));

@@ -32,7 +32,7 @@ runtime_core::runtime_core(runtime_options o) : options(std::move(o)) {
   fill_random(instance);
 }
 
-void runtime_core::begin(std::shared_ptr<asio::io_context> embedded) {
+void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   const unsigned count = embedded ? 1 : options.loops;
   engine::endpoint_config config;
   config.instance = instance;

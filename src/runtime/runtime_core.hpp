@@ -29,7 +29,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   explicit runtime_core(runtime_options o);
 
   /// `embedded` null: own loops and threads.
-  void begin(std::shared_ptr<asio::io_context> embedded);
+  void begin(const std::shared_ptr<asio::io_context>& embedded);
   void end();
   bool on_any_loop() const;
   loop& least_loaded();

@@ -64,7 +64,8 @@ std::error_code cannot_wait(const std::shared_ptr<stream_core>& core) {
 
 std::size_t blocking_read(const std::shared_ptr<stream_core>& core, const read_buffers& buffers,
                           std::error_code& code) {
-  if ((code = cannot_wait(core))) return 0;
+  code = cannot_wait(core);
+  if (code) return 0;
   auto [failed, n] = wait_for<std::error_code, std::size_t>(
       [&](size_completion done) { start_read(core, next_operation(), buffers, std::move(done)); });
   code = failed;
@@ -73,7 +74,8 @@ std::size_t blocking_read(const std::shared_ptr<stream_core>& core, const read_b
 
 std::size_t blocking_write(const std::shared_ptr<stream_core>& core, const write_buffers& buffers,
                            std::error_code& code) {
-  if ((code = cannot_wait(core))) return 0;
+  code = cannot_wait(core);
+  if (code) return 0;
   auto [failed, n] = wait_for<std::error_code, std::size_t>(
       [&](size_completion done) { start_write(core, next_operation(), buffers, std::move(done)); });
   code = failed;
@@ -109,7 +111,8 @@ flow_address stream::remote_endpoint() const {
 }
 
 void stream::wait(wait_type what, std::error_code& code) {
-  if ((code = detail::cannot_wait(core_))) return;
+  code = detail::cannot_wait(core_);
+  if (code) return;
   auto [failed] = detail::wait_for<std::error_code>([&](detail::void_completion done) {
     detail::start_wait(core_, detail::next_operation(), static_cast<int>(what), std::move(done));
   });
