@@ -47,13 +47,14 @@ class tcp_transport : public net_test {
   }
   void run_until(const std::function<bool()>& done) {
     asio::steady_timer limit(context, 10s);
-    bool late = false;
-    limit.async_wait([&](const std::error_code& code) { late = !code; });
-    while (!done() && !late) {
+    // The cancelled wait is told after this function returned.
+    const auto late = std::make_shared<bool>(false);
+    limit.async_wait([late](const std::error_code& code) { *late = !code; });
+    while (!done() && !*late) {
       context.restart();
       context.run_one();
     }
-    EXPECT_FALSE(late);
+    EXPECT_FALSE(*late);
   }
   void TearDown() override {
     acceptor.reset();
