@@ -135,7 +135,7 @@ class lane : public std::enable_shared_from_this<lane> {
   }
 
   runtime& runtime_;
-  const forwarder_options& options_;
+  const forwarder_options options_;  // its own: flows keep a lane beyond the forwarder
   unsigned loop_;
   link link_;
   std::vector<std::byte> metadata_;
