@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ending.hpp"
 
-#include <asio/bind_executor.hpp>
 #include <asio/post.hpp>
 #include <csignal>
 #include <utility>
@@ -12,22 +11,22 @@ ending::ending(console& to, runtime& of, std::function<void()> stop)
     : console_(to),
       runtime_(of),
       stop_(std::move(stop)),
-      context_(1),
-      signals_(context_, SIGINT, SIGTERM) {}
+      context_(std::make_shared<asio::io_context>(1)),
+      signals_(*context_, SIGINT, SIGTERM) {}
 
 void ending::wait() {
   await_signal();
-  context_.run();
+  context_->run();
 }
 
 void ending::begin() {
-  asio::post(context_, [this] { shut_down(); });
+  asio::post(*context_, [this] { shut_down(); });
 }
 
 void ending::await_signal() {
   signals_.async_wait([this](std::error_code code, int) {
     if (code) return;
-    if (++signals_seen_ > 1) return context_.stop();
+    if (++signals_seen_ > 1) return context_->stop();
     console_.info("ending: open connections have until their linger; a second signal ends at once");
     shut_down();
     await_signal();
@@ -37,8 +36,7 @@ void ending::await_signal() {
 void ending::shut_down() {
   if (std::exchange(begun_, true)) return;
   if (stop_) stop_();
-  runtime_.async_shutdown(
-      asio::bind_executor(context_, [this](std::error_code) { context_.stop(); }));
+  runtime_.async_shutdown([context = context_](std::error_code) { context->stop(); });
 }
 
 }  // namespace rendr::cli

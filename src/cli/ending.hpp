@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <functional>
+#include <memory>
 
 #include "cli/console.hpp"
 #include "rendr/runtime.hpp"
@@ -32,7 +33,8 @@ class ending {
   console& console_;
   runtime& runtime_;
   std::function<void()> stop_;
-  asio::io_context context_;
+  /// Shared with the shutdown under way, which may outlive this object.
+  std::shared_ptr<asio::io_context> context_;
   asio::signal_set signals_;
   int signals_seen_ = 0;
   bool begun_ = false;
