@@ -6,11 +6,12 @@ need rsync
 . "$here/sshd.inc"
 
 files=40
-[ -z "$short" ] || files=15
+rate=10m
+[ -z "$short" ] || { files=15 rate=2m; }  # slow enough for the deaths that it must live through
 mkdir "$work/source"
 for i in $(seq "$files"); do head -c $((1024 * 1024 * 2 + i * 777)) /dev/urandom >"$work/source/$i"; done
 
-rsync --archive --bwlimit=10m --rsh="ssh -F $work/ssh_config" "$work/source/" "lab:$work/copy/" 2>"$work/rsync.log" &
+rsync --archive --bwlimit=$rate --rsh="ssh -F $work/ssh_config" "$work/source/" "lab:$work/copy/" 2>"$work/rsync.log" &
 transfer=$!
 pids+=($transfer)
 cut_while $transfer
