@@ -77,7 +77,7 @@ class lane : public std::enable_shared_from_this<lane> {
   void stop() {
     stopped_ = true;
     retry_.reset();
-    link_ = link(runtime_);
+    link_ = link();
   }
 
  private:
@@ -213,7 +213,8 @@ void forwarder::shared::accept_next() {
 forwarder::forwarder(runtime& on, forwarder_options options)
     : state_(std::make_shared<shared>(on, std::move(options))) {}
 
-forwarder::~forwarder() = default;
+// A pending accept keeps the acceptor, the lanes and their links.
+forwarder::~forwarder() { stop(); }
 
 failure forwarder::start() {
   if (auto why = state_->bind(); why.code) return why;
@@ -240,7 +241,9 @@ void forwarder::stop() {
     state->acceptor.close(ignored);
     state->pause.cancel();
   });
-  for (const auto& l : state_->lanes) asio::post(l->executor(), [l] { l->stop(); });
+  for (const auto& l : state_->lanes) {
+    if (l->executor()) asio::post(l->executor(), [l] { l->stop(); });  // else it never began
+  }
 }
 
 }  // namespace rendr::relay

@@ -31,7 +31,7 @@ struct forwarder_options {
 class forwarder {
  public:
   forwarder(runtime& on, forwarder_options options);
-  ~forwarder();
+  ~forwarder();  ///< stops
   forwarder(const forwarder&) = delete;
   forwarder& operator=(const forwarder&) = delete;
 

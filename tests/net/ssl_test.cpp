@@ -9,11 +9,11 @@
 #include <asio/read.hpp>
 #include <asio/ssl.hpp>
 #include <asio/ssl/impl/src.hpp>
-#include <asio/use_future.hpp>
 #include <asio/write.hpp>
 #include <future>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "support/fault_relay.hpp"
 #include "support/net_fixture.hpp"
@@ -46,6 +46,23 @@ void make_identity(asio::ssl::context& context) {
   context.use_private_key(asio::buffer(pem_of(memory)), asio::ssl::context::pem);
 }
 
+/// Completes a future on the executor of the operation. `asio::use_future` would complete it on a
+/// thread of Asio's system context, which outlives what OpenSSL keeps for each thread.
+template <class T>
+struct future_of {
+  std::shared_ptr<std::promise<T>> promise = std::make_shared<std::promise<T>>();
+  std::future<T> future = promise->get_future();
+
+  auto handler() const {
+    return [done = promise](std::error_code code, T value = {}) {
+      if (code) return done->set_exception(std::make_exception_ptr(std::system_error(code)));
+      done->set_value(value);
+    };
+  }
+  T get() { return future.get(); }
+};
+struct nothing {};
+
 class tls_over_a_flow : public linked_test {};
 
 TEST_F(tls_over_a_flow, megabytes_arrive_whole_while_a_path_dies) {
@@ -61,15 +78,23 @@ TEST_F(tls_over_a_flow, megabytes_arrive_whole_while_a_path_dies) {
     asio::ssl::context client_side(asio::ssl::context::tls_client);
     asio::ssl::stream<stream> client_tls(std::move(near), client_side);
     asio::ssl::stream<stream> server_tls(std::move(far), server_side);
-    auto answered = server_tls.async_handshake(asio::ssl::stream_base::server, asio::use_future);
-    client_tls.async_handshake(asio::ssl::stream_base::client, asio::use_future).get();
+    future_of<nothing> answered;
+    future_of<nothing> agreed;
+    server_tls.async_handshake(asio::ssl::stream_base::server, answered.handler());
+    client_tls.async_handshake(asio::ssl::stream_base::client, agreed.handler());
+    agreed.get();
     answered.get();
-    auto sent = asio::async_write(client_tls, asio::buffer(text), asio::use_future);
+    future_of<std::size_t> sent;
+    asio::async_write(client_tls, asio::buffer(text), sent.handler());
     std::string got(text.size(), '\0');
     const auto half = got.size() / 2;
-    asio::async_read(server_tls, asio::buffer(got.data(), half), asio::use_future).get();
+    future_of<std::size_t> first;
+    asio::async_read(server_tls, asio::buffer(got.data(), half), first.handler());
+    first.get();
     EXPECT_GE(one.kill(), 1u);
-    asio::async_read(server_tls, asio::buffer(got.data() + half, half), asio::use_future).get();
+    future_of<std::size_t> second;
+    asio::async_read(server_tls, asio::buffer(got.data() + half, half), second.handler());
+    second.get();
     EXPECT_EQ(sent.get(), text.size());
     EXPECT_TRUE(got == text);
   }
