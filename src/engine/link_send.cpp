@@ -311,10 +311,10 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
   std::uint64_t total = 0;
   duration retry = duration::max();
   // A writer that waits for room, or bytes without credit: this is not the end of a transfer.
-  if (f.place) f.place->expect_more(f.wants_write || f.offered < f.send.written());
+  if (!f.place) return total;
+  f.place->expect_more(f.wants_write || f.offered < f.send.written());
   for (const auto place : root_.places(p.leaf)) {
-    while (total < limit) {
-      if (!f.place || !f.place->may_have(place)) return total;
+    while (total < limit && f.place->may_have(place)) {
       // The OPEN goes only with bytes behind it: a bond may decline, and would be asked for ever.
       const auto opening = needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
       if (opening > 0 && w.empty()) w.widen(opening + 64);

@@ -119,5 +119,25 @@ TEST(echo, notices_no_kill) {
   EXPECT_EQ(w.finish(), "");
 }
 
+// What the dead path gives back waits at the selector, below the second place of the path that
+// lives.
+TEST(path_in_two_places, takes_what_waits_at_either) {
+  scenario s;
+  s.seed = seed_or(27);
+  s.paths = {path("a", 100ms, 20 * mbit), path("b", 20ms, 20 * mbit)};
+  s.root = "bond(a, selector(b, a))";
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::bulk(8 * kib)});
+  w.run(5ms);
+  EXPECT_GT(w.status_of("b").in_flight, 1000u);
+  w.path("b").refuse(true);
+  w.path("b").kill();
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 10s)) << flow.server().received;
+  EXPECT_GE(w.deaths(), 1u);
+  EXPECT_EQ(w.finish(), "");
+}
+
 }  // namespace
 }  // namespace rendr::sim
