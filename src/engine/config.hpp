@@ -21,6 +21,9 @@ using namespace std::chrono_literals;
 namespace defaults {
 
 // Liveness.
+inline constexpr std::uint64_t quiet_burst =
+    64 * 1024;  // after so much received, a silence is told of on another path
+inline constexpr duration quiet_min = 10ms;  // silence that no gap between packets explains
 inline constexpr duration initial_rtt =
     100ms;  // before the first sample: neither LAN nor satellite
 inline constexpr duration deadline_floor = 10ms;  // schedulers of busy hosts are late by some ms
@@ -30,6 +33,7 @@ inline constexpr duration evidence_slack =
     5ms;  // granularity of kernel timers (1 to 4 ms) and ours
 inline constexpr duration repair_extra =
     250ms;  // a kernel that repairs a loss: its RTO is 200 ms at least
+inline constexpr duration kernel_rto = 200ms;  // the least retransmission time-out of Linux
 inline constexpr duration blind_extra_min =
     200ms;  // first_hop and none carriers: max(this, 2 sRTT) more
 inline constexpr duration ping_in_use_min =

@@ -177,6 +177,8 @@ class link {
   void copy_unacknowledged(instant now, path& p);
   bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
             bool metered);
+  void tell_quiet(path& p);
+  path* best_other(const path& p) const noexcept;
   void life(instant now, path& p, std::uint64_t number);
   void hold_deadlines(instant now, duration lateness);
 
@@ -214,7 +216,8 @@ class link {
   bool put_data(instant now, path& p, record_writer& w);
   bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
   std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
-  std::size_t record_size(const path& p) const noexcept;
+  bool cold(instant now, const path& p) const noexcept;
+  std::size_t record_size(instant now, const path& p) const noexcept;
   path* control_path() noexcept;
   bool control_owed() const noexcept;
   void wake_control();

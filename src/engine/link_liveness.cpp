@@ -38,9 +38,11 @@ instant link::record_deadline(const path& p, const sent_record& record) const no
   return std::max(record.sent_at + suspect_wait(p) + extra, p.hold_until);
 }
 
+// A carrier that takes no more bytes has a deadline too when everything that it took was
+// acknowledged on other paths: nothing else would ever question it.
 instant link::deadline_of(const path& p) const noexcept {
-  const auto* oldest = p.sent.oldest();
-  return oldest == nullptr ? never : record_deadline(p, *oldest);
+  if (const auto* oldest = p.sent.oldest()) return record_deadline(p, *oldest);
+  return p.out.empty() ? never : std::max(p.wrote_at + suspect_wait(p), p.hold_until);
 }
 
 duration link::death_after(const path& p) const noexcept {
@@ -53,7 +55,7 @@ duration link::death_after(const path& p) const noexcept {
 instant link::path_timeout(const path& p) const noexcept {
   if (p.closing) return never;
   if (!p.ready()) return p.attach_until;
-  auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at});
+  auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at, p.quiet_at});
   if (p.suspected_at != never) {
     return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
   }
@@ -85,6 +87,7 @@ void link::check_path(instant now, path& p) {
     s_.transmit.wake(p.carrier);
   }
   if (p.copy_more_at <= now) copy_unacknowledged(now, p);
+  if (p.quiet_at <= now) tell_quiet(p);
   if (p.suspected_at != never) {
     if (p.check_at <= now) check_death(now, p);
     if (!p.closing && p.sent.in_flight() == 0 && p.last_eliciting + suspect_ping(p) <= now) {
@@ -114,6 +117,26 @@ void link::check_path(instant now, path& p) {
   }
 }
 
+// What arrived of a transfer that fell silent is told on another path too: when this one went dark,
+// the sender then knows at once where to go on, and fills no survivor with what arrived.
+void link::tell_quiet(path& p) {
+  p.burst = 0;
+  p.quiet_at = never;
+  auto* other = best_other(p);
+  if (other == nullptr) return;
+  p.ack_elsewhere = true;
+  s_.transmit.wake(other->carrier);
+}
+
+path* link::best_other(const path& p) const noexcept {
+  path* best = nullptr;
+  for (const auto& other : paths_) {
+    if (other.get() == &p || !other->ready() || !other->carries()) continue;
+    if (best == nullptr || other->rtt.smoothed() < best->rtt.smoothed()) best = other.get();
+  }
+  return best;
+}
+
 void link::evidence(instant now, path& p, const carrier_evidence& e) {
   p.recovering = e.recovering;
   p.on_wire = e.delivered + e.unacked;
@@ -124,11 +147,12 @@ void link::evidence(instant now, path& p, const carrier_evidence& e) {
 
 void link::judge(instant now, path& p, const carrier_evidence& e) {
   const auto* oldest = p.sent.oldest();
-  if (oldest == nullptr || (deadline_of(p) > now && p.phase != path_phase::late)) {
+  const bool stuck = oldest == nullptr && !p.out.empty();
+  if ((oldest == nullptr && !stuck) || (deadline_of(p) > now && p.phase != path_phase::late)) {
     p.check_at = never;
     return;
   }
-  if (e.delivered >= oldest->wire_end) {
+  if (!stuck && e.delivered >= oldest->wire_end) {
     // The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
     // that acknowledges and forwards nothing.
     if (p.delivered_since == never) p.delivered_since = now;
@@ -157,7 +181,7 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   if (e.recovering) fresh_for += defaults::repair_extra;
   if (e.unacked > 0 && e.last_ack_age < fresh_for) {
     const auto left = std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1));
-    if (oldest->wire_end > e.delivered + e.unacked) {
+    if (stuck || oldest->wire_end > e.delivered + e.unacked) {
       // Its end waits in our own kernel: queueing is not lateness.
       p.hold_until = now + std::min<duration>(left, p.rtt.smoothed());
       p.check_at = p.phase == path_phase::late ? p.hold_until : never;
@@ -188,16 +212,20 @@ bool link::others_live_since(const path& p, instant when) const noexcept {
 }
 
 // Sends what is overdue by its own deadline on another path too; while the kernel repairs a loss
-// only the head, for the rest comes with the repair. Returns when the next record is overdue.
+// only the head, for the rest comes with the repair. Of a transfer only the head goes to a cold
+// path: what is needed there after a suspicion must find room. Returns when the next is overdue.
 instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
+  const auto* other = best_other(p);
+  const auto largest = other != nullptr && cold(now, *other) ? 2 * defaults::record_min : ~0u;
   bool head = true;
   p.sent.each_open([&](sent_record& record) {
     if (next != never || !record.transmitted || !record.eliciting) return;
     const auto overdue = record_deadline(p, record) <= now;
     if (!overdue) next = record_deadline(p, record);
     const bool first = std::exchange(head, false);
-    if (!overdue || record.rescued || (p.recovering && !first)) return;
+    if (!overdue || record.rescued) return;
+    if (!first && (p.recovering || record.size > largest)) return;
     record.rescued = true;
     for (const auto& c : record.controls) ask_again(c);
     for (const auto& r : record.ranges) {
@@ -212,7 +240,8 @@ instant link::rescue_overdue(instant now, path& p) {
 
 // What comes out of turn must not fill a path that was idle: its first bytes tell the receiver what
 // it lacks, and bring back what it has.
-std::uint64_t rescue_piece(const path& p) noexcept {
+std::uint64_t rescue_piece(bool cold, const path& p) noexcept {
+  if (cold) return defaults::record_min;
   const auto product =
       static_cast<double>(p.rate.rate()) * std::chrono::duration<double>(p.rtt.smoothed()).count();
   return std::max<std::uint64_t>(defaults::record_min, static_cast<std::uint64_t>(product) / 8);
@@ -237,7 +266,7 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
   });
   if (others.size() > copies) others.resize(copies);
   if (others.empty()) return false;
-  r.end = std::min(r.end, r.begin + rescue_piece(*others.front()));
+  r.end = std::min(r.end, r.begin + rescue_piece(cold(now, *others.front()), *others.front()));
   if (metered) {
     r.end = r.begin + extra_.take(now, r.size());
     if (r.empty()) return false;
@@ -277,7 +306,13 @@ void link::rescue_unsent(instant now, path& p) {
   p.sent.each_open([&](sent_record& record) {
     if (found || record.wire_end <= p.on_wire || record.ranges.empty()) return;
     found = true;
-    for (const auto& r : record.ranges) urge(now, r.flow, r.bytes, p, 1, false);
+    // Only the end of a record that is half on the wire is missing.
+    const auto missing = record.wire_end - p.on_wire;
+    for (auto r : record.ranges) {
+      if (record.ranges.size() == 1 && missing < r.bytes.size())
+        r.bytes.begin = r.bytes.end - missing;
+      urge(now, r.flow, r.bytes, p, 1, false);
+    }
   });
 }
 

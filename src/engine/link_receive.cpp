@@ -75,6 +75,9 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   }
   p.acks.received(now, record.number, eliciting, record.size);
   if (!eliciting) return true;
+  p.burst += record.size;
+  if (p.burst >= defaults::quiet_burst)
+    p.quiet_at = now + std::max<duration>(defaults::quiet_min, p.rtt.smoothed() / 8);
   const auto wait = std::min<duration>(p.rtt.smoothed() / 8, defaults::max_ack_delay);
   p.acks.hasten(p.acks.bytes_pending() >= ack_at_bytes ? now : now + wait);
   if (p.acks.due() <= now) s_.transmit.wake(p.carrier);

@@ -24,16 +24,25 @@ std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
 
 }  // namespace
 
-std::size_t link::record_size(const path& p) const noexcept {
+// A kernel forgets the window of a connection that stood idle for its retransmission time-out (RFC
+// 5681 section 4.1, RFC 2861): until an acknowledgement tells, the path drains like a new one.
+bool link::cold(instant now, const path& p) const noexcept {
+  if (p.rate.rate() == 0) return true;
+  if (p.cold_number && p.life_number <= *p.cold_number) return true;
+  const auto idle = std::max<duration>(p.rtt.smoothed() + p.rtt.slack(), defaults::kernel_rto);
+  return p.last_flow_data == instant::min() || now - p.last_flow_data > idle;
+}
+
+std::size_t link::record_size(instant now, const path& p) const noexcept {
+  if (cold(now, p)) return unknown_record;
   const auto rate = p.rate.rate();
-  if (rate == 0) return unknown_record;
   return std::clamp<std::size_t>(bytes_in(rate, defaults::record_time), defaults::record_min,
                                  defaults::record_max);
 }
 
 std::uint32_t link::unsent_limit(const path& p) const noexcept {
   const auto rate = p.rate.rate();
-  if (rate == 0) return unknown_batch;
+  if (rate == 0 || (p.cold_number && p.life_number <= *p.cold_number)) return unknown_batch;
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
       bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
 }
@@ -103,9 +112,10 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
     return p.out.pieces();
   }
   if (!p.ready() || p.bye_sent) return {};
-  const auto rate = p.rate.rate();
-  const auto wanted = rate == 0 ? unknown_batch : bytes_in(rate, defaults::unsent_time);
-  const auto batch = std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(p))});
+  p.wrote_at = now;
+  const auto wanted = cold(now, p) ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
+  const auto batch =
+      std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(now, p))});
   bool more = true;
   while (more && p.out.pending() < batch) {
     if (!build_record(now, p, more)) break;
@@ -115,7 +125,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
 }
 
 bool link::build_record(instant now, path& p, bool& more_data) {
-  record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(p));
+  record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p));
   put_acks(now, p, w);
   if (&p == control_path()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
@@ -271,6 +281,8 @@ bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id nod
   }
   if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
   w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
+  if (cold(now, p) && !(p.cold_number && p.life_number <= *p.cold_number))
+    p.cold_number = p.sent.next_number();
   p.last_flow_data = now;
   auto& totals = slots_[p.leaf].totals;
   totals.payload_sent += data_end - std::min(data_end, r.begin);
@@ -374,6 +386,7 @@ void link::append_bye(path& p) {
 void link::transmitted(instant now, path& p, std::size_t n) {
   auto& totals = slots_[p.leaf].totals;
   totals.sent_bytes += n;
+  if (n > 0) p.wrote_at = now;
   p.out.transmitted(n, [&](const outbound::finished& done) {
     if (!done.frames) return;
     auto* record = p.sent.find(done.number);

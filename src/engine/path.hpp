@@ -68,12 +68,14 @@ struct path {
   // Liveness.
   path_phase phase = path_phase::attaching;
   instant attached_at{};
-  instant last_life{};                      ///< the newest evidence of life that arrived on it
-  instant last_heard{};                     ///< anything arrived
-  instant last_eliciting{};                 ///< we last sent what asks for an acknowledgement
-  instant last_flow_data = instant::min();  ///< it last carried flow data, either way
-  instant hold_until = instant::min();      ///< no deadline counts before that (late loop)
-  instant check_at = never;                 ///< next look at a path that is late
+  instant last_life{};       ///< the newest evidence of life that arrived on it
+  instant last_heard{};      ///< anything arrived
+  instant last_eliciting{};  ///< we last sent what asks for an acknowledgement
+  instant wrote_at{};        ///< the carrier last took bytes, or was offered first ones
+  instant last_flow_data = instant::min();   ///< it last carried flow data, either way
+  std::optional<std::uint64_t> cold_number;  ///< first record with data after an idle time
+  instant hold_until = instant::min();       ///< no deadline counts before that (late loop)
+  instant check_at = never;                  ///< next look at a path that is late
   instant suspected_at = never;
   std::uint64_t life_number = 0;    ///< one behind the newest record known here to have arrived
   std::uint64_t clear_number = 0;   ///< an ack from this number on clears the suspicion
@@ -82,8 +84,10 @@ struct path {
   bool evidence_asked = false;
   bool recovering = false;  ///< by the newest evidence
   bool want_ping = false;
-  bool ack_elsewhere = false;      ///< its acknowledgements must also go by the best path
-  instant copy_more_at = never;    ///< ranges are left that the budget did not let us copy
+  bool ack_elsewhere = false;    ///< its acknowledgements must also go by the best path
+  std::uint64_t burst = 0;       ///< bytes that arrived since its receipt was last told elsewhere
+  instant quiet_at = never;      ///< nothing more of a burst by then: its receipt is told elsewhere
+  instant copy_more_at = never;  ///< ranges are left that the budget did not let us copy
   std::uint64_t copy_reserve = 0;  ///< bytes that its suspicion may still copy
   instant reserve_since = instant::min();
   instant retry_at = never;  ///< a bond declined it until then
