@@ -65,6 +65,7 @@ wire::frame lie(input& in, const engine_world& w) {
   const auto a = in.number();
   const auto b = in.number();
   const auto name = std::string_view(names[in.u8() % names.size()]);
+  const auto root = b % 4 == 3 ? name : std::string_view();
   switch (kind) {
     case 0: {
       wire::path_ack ack;
@@ -99,11 +100,11 @@ wire::frame lie(input& in, const engine_world& w) {
     case 10:
       return wire::max_data{flow, a};
     case 11:
-      return wire::graph{a, {}, roots[b % roots.size()]};
+      return wire::graph{a, root, roots[b % roots.size()]};
     case 12:
-      return wire::graph{a, {}, as_text(in.take(b % 64))};
+      return wire::graph{a, root, as_text(in.take(b % 64))};
     case 13:
-      return wire::select{a, name, names[b % names.size()]};
+      return wire::select{a, root, name, names[b % names.size()]};
     case 14:
       return wire::goaway{a, b, name};
     case 15:
@@ -164,15 +165,16 @@ void command(input& in, engine_world& w, std::uint8_t what) {
   auto& e = w.at(side);
   const auto link = w.links[side];
   const auto name = std::string_view(names[in.u8() % names.size()]);
+  const auto root = what >= 9 ? name : std::string_view();
   switch (what % 6) {
     case 0:
-      static_cast<void>(e.select(w.now, link, names[in.u8() % names.size()], name));
+      static_cast<void>(e.select(w.now, link, names[in.u8() % names.size()], name, root));
       return;
     case 1:
-      static_cast<void>(e.migrate(w.now, link, name));
+      static_cast<void>(e.migrate(w.now, link, name, root));
       return;
     case 2:
-      static_cast<void>(e.set_root(w.now, link, roots[in.u8() % roots.size()]));
+      static_cast<void>(e.set_root(w.now, link, roots[in.u8() % roots.size()], root));
       return;
     case 3: {
       path_config leaf;

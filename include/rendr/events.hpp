@@ -44,6 +44,7 @@ struct path_changed {
 };
 /// New data of a root goes another way from now on.
 struct migration {
+  std::string root;  ///< empty: the default root
   std::string node;  ///< the selector that moved
   std::string from;
   std::string to;

@@ -151,12 +151,14 @@ class link {
   [[nodiscard]] failure attach(path_spec path);
   /// Drains a path and takes it away. `refused` for the last living one.
   [[nodiscard]] failure detach(std::string_view path);
-  /// Moves the flows of the default root to `path` now, make before break.
-  [[nodiscard]] failure migrate(std::string_view path);
+  /// Moves the flows of a root to `path` now, make before break. Without `root`: the default one.
+  [[nodiscard]] failure migrate(std::string_view path, std::string_view root = {});
   /// Overrides a selector; an empty child gives it back to its own judgement.
-  [[nodiscard]] failure select(std::string_view node, std::string_view child);
-  /// Replaces the default root while flows run.
-  [[nodiscard]] failure set_root(std::string_view graph);
+  [[nodiscard]] failure select(std::string_view node, std::string_view child,
+                               std::string_view root = {});
+  /// Replaces a root while flows run, or adds one under a new name for `open_options::root`; a link
+  /// has at most 64. Fails with `refused` on an accepted link: the dialer owns the graphs.
+  [[nodiscard]] failure set_root(std::string_view graph, std::string_view root = {});
 
   /// Ends the link in order and returns at once: the peer is told, no new flows, open flows get the
   /// linger, then it is over. `abort` ends it now; flows fail with `aborted`.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,6 +107,7 @@ struct flow_status {
 
 /// What one selector chose, and why.
 struct selection_status {
+  std::string root;  ///< empty: the default root
   std::string node;
   std::string child;
   std::string reason;
@@ -118,9 +120,10 @@ struct link_status {
   link_side side{};
   bool up = false;  ///< it has had its first path and its keys
   instance_id peer{};
-  std::string root;                       ///< graph text
-  duration grace_left = duration::max();  ///< `max()`: a path lives, or the grace is for ever
-  bool peer_stalled = false;              ///< the peer's kernel acknowledges, its process does not
+  std::string root;                          ///< graph text of the default root
+  std::map<std::string, std::string> roots;  ///< graph texts of the others, by name
+  duration grace_left = duration::max();     ///< `max()`: a path lives, or the grace is for ever
+  bool peer_stalled = false;  ///< the peer's kernel acknowledges, its process does not
   std::vector<path_status> paths;
   std::vector<flow_status> flows;
   std::vector<selection_status> selections;
@@ -141,6 +144,10 @@ struct runtime_status {
   std::uint64_t events_dropped = 0;    ///< observer events lost to a full queue
   std::uint64_t accept_overflows = 0;  ///< incoming flows refused because nobody accepted them
   std::uint64_t observer_exceptions = 0;
+  /// Changes of this machine's addresses, devices and routes that were seen.
+  std::uint64_t network_changes = 0;
+  /// Why they are not watched; no code: they are, or `runtime_options::watch_network` is off.
+  failure network_watch;
   std::size_t budget = 0;  ///< bytes of buffers that flows may hold
   std::size_t budget_used = 0;
   std::size_t slab_bytes = 0;  ///< bytes of buffers in use; 0 when every link is over

@@ -43,6 +43,9 @@ struct carrier_evidence {
   duration rtt{0};                          ///< the kernel's smoothed RTT; 0: unknown
   duration rttvar{0};                       ///< the kernel's RTT variation
   std::uint64_t rate = 0;                   ///< the kernel's delivery rate in bytes/s; 0: unknown
+  /// Packets that arrived behind a gap since the carrier began. While it grows, the other end
+  /// repairs a loss, and what it says waits in that repair.
+  std::uint64_t out_of_order = 0;
   bool recovering = false;  ///< the kernel is repairing a loss (TCP_CA_Recovery or TCP_CA_Loss)
 };
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/carrier.hpp"
+#include "policy/graph.hpp"
 #include "rendr/time.hpp"
 
 namespace rendr::engine {
@@ -106,6 +108,11 @@ struct path_config {
   std::optional<evidence_kind> evidence;  ///< overrides what the carrier declares
   double weight = 1.0;
 };
+
+/// Clipped to what a graph may say.
+inline std::uint32_t weight_of(const path_config& path) noexcept {
+  return static_cast<std::uint32_t>(std::clamp(path.weight, 1.0, double{policy::max_weight}));
+}
 
 struct link_config {
   std::vector<path_config> paths;  ///< dialer only; order gives the spec ids

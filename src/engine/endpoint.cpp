@@ -241,6 +241,14 @@ void endpoint::network_changed(instant now) {
   }
 }
 
+void endpoint::path_doubted(instant now, carrier_id carrier, std::string_view detail) {
+  auto* at = impl_->find(carrier);
+  if (at == nullptr || at->owner == nullptr) return;
+  auto* l = at->owner;
+  l->doubt(now, *at->at, std::string(detail));
+  impl_->after(*l);
+}
+
 void endpoint::handle_timeout(instant now) {
   impl_->door.handle_timeout(now);
   impl_->after_door();
@@ -273,9 +281,7 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
       return failure{errc::invalid_argument,
                      "path name " + quoted(p.name) + ": " + std::string(name_rule)};
     }
-    const auto weight =
-        static_cast<std::uint32_t>(std::clamp(p.weight, 1.0, double{policy::max_weight}));
-    leaves.push_back({p.name, weight, p.evidence});
+    leaves.push_back({p.name, weight_of(p), p.evidence});
   }
   policy::graph root;
   if (config.root.empty()) {
@@ -395,16 +401,18 @@ static std::optional<failure> on_link(auto& impl, link_ref ref, Call&& call) {
 }
 
 std::optional<failure> endpoint::select(instant now, link_ref ref, std::string_view node,
-                                        std::string_view child) {
-  return on_link(*impl_, ref, [&](link& l) { return l.select(now, node, child); });
+                                        std::string_view child, std::string_view root) {
+  return on_link(*impl_, ref, [&](link& l) { return l.select(now, root, node, child); });
 }
 
-std::optional<failure> endpoint::migrate(instant now, link_ref ref, std::string_view leaf) {
-  return on_link(*impl_, ref, [&](link& l) { return l.migrate(now, leaf); });
+std::optional<failure> endpoint::migrate(instant now, link_ref ref, std::string_view leaf,
+                                         std::string_view root) {
+  return on_link(*impl_, ref, [&](link& l) { return l.migrate(now, root, leaf); });
 }
 
-std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string_view text) {
-  return on_link(*impl_, ref, [&](link& l) { return l.set_root(now, text); });
+std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string_view text,
+                                          std::string_view root) {
+  return on_link(*impl_, ref, [&](link& l) { return l.set_root(now, root, text); });
 }
 
 result<spec_id, failure> endpoint::attach(instant now, link_ref ref, const path_config& config) {

@@ -69,6 +69,10 @@ class endpoint {
   /// Addresses or routes of this machine changed: redial at once what is not alive, doubt what is
   /// idle.
   void network_changed(instant now);
+  /// The driver has reason to doubt the carrier (its local address is gone, its device is down): new
+  /// data leaves it at once, as after silence. A doubt that was wrong costs nothing but bytes: an
+  /// answer on the path clears it. Without effect while it is not attached.
+  void path_doubted(instant now, carrier_id carrier, std::string_view detail);
   /// A deadline passed. When it comes more than 5 ms late the driver first reads every readable
   /// carrier; the engine extends its deadlines by the lateness.
   void handle_timeout(instant now);
@@ -87,7 +91,7 @@ class endpoint {
 
   struct open_options {
     bytes_view metadata;
-    std::string_view root;      ///< empty: the link's default root
+    std::string_view root;      ///< one that `set_root` added; empty: the link's default root
     std::optional<flow_id> id;  ///< default: drawn from the DRBG
   };
   /// Opens a stream flow: no round trip on a living link; also before the link is up (data waits).
@@ -119,15 +123,17 @@ class endpoint {
   /// RESET in both directions; the ref is invalid afterwards.
   void abort(instant now, flow_ref flow, std::uint64_t code);
 
-  /// Overrides a selector (`child` = a child's name) or gives it back (empty). `invalid_argument`,
-  /// `refused` with a detail.
+  /// Overrides a selector of a root (`child` = a child's name) or gives it back (empty).
+  /// `invalid_argument`, `refused` with a detail. Without `root`: the default one.
   std::optional<failure> select(instant now, link_ref link, std::string_view node,
-                                std::string_view child);
-  /// Moves every selector on the way to leaf `leaf` so that it carries the default root. Make
-  /// before break.
-  std::optional<failure> migrate(instant now, link_ref link, std::string_view leaf);
-  /// Replaces the default root (graph text). Flows move; nothing is lost.
-  std::optional<failure> set_root(instant now, link_ref link, std::string_view graph_text);
+                                std::string_view child, std::string_view root = {});
+  /// Moves every selector on the way to leaf `leaf` so that it carries the root. Make before break.
+  std::optional<failure> migrate(instant now, link_ref link, std::string_view leaf,
+                                 std::string_view root = {});
+  /// Replaces a root (graph text), or adds one under a new name; a link has at most 64. Its flows
+  /// move; nothing is lost. Dialer only.
+  std::optional<failure> set_root(instant now, link_ref link, std::string_view graph_text,
+                                  std::string_view root = {});
   /// Adds a leaf at run time (not yet in the graph: set_root places it). Dialer only.
   result<spec_id, failure> attach(instant now, link_ref link, const path_config& path);
   /// Drains and removes a leaf's carrier. `refused` for the last living one.

@@ -110,6 +110,7 @@ struct path_changed {
 /// The paths that carry new data of a root changed.
 struct migration {
   link_ref link{};
+  std::string root;  ///< empty: the default root
   std::string node;  ///< the selector that moved
   std::string from;
   std::string to;

@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "engine/placement.hpp"
 #include "engine/recv_stream.hpp"
+#include "engine/roots.hpp"
 #include "engine/send_stream.hpp"
 #include "rendr/error.hpp"
 #include "rendr/time.hpp"
@@ -39,8 +40,9 @@ struct flow {
   flow_id id{};
   wire::flow_kind kind = wire::flow_kind::stream;
   bool incoming = false;
-  std::string root;  ///< name of the root target; empty: the default
-  bytes metadata;    ///< kept until the OPEN is acknowledged
+  std::string root;              ///< name of the root target; empty: the default
+  named_root* target = nullptr;  ///< that root; an acceptor that does not know it yet: the default
+  bytes metadata;                ///< kept until the OPEN is acknowledged
 
   // Opening.
   bool open_acknowledged = false;

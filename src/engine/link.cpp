@@ -39,8 +39,8 @@ errc link::start(instant now, policy::graph root) {
   hello_ = std::make_unique<dialer_hello>(
       hello_offer{s_.config.instance, 0, 0, grace_on_wire(config_.no_path_grace)}, s_.secrets);
   if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
-  graph_version_ = 1;
-  install_root(now, std::move(root));
+  roots_.standard().version = 1;
+  install_root(now, roots_.standard(), std::move(root));
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     if (!slots_[leaf].config.cold) schedule_dial(now, leaf, true);
   }
@@ -62,8 +62,8 @@ void link::come_up(instant) {
   up_ = true;
   grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
   dial_deadline_ = never;
-  graph_owed_ = side_ == role::dialer;
-  for (const auto& [node, chosen] : selections_) selections_owed_.push_back(node);
+  if (side_ == role::dialer) roots_.owe_graphs();
+  roots_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement_.peer});
 }
 

@@ -15,7 +15,7 @@
 #include "engine/flow.hpp"
 #include "engine/handshake.hpp"
 #include "engine/path.hpp"
-#include "engine/root_target.hpp"
+#include "engine/roots.hpp"
 #include "engine/services.hpp"
 
 namespace rendr::engine {
@@ -88,6 +88,7 @@ class link {
   void evidence(instant now, path& p, const carrier_evidence& e);
   void path_down(instant now, path& p, cause why, std::string detail);
   void network_changed(instant now);
+  void doubt(instant now, path& p, std::string detail);
   std::span<const bytes_view> poll_transmit(instant now, path& p, std::size_t limit);
   /// The carrier's close was carried out (flushed): forget it.
   void forget(path& p);
@@ -110,9 +111,10 @@ class link {
   std::vector<carrier_id> sweep();
 
   // --- graph
-  std::optional<failure> select(instant now, std::string_view node, std::string_view child);
-  std::optional<failure> migrate(instant now, std::string_view leaf);
-  std::optional<failure> set_root(instant now, std::string_view text);
+  std::optional<failure> select(instant now, std::string_view root, std::string_view node,
+                                std::string_view child);
+  std::optional<failure> migrate(instant now, std::string_view root, std::string_view leaf);
+  std::optional<failure> set_root(instant now, std::string_view root, std::string_view text);
   result<spec_id, failure> attach(instant now, const path_config& config);
   std::optional<failure> detach(instant now, std::string_view leaf);
 
@@ -123,11 +125,6 @@ class link {
 
  private:
   friend class record_writer;
-  struct selection {
-    std::uint64_t version = 0;
-    std::string child;
-  };
-
   // link.cpp
   void come_up(instant now);
   void append_bye(path& p);
@@ -209,6 +206,7 @@ class link {
   bool build_record(instant now, path& p, bool& more_data);
   void put_acks(instant now, path& p, record_writer& w);
   bool put_link_control(path& p, record_writer& w);
+  bool put_roots(record_writer& w);
   bool put_flow_control(path& p, record_writer& w);
   bool put_one_flow(path& p, flow& f, record_writer& w);
   bool put_open(flow& f, record_writer& w);
@@ -245,7 +243,9 @@ class link {
   void route(instant now, cause why);
   std::vector<policy::child_facts> leaf_facts(instant now) const;
   policy::child_facts facts_of(instant now, const leaf_slot& s) const;
-  void install_root(instant now, policy::graph g);
+  void install_root(instant now, named_root& root, policy::graph g);
+  named_root& root_of(const flow& f) noexcept;
+  void tell_move(const named_root& root, const root_target::move& move, cause why);
   void place_anew(flow& f);
   void lose_ranges(sent_record& record);
   bool reaches(const path& p) const noexcept;
@@ -299,12 +299,8 @@ class link {
   std::map<std::uint64_t, std::uint64_t> heard_epochs_;
 
   // Graph.
-  root_target root_;
-  std::uint32_t root_version_ = 0;   ///< local counter, tells graphs apart
-  std::uint64_t graph_version_ = 0;  ///< of the wire
-  bool graph_owed_ = false;
-  std::map<std::string, selection, std::less<>> selections_;
-  std::vector<std::string> selections_owed_;
+  root_set roots_;
+  std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 
   // Flows.

@@ -35,13 +35,16 @@ result<flow_ref> link::open(instant now, const endpoint::open_options& options) 
   if (down_) return errc::closed;
   if (closing_ || peer_going_away_) return errc::closed;
   if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
-  if (!options.root.empty()) return errc::invalid_argument;  // one root per link in this version
+  auto* root = roots_.find(options.root);
+  if (root == nullptr) return errc::invalid_argument;
   if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < defaults::flow_reserve) {
     return errc::limit_reached;
   }
   const auto number = side_ == role::dialer ? next_flow_ : next_flow_ | 1;
   const auto id = options.id ? *options.id : s_.secrets.array<16>();
   auto& f = make_flow(number, id, false);
+  f.root = options.root;
+  f.target = root;
   next_flow_ = (number | 1) + 1;
   f.metadata.assign(options.metadata.begin(), options.metadata.end());
   ++opened_;
@@ -83,11 +86,11 @@ void link::enter_ring(flow& f) {
 
 // Hands to the placement what the application wrote and the peer's credit covers.
 void link::offer(flow& f) {
-  if (f.reset_code || f.answer == flow_answer::rejected || !root_.installed()) return;
+  if (f.reset_code || f.answer == flow_answer::rejected || !root_of(f).installed()) return;
   auto end = std::min(f.send.written(), f.send_limit);
   if (end == f.send.written() && f.send.finished()) ++end;  // the FIN needs no credit
   if (end <= f.offered) return;
-  if (!f.place) f.place = std::make_unique<placement>(root_);
+  if (!f.place) f.place = std::make_unique<placement>(root_of(f).target);
   f.place->offer({f.offered, end});
   f.offered = end;
   enter_ring(f);

@@ -140,6 +140,8 @@ path* link::best_other(const path& p) const noexcept {
 void link::evidence(instant now, path& p, const carrier_evidence& e) {
   p.recovering = e.recovering;
   p.on_wire = e.delivered + e.unacked;
+  if (e.out_of_order > p.gaps_seen) p.gap_at = now;
+  p.gaps_seen = e.out_of_order;
   const bool asked = std::exchange(p.evidence_asked, false);
   if (!asked || p.closing || !p.ready() || p.suspected_at != never) return;
   judge(now, p, e);
@@ -152,7 +154,15 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
     p.check_at = never;
     return;
   }
+  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
   if (!stuck && e.delivered >= oldest->wire_end) {
+    // The peer's answer waits in its kernel's repair: it stands before us, out of order.
+    const auto repaired =
+        p.gap_at == instant::min() ? p.gap_at : p.gap_at + rtt + defaults::repair_extra;
+    if (now < repaired) {
+      p.delivered_since = never;
+      return become_late(now, p, repaired);
+    }
     // The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
     // that acknowledges and forwards nothing.
     if (p.delivered_since == never) p.delivered_since = now;
@@ -174,7 +184,6 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
                        now + std::max<duration>(p.rtt.smoothed(), std::chrono::milliseconds(50)));
   }
   p.delivered_since = never;
-  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
   auto fresh_for =
       rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
   // A retransmission that is lost too is repeated by time-out alone, at least 200 ms later.
@@ -252,8 +261,10 @@ std::uint64_t rescue_piece(bool cold, const path& p) noexcept {
 bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
                 bool metered) {
   std::vector<path*> others;
+  const auto* to = find(flow);
   for (const auto& p : paths_) {
-    const bool known = p->leaf < slots_.size() && !root_.places(p->leaf).empty();
+    const bool known =
+        p->leaf < slots_.size() && to != nullptr && !root_of(*to).target.places(p->leaf).empty();
     if (p.get() != &not_on && p->ready() && p->carries() && known &&
         slots_[p->leaf].current == p.get()) {
       others.push_back(p.get());
@@ -352,6 +363,11 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
     for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
   }
   wake_all();
+}
+
+void link::doubt(instant now, path& p, std::string detail) {
+  if (p.ready() && p.phase != path_phase::draining)
+    suspect(now, p, cause::network_changed, std::move(detail));
 }
 
 // Gives the ranges that wait on a suspect path to others, lowest first, as far as the reserve and

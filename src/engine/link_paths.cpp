@@ -393,8 +393,13 @@ void link::dial_due(instant now) {
 
 void link::network_changed(instant now) {
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    slots_[leaf].backoff = duration(0);
+    auto& s = slots_[leaf];
+    s.backoff = duration(0);
     schedule_dial(now, leaf, true);
+    // What made it suspect may have lasted: a fresh path beside it shows, by whatever route is there
+    // now.
+    const bool suspect = s.current != nullptr && s.current->phase == path_phase::suspect;
+    if (suspect && side_ == role::dialer && !down_ && !s.removed && !needs_dial(s)) dial(now, leaf);
   }
   for (const auto& p : paths_) {
     if (p->ready() && p->carries() && p->sent.in_flight() == 0) {

@@ -168,7 +168,7 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());
   about->delivered_since = never;
-  if (about->leaving || root_.has_bond()) s_.transmit.wake(about->carrier);
+  if (about->leaving || roots_.has_bond()) s_.transmit.wake(about->carrier);
   return errc{};
 }
 
@@ -242,11 +242,10 @@ void link::ask_again(const sent_control& c) {
       if (const auto word = told_.find(c.key); word != told_.end()) word->second.owed = true;
       break;
     case control::graph:
-      graph_owed_ = side_ == role::dialer;
+      if (side_ == role::dialer) roots_.owe_graphs();
       break;
     case control::select:
-      selections_owed_.clear();
-      for (const auto& [node, chosen] : selections_) selections_owed_.push_back(node);
+      roots_.owe_selections();
       break;
     case control::goaway:
       goaway_owed_ = closing_;
@@ -297,6 +296,7 @@ errc link::on(instant, path&, const wire::open& f) {
   auto& made = make_flow(f.flow, f.id, true);
   made.kind = f.kind;
   made.root = f.root;
+  made.target = roots_.find(f.root);
   made.open_acknowledged = true;
   const bool refused = closing_ || f.kind != wire::flow_kind::stream ||
                        flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
@@ -438,24 +438,30 @@ errc link::on(instant, path&, const wire::max_data& f) {
 
 errc link::on(instant now, path&, const wire::graph& f) {
   if (side_ == role::dialer) return errc::protocol_violation;
-  if (f.version <= graph_version_ || !f.name.empty()) return errc{};
+  auto* root = roots_.find_or_make(f.name);
+  if (root == nullptr) return errc::protocol_violation;
+  if (f.version <= root->version) return errc{};
   auto parsed = policy::parse_wire_graph(f.text);
   if (!parsed) return errc::protocol_violation;
   if (parsed->leaf_count() > defaults::paths_per_link) return errc::protocol_violation;
-  graph_version_ = f.version;
-  install_root(now, std::move(*parsed));
+  root->version = f.version;
+  install_root(now, *root, std::move(*parsed));
   return errc{};
 }
 
 errc link::on(instant now, path&, const wire::select& f) {
-  auto& known = selections_[std::string(f.node)];
-  if (selections_.size() > policy::max_nodes) return errc::protocol_violation;
+  auto* root = roots_.find_or_make(f.root);
+  if (root == nullptr) return errc::protocol_violation;
+  auto& known = root->selections[std::string(f.node)];
+  if (root->selections.size() > policy::max_nodes) return errc::protocol_violation;
   if (f.version <= known.version) return errc{};
   if (f.version > wire::max_varint / 2) return errc::protocol_violation;
-  known = {f.version, std::string(f.child)};
-  const auto node = root_.graph().find(f.node);
+  known = {f.version, std::string(f.child), false};
+  if (!root->installed()) return errc{};
+  const auto& graph = root->target.graph();
+  const auto node = graph.find(f.node);
   if (node == policy::no_node) return errc{};
-  root_.mirror(node, f.child.empty() ? std::nullopt : root_.graph().child_named(node, f.child));
+  root->target.mirror(node, f.child.empty() ? std::nullopt : graph.child_named(node, f.child));
   route(now, cause::explicit_command);
   return errc{};
 }

@@ -3,6 +3,7 @@
 // accordingly.
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "engine/link.hpp"
 #include "policy/graph_text.hpp"
 
@@ -30,6 +31,11 @@ policy::health health_of(path_phase phase) noexcept {
   return policy::health::absent;
 }
 
+failure no_root(std::string_view command, std::string_view root) {
+  return {errc::invalid_argument,
+          std::string(command) + ": the link has no root '" + std::string(root) + "'"};
+}
+
 cause cause_of(policy::selector_reason reason, cause why) noexcept {
   switch (reason) {
     case policy::selector_reason::by_command:
@@ -46,17 +52,14 @@ cause cause_of(policy::selector_reason reason, cause why) noexcept {
 std::vector<policy::leaf_info> link::leaf_infos() const {
   std::vector<policy::leaf_info> out;
   for (const auto& s : slots_) {
-    const auto weight =
-        static_cast<std::uint32_t>(std::clamp(s.config.weight, 1.0, double{policy::max_weight}));
-    out.push_back({s.config.name, weight, s.config.evidence});
+    out.push_back({s.config.name, weight_of(s.config), s.config.evidence});
   }
   return out;
 }
 
 policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   policy::child_facts facts;
-  facts.weight =
-      static_cast<std::uint32_t>(std::clamp(s.config.weight, 1.0, double{policy::max_weight}));
+  facts.weight = weight_of(s.config);
   facts.eligible = s.eligible_at <= now;
   if (s.current == nullptr) {
     facts.state = s.totals.deaths > 0 ? policy::health::dead : policy::health::absent;
@@ -80,26 +83,34 @@ std::vector<policy::child_facts> link::leaf_facts(instant now) const {
   return out;
 }
 
+named_root& link::root_of(const flow& f) noexcept {
+  return f.target != nullptr && f.target->installed() ? *f.target : roots_.standard();
+}
+
+void link::tell_move(const named_root& root, const root_target::move& move, cause why) {
+  const auto& graph = root.target.graph();
+  const auto child_name = [&](std::optional<std::size_t> child) {
+    return child ? graph[graph.children_of(move.node)[*child]].name : std::string();
+  };
+  if (move.from && move.to) ++migrations_;
+  if (!move.to) return;
+  s_.events.observe(event::migration{ref_, root.name, graph[move.node].name, child_name(move.from),
+                                     child_name(move.to), cause_of(move.reason, why),
+                                     std::string(policy::to_string(move.reason))});
+}
+
 // After any change of a path's health: the selectors decide, what cannot be placed where it waits
 // goes up, and the paths that carry data now are named active.
 void link::route(instant now, cause why) {
-  if (!root_.installed()) return;
-  const auto moves = root_.update(leaf_facts(now));
-  for (const auto& move : moves) {
-    const auto& graph = root_.graph();
-    const auto child_name = [&](std::optional<std::size_t> child) {
-      return child ? graph[graph.children_of(move.node)[*child]].name : std::string();
-    };
-    if (move.from && move.to) ++migrations_;
-    if (move.to) {
-      s_.events.observe(event::migration{ref_, graph[move.node].name, child_name(move.from),
-                                         child_name(move.to), cause_of(move.reason, why),
-                                         std::string(policy::to_string(move.reason))});
-    }
+  if (!roots_.standard().installed()) return;
+  const auto facts = leaf_facts(now);
+  for (auto& root : roots_.all()) {
+    if (!root.installed()) continue;
+    for (const auto& move : root.target.update(facts)) tell_move(root, move, why);
   }
   for (const auto& [number, f] : flows_) {
     if (!f->place) continue;
-    f->place->settle(root_);
+    f->place->settle(root_of(*f).target);
     enter_ring(*f);
   }
   for (const auto& p : paths_) {
@@ -109,9 +120,10 @@ void link::route(instant now, cause why) {
   wake_all();
 }
 
-void link::install_root(instant now, policy::graph g) {
-  root_ = root_target(std::move(g), ++root_version_);
-  for (const auto& node : root_.graph().nodes()) {
+void link::install_root(instant now, named_root& root, policy::graph g) {
+  root.target = root_target(std::move(g), ++root_version_);
+  const auto& graph = root.target.graph();
+  for (const auto& node : graph.nodes()) {
     if (node.kind != policy::node_kind::path) continue;
     auto& s = slot(node.leaf);
     if (side_ == role::acceptor) {
@@ -123,14 +135,16 @@ void link::install_root(instant now, policy::graph g) {
       }
     }
   }
-  for (const auto& [name, chosen] : selections_) {
-    const auto node = root_.graph().find(name);
+  for (const auto& [name, chosen] : root.selections) {
+    const auto node = graph.find(name);
     if (node != policy::no_node && !chosen.child.empty()) {
-      root_.mirror(node, root_.graph().child_named(node, chosen.child));
+      root.target.mirror(node, graph.child_named(node, chosen.child));
     }
   }
-  root_.refresh(leaf_facts(now));
+  root.target.refresh(leaf_facts(now));
   for (const auto& [number, f] : flows_) {
+    if (f->target == nullptr && f->root == root.name) f->target = &root;
+    if (&root_of(*f) != &root) continue;
     if (f->place) place_anew(*f);
     offer(*f);
   }
@@ -141,7 +155,7 @@ void link::install_root(instant now, policy::graph g) {
 // and comes back by `lose_ranges` when its path fails.
 void link::place_anew(flow& f) {
   const auto waiting = f.place->unplaced();
-  f.place = std::make_unique<placement>(root_);
+  f.place = std::make_unique<placement>(root_of(f).target);
   for (const auto& r : waiting.ranges()) f.place->offer(r);
   enter_ring(f);
 }
@@ -155,7 +169,7 @@ void link::lose_ranges(sent_record& record) {
     const auto open = f->send.open_part(r.bytes);
     for (const auto& part : open.ranges()) {
       if (r.node != policy::no_node && r.graph == f->place->graph_version()) {
-        f->place->lost(root_, r.node, part);
+        f->place->lost(root_of(*f).target, r.node, part);
       } else if (r.node != policy::no_node) {
         f->place->offer(part);
       }
@@ -165,8 +179,11 @@ void link::lose_ranges(sent_record& record) {
   }
 }
 
-std::optional<failure> link::select(instant now, std::string_view node, std::string_view child) {
-  const auto& graph = root_.graph();
+std::optional<failure> link::select(instant now, std::string_view root, std::string_view node,
+                                    std::string_view child) {
+  auto* in = roots_.find(root);
+  if (in == nullptr || !in->installed()) return no_root("select", root);
+  const auto& graph = in->target.graph();
   const auto id = graph.find(node);
   if (id == policy::no_node || graph[id].kind != policy::node_kind::selector) {
     return failure{errc::invalid_argument,
@@ -180,41 +197,35 @@ std::optional<failure> link::select(instant now, std::string_view node, std::str
                                                  "' is no child of '" + std::string(node) + "'"};
     }
   }
-  root_.refresh(leaf_facts(now));
-  const auto decision = root_.select(id, position);
+  in->target.refresh(leaf_facts(now));
+  const auto before = in->target.selector(id).current;
+  const auto decision = in->target.select(id, position);
   if (decision.refused) {
     return failure{errc::refused, "select: " + std::string(policy::to_string(decision.reason))};
   }
-  auto& known = selections_[std::string(node)];
+  auto& known = in->selections[std::string(node)];
   // The dialer's versions are even and the acceptor's odd, so that no two commands share one.
   const auto parity = side_ == role::dialer ? 0u : 1u;
-  known.version = ((known.version / 2) + 1) * 2 + parity;
-  known.child = child;
-  selections_owed_.push_back(std::string(node));
+  known = {((known.version / 2) + 1) * 2 + parity, std::string(child), true};
   if (decision.changed) {
-    ++migrations_;
-    const auto name_of = [&](std::size_t at) { return graph[graph.children_of(id)[at]].name; };
-    s_.events.observe(event::migration{ref_,
-                                       std::string(node),
-                                       {},
-                                       decision.child ? name_of(*decision.child) : "",
-                                       cause::explicit_command,
-                                       std::string(policy::to_string(decision.reason))});
+    tell_move(*in, {id, before, decision.child, decision.reason}, cause::explicit_command);
   }
   route(now, cause::explicit_command);
   wake_control();
   return std::nullopt;
 }
 
-std::optional<failure> link::migrate(instant now, std::string_view leaf) {
-  const auto& graph = root_.graph();
+std::optional<failure> link::migrate(instant now, std::string_view root, std::string_view leaf) {
+  const auto* in = roots_.find(root);
+  if (in == nullptr || !in->installed()) return no_root("migrate", root);
+  const auto& graph = in->target.graph();
   for (policy::node_id place = 0; place < graph.size(); ++place) {
     if (graph[place].kind != policy::node_kind::path || graph[place].name != leaf) continue;
     bool moved = false;
     for (auto id = place; id != graph.root(); id = graph[id].parent) {
       const auto parent = graph[id].parent;
       if (graph[parent].kind != policy::node_kind::selector) continue;
-      if (auto why = select(now, graph[parent].name, graph[id].name)) return why;
+      if (auto why = select(now, root, graph[parent].name, graph[id].name)) return why;
       moved = true;
     }
     if (!moved) {
@@ -227,14 +238,22 @@ std::optional<failure> link::migrate(instant now, std::string_view leaf) {
                  "migrate: '" + std::string(leaf) + "' is no leaf of the graph"};
 }
 
-std::optional<failure> link::set_root(instant now, std::string_view text) {
+std::optional<failure> link::set_root(instant now, std::string_view root, std::string_view text) {
   if (side_ != role::dialer)
     return failure{errc::refused, "set_root: the dialer of the link owns the graph"};
+  if (!root.empty() && !valid_name(root)) {
+    return failure{errc::invalid_argument,
+                   "set_root: " + quoted(root) + ": " + std::string(name_rule)};
+  }
   auto parsed = policy::parse_graph(text, leaf_infos());
   if (!parsed) return failure{errc::invalid_argument, render(text, parsed.error())};
-  ++graph_version_;
-  graph_owed_ = up_;
-  install_root(now, std::move(*parsed));
+  auto* to = roots_.find_or_make(root);
+  if (to == nullptr) {
+    return failure{errc::limit_reached, "set_root: a link has at most 64 roots"};
+  }
+  ++to->version;
+  to->owed = up_;
+  install_root(now, *to, std::move(*parsed));
   wake_control();
   return std::nullopt;
 }

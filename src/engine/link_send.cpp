@@ -64,7 +64,7 @@ path* link::control_path() noexcept {
 }
 
 bool link::control_owed() const noexcept {
-  return !control_queue_.empty() || graph_owed_ || !selections_owed_.empty() || goaway_owed_ ||
+  return !control_queue_.empty() || roots_.owed() || goaway_owed_ ||
          std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
 }
 
@@ -80,10 +80,7 @@ void link::wake_all() {
 
 bool link::reaches(const path& p) const noexcept {
   if (!up_ || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
-  for (const auto place : root_.places(p.leaf)) {
-    if (root_.reaches(place)) return true;
-  }
-  return false;
+  return roots_.reaches(p.leaf);
 }
 
 void link::wake_for(const flow&) {
@@ -179,27 +176,32 @@ bool link::put_link_control(path&, record_writer& w) {
     controls.push_back({control::path_state, id, word.epoch});
     word.owed = false;
   }
-  if (graph_owed_) {
-    const auto text = policy::to_wire_text(root_.graph());
-    const wire::graph g{graph_version_, {}, text};
-    if (w.empty()) w.widen(wire::encoded_size(g));
-    if (!w.put(g)) return false;
-    controls.push_back({control::graph, 0, graph_version_});
-    graph_owed_ = false;
-  }
-  while (!selections_owed_.empty()) {
-    const auto found = selections_.find(selections_owed_.back());
-    if (found != selections_.end()) {
-      if (!w.put(wire::select{found->second.version, found->first, found->second.child}))
-        return false;
-      controls.push_back({control::select, 0, found->second.version});
-    }
-    selections_owed_.pop_back();
-  }
+  if (!put_roots(w)) return false;
   if (goaway_owed_) {
     if (!w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_})) return false;
     controls.push_back({control::goaway, 0, goaway_version_});
     goaway_owed_ = false;
+  }
+  return true;
+}
+
+bool link::put_roots(record_writer& w) {
+  auto& controls = w.record().controls;
+  for (auto& root : roots_.all()) {
+    if (root.owed) {
+      const auto text = policy::to_wire_text(root.target.graph());
+      const wire::graph g{root.version, root.name, text};
+      if (w.empty()) w.widen(wire::encoded_size(g));
+      if (!w.put(g)) return false;
+      controls.push_back({control::graph, 0, root.version});
+      root.owed = false;
+    }
+    for (auto& [node, chosen] : root.selections) {
+      if (!chosen.owed) continue;
+      if (!w.put(wire::select{chosen.version, root.name, node, chosen.child})) return false;
+      controls.push_back({control::select, 0, chosen.version});
+      chosen.owed = false;
+    }
   }
   return true;
 }
@@ -325,7 +327,8 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
   // A writer that waits for room, or bytes without credit: this is not the end of a transfer.
   if (!f.place) return total;
   f.place->expect_more(f.wants_write || f.offered < f.send.written());
-  for (const auto place : root_.places(p.leaf)) {
+  auto& root = root_of(f).target;
+  for (const auto place : root.places(p.leaf)) {
     while (total < limit && f.place->may_have(place)) {
       // The OPEN goes only with bytes behind it: a bond may decline, and would be asked for ever.
       const auto opening = needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
@@ -333,7 +336,7 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
       const auto room = w.data_room(f.number, f.send.written());
       if (room <= opening + fin_room) return total;
       const auto most = std::min(limit - total, room - opening - fin_room);
-      const auto r = f.place->pull(root_, place, most, retry);
+      const auto r = f.place->pull(root, place, most, retry);
       if (r.empty()) break;
       if (opening > 0) static_cast<void>(put_open(f, w));
       total += r.size();
@@ -348,7 +351,12 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
 // True: the record is full and more may wait.
 bool link::put_data(instant now, path& p, record_writer& w) {
   if (ring_.empty() || !reaches(p)) return false;
-  if (root_.has_bond()) root_.refresh(leaf_facts(now));
+  if (roots_.has_bond()) {
+    const auto facts = leaf_facts(now);
+    for (auto& root : roots_.all()) {
+      if (root.target.has_bond()) root.target.refresh(facts);
+    }
+  }
   p.retry_at = never;
   std::size_t barren = 0;  // flows in a row that had nothing for this path
   while (!ring_.empty() && barren < ring_.size()) {

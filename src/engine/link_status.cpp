@@ -36,8 +36,8 @@ link_snapshot link::status(instant now) const {
   out.migrations = migrations_;
   out.flows_opened = opened_;
   out.flows_accepted = accepted_;
-  if (!root_.installed()) return out;
-  out.root = policy::to_text(root_.graph());
+  if (!roots_.standard().installed()) return out;
+  out.root = policy::to_text(roots_.standard().target.graph());
   if (dark_since_ != never && grace_ != duration::max())
     out.grace_left = dark_since_ + grace_ - now;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
@@ -66,16 +66,21 @@ link_snapshot link::status(instant now) const {
   for (const auto& [number, f] : flows_) {
     if (!f->removing) out.flows.push_back(status(*f));
   }
-  const auto& graph = root_.graph();
-  for (policy::node_id id = 0; id < graph.size(); ++id) {
-    if (graph[id].kind != policy::node_kind::selector) continue;
-    const auto& chosen = root_.selector(id);
-    selection_snapshot one;
-    one.node = graph[id].name;
-    if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
-    one.reason = policy::to_string(root_.reason(id));
-    one.overridden = chosen.override.has_value();
-    out.selections.push_back(std::move(one));
+  for (const auto& root : roots_.all()) {
+    if (!root.installed()) continue;
+    const auto& graph = root.target.graph();
+    if (!root.name.empty()) out.roots.push_back({root.name, policy::to_text(graph)});
+    for (policy::node_id id = 0; id < graph.size(); ++id) {
+      if (graph[id].kind != policy::node_kind::selector) continue;
+      const auto& chosen = root.target.selector(id);
+      selection_snapshot one;
+      one.root = root.name;
+      one.node = graph[id].name;
+      if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
+      one.reason = policy::to_string(root.target.reason(id));
+      one.overridden = chosen.override.has_value();
+      out.selections.push_back(std::move(one));
+    }
   }
   return out;
 }

@@ -80,7 +80,9 @@ struct path {
   std::uint64_t life_number = 0;    ///< one behind the newest record known here to have arrived
   std::uint64_t clear_number = 0;   ///< an ack from this number on clears the suspicion
   instant delivered_since = never;  ///< the kernel delivered the oldest record, the peer is silent
-  std::uint64_t on_wire = 0;  ///< carrier position that the newest evidence saw put on the wire
+  std::uint64_t on_wire = 0;    ///< carrier position that the newest evidence saw put on the wire
+  std::uint64_t gaps_seen = 0;  ///< packets behind a gap, by the newest evidence
+  instant gap_at = instant::min();  ///< when that last grew: the peer repairs a loss
   bool evidence_asked = false;
   bool recovering = false;  ///< by the newest evidence
   bool want_ping = false;

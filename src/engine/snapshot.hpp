@@ -66,10 +66,16 @@ struct flow_snapshot {
 };
 
 struct selection_snapshot {
+  std::string root;  ///< empty: the default root
   std::string node;
   std::string child;
   std::string reason;
   bool overridden = false;
+};
+
+struct root_snapshot {
+  std::string name;
+  std::string graph;  ///< its text
 };
 
 struct link_snapshot {
@@ -78,7 +84,8 @@ struct link_snapshot {
   role side{};
   bool up = false;
   instance_id peer{};
-  std::string root;
+  std::string root;                  ///< text of the default root
+  std::vector<root_snapshot> roots;  ///< the other roots
   duration grace_left = duration::max();
   bool peer_stalled = false;
   std::vector<path_snapshot> paths;

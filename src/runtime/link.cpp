@@ -245,21 +245,21 @@ failure link::detach(std::string_view path) {
   });
 }
 
-failure link::migrate(std::string_view path) {
+failure link::migrate(std::string_view path, std::string_view root) {
   return detail::command(core_, [&](engine::endpoint& engine, instant now) {
-    return engine.migrate(now, core_->ref, path);
+    return engine.migrate(now, core_->ref, path, root);
   });
 }
 
-failure link::select(std::string_view node, std::string_view child) {
+failure link::select(std::string_view node, std::string_view child, std::string_view root) {
   return detail::command(core_, [&](engine::endpoint& engine, instant now) {
-    return engine.select(now, core_->ref, node, child);
+    return engine.select(now, core_->ref, node, child, root);
   });
 }
 
-failure link::set_root(std::string_view graph) {
+failure link::set_root(std::string_view graph, std::string_view root) {
   return detail::command(core_, [&](engine::endpoint& engine, instant now) {
-    return engine.set_root(now, core_->ref, graph);
+    return engine.set_root(now, core_->ref, graph, root);
   });
 }
 

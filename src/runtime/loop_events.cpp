@@ -125,7 +125,7 @@ void loop::obey(engine::event::link_down& event) {
     flows_.erase(flow->ref);
   }
   links_.erase(event.link);
-  link_count_ = links_.size();
+  links_changed();
   link->went_down(why);
   tell(*link, {{}, {}, events::link_down{why}});
   if (links_.empty() && when_no_link_) std::exchange(when_no_link_, nullptr)();
@@ -188,8 +188,8 @@ void loop::obey(engine::event::migration& event) {
   if (const auto link = find(event.link))
     tell(*link, {{},
                  {},
-                 events::migration{event.node, event.from, event.to, static_cast<cause>(event.why),
-                                   event.reason}});
+                 events::migration{event.root, event.node, event.from, event.to,
+                                   static_cast<cause>(event.why), event.reason}});
 }
 
 void loop::tell(const link_core& link, link_event event) {

@@ -58,12 +58,13 @@ link_status mirror(const engine::link_snapshot& from, instant now) {
   to.up = from.up;
   to.peer = from.peer;
   to.root = from.root;
+  for (const auto& other : from.roots) to.roots[other.name] = other.graph;
   to.grace_left = from.grace_left;
   to.peer_stalled = from.peer_stalled;
   for (const auto& path : from.paths) to.paths.push_back(mirror(path, now));
   for (const auto& flow : from.flows) to.flows.push_back(mirror(flow));
   for (const auto& one : from.selections)
-    to.selections.push_back({one.node, one.child, one.reason, one.overridden});
+    to.selections.push_back({one.root, one.node, one.child, one.reason, one.overridden});
   to.migrations = from.migrations;
   to.flows_opened = from.flows_opened;
   to.flows_accepted = from.flows_accepted;

@@ -40,6 +40,7 @@ carrier_evidence read_evidence(int fd, std::uint64_t base) noexcept {
   evidence.rtt = std::chrono::microseconds(info.tcpi_rtt);
   evidence.rttvar = std::chrono::microseconds(info.tcpi_rttvar);
   evidence.rate = info.tcpi_delivery_rate;
+  evidence.out_of_order = info.tcpi_rcv_ooopack;
   evidence.recovering = info.tcpi_ca_state == TCP_CA_Recovery || info.tcpi_ca_state == TCP_CA_Loss;
   return evidence;
 }

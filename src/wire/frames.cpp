@@ -156,6 +156,7 @@ template <class Sink>
 void put(Sink& s, const select& f) noexcept {
   put_type(s, frame_type::select);
   s.varint(f.version);
+  put_name(s, f.root);
   put_name(s, f.node);
   put_name(s, f.child);
 }
@@ -284,7 +285,7 @@ frame take_frame(reader& r) noexcept {
     case frame_type::graph:
       return graph{r.varint(), take_name(r), as_text(r.counted(max_graph_text))};
     case frame_type::select:
-      return select{r.varint(), take_name(r), take_name(r)};
+      return select{r.varint(), take_name(r), take_name(r), take_name(r)};
     case frame_type::goaway:
       return goaway{r.varint(), r.varint(), as_text(r.counted(max_reason))};
     case frame_type::bye:

@@ -153,6 +153,7 @@ struct graph {
 };
 struct select {
   std::uint64_t version = 0;
+  std::string_view root;   ///< which root target; empty: the default root
   std::string_view node;   ///< the selector
   std::string_view child;  ///< empty: back to automatic
   friend bool operator==(const select&, const select&) = default;

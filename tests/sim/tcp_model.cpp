@@ -107,6 +107,7 @@ carrier_evidence tcp_socket::evidence() const {
   e.rtt = srtt_;
   e.rttvar = rttvar_;
   e.rate = rate_;
+  e.out_of_order = out_of_order_;
   e.recovering = recovery_ != recovery::open;
   return e;
 }
@@ -263,6 +264,7 @@ void tcp_socket::accept_data(const packet& p) {
   const bool gap = p.seq > rcv_nxt_;
   const bool filled = !beyond_.empty();
   if (gap) {
+    ++out_of_order_;
     beyond_.add({p.seq, end});
   } else {
     rcv_nxt_ = std::max(rcv_nxt_, end);

@@ -192,6 +192,7 @@ class tcp_socket {
   // what this end receives
   std::uint64_t rcv_nxt_ = 0;
   range_set beyond_;  ///< received out of order
+  std::uint64_t out_of_order_ = 0;
   bool fin_received_ = false;
   std::uint64_t fin_at_ = ~std::uint64_t{0};
   std::uint64_t advertised_ = 65536;

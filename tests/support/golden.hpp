@@ -35,7 +35,7 @@ inline constexpr std::array frames{
     vector{"frame_graph",
            "1a030026626573743a2073656c6563746f722866696265722c2072616365286c74652c2077696669"
            "2929"},
-    vector{"frame_select", "1c040462657374036c7465"},
+    vector{"frame_select", "1c04000462657374036c7465"},
     vector{"frame_goaway", "1e01000772657374617274"},
     vector{"frame_bye", "2000"},
     vector{"frame_ignored", "3302aabb"},

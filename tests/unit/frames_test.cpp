@@ -95,7 +95,7 @@ class frame_source {
       case 13:
         return graph{number(), text(max_name), text(max_graph_text)};
       case 14:
-        return select{number(), text(max_name), text(max_name)};
+        return select{number(), text(max_name), text(max_name), text(max_name)};
       case 15:
         return goaway{number(), number(), text(max_reason)};
       case 16:
@@ -329,14 +329,15 @@ TEST(Canonical, AcksThatTheFormatCannotSayAreNotWritten) {
 TEST(Limits, HoldForNames) {
   const std::string longest(max_name, 'n');
   const auto longer = longest + 'n';
-  EXPECT_FALSE(unsayable(select{1, longest, longest}));
-  EXPECT_TRUE(unsayable(select{1, longer, ""}));
-  EXPECT_TRUE(unsayable(select{1, "", longer}));
+  EXPECT_FALSE(unsayable(select{1, longest, longest, longest}));
+  EXPECT_TRUE(unsayable(select{1, "", longer, ""}));
+  EXPECT_TRUE(unsayable(select{1, "", "", longer}));
+  EXPECT_TRUE(unsayable(select{1, longer, "", ""}));
   EXPECT_TRUE(unsayable(graph{1, longer, "p"}));
   EXPECT_TRUE(unsayable(open{0, {}, flow_kind::stream, longer, {}}));
   for (const char c : {'/', ' ', ':', '\0', '\x7f', '\xc3', '(', ','}) {
     const std::string name(1, c);
-    EXPECT_TRUE(unsayable(select{1, name, ""})) << static_cast<int>(c);
+    EXPECT_TRUE(unsayable(select{1, "", name, ""})) << static_cast<int>(c);
     const bytes wire{std::byte{0x1c}, std::byte{1}, std::byte{1}, static_cast<std::byte>(c),
                      std::byte{0}};
     EXPECT_FALSE(parsed(wire)) << static_cast<int>(c);

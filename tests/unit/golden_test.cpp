@@ -50,7 +50,7 @@ std::vector<frame> golden_frames() {
       stop{1, 10},
       max_data{1, 1 << 20},
       graph{3, "", "best: selector(fiber, race(lte, wifi))"},
-      select{4, "best", "lte"},
+      select{4, "", "best", "lte"},
       goaway{1, 0, "restart"},
       bye{0},
       ignored{0x33, as_bytes("\xaa\xbb")},
