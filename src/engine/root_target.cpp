@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/root_target.hpp"
 
+#include <algorithm>
+
 namespace rendr::engine {
 
 using policy::node_id;
@@ -11,7 +13,8 @@ root_target::root_target(policy::graph graph, std::uint32_t version)
       version_(version),
       facts_(graph_->size()),
       selectors_(graph_->size()),
-      reasons_(graph_->size(), policy::selector_reason::none_alive) {
+      reasons_(graph_->size(), policy::selector_reason::none_alive),
+      evidence_(graph_->size()) {
   places_.resize(graph_->leaf_count());
   for (node_id id = 0; id < graph_->size(); ++id) {
     const auto& n = (*graph_)[id];
@@ -40,43 +43,84 @@ void root_target::refresh(const std::vector<policy::child_facts>& leaf_facts) {
   for (node_id id = static_cast<node_id>(graph_->size()); id-- > 0;) {
     const auto& n = (*graph_)[id];
     if (n.kind == node_kind::path) {
-      const auto weight = n.weight;
       facts_[id] = n.leaf < leaf_facts.size() ? leaf_facts[n.leaf] : policy::child_facts{};
-      facts_[id].weight = weight;
+      facts_[id].weight = n.weight;
+      facts_[id].cost = n.cost;
     } else {
       evaluate(id);
     }
   }
 }
 
-std::vector<root_target::move> root_target::update(
-    const std::vector<policy::child_facts>& leaf_facts) {
+root_target::outcome root_target::update(instant now,
+                                         const std::vector<policy::child_facts>& leaf_facts) {
   refresh(leaf_facts);
-  std::vector<move> moves;
+  outcome out;
   // Children come after their parents, so that walking backwards decides from the leaves up.
   for (node_id id = static_cast<node_id>(graph_->size()); id-- > 0;) {
-    if ((*graph_)[id].kind != node_kind::selector) {
-      evaluate(id);
-      continue;
-    }
-    const auto before = selectors_[id].current;
-    const auto decision = policy::decide(selectors_[id], children_facts(id));
-    selectors_[id] = decision.next;
-    // "Kept" says nothing new: the reason of the last move stays the one to show.
-    if (decision.changed) {
-      reasons_[id] = decision.reason;
-      moves.push_back({id, before, decision.child, decision.reason});
-    }
+    if ((*graph_)[id].kind == node_kind::selector) decide(now, id, out);
     evaluate(id);
   }
-  return moves;
+  std::sort(out.measure.begin(), out.measure.end());
+  out.measure.erase(std::unique(out.measure.begin(), out.measure.end()), out.measure.end());
+  return out;
 }
 
-policy::selector_decision root_target::select(node_id node, std::optional<std::size_t> child) {
-  const auto decision = policy::select(selectors_[node], child, children_facts(node));
+void root_target::decide(instant now, node_id node, outcome& out) {
+  const auto& options = (*graph_)[node].selector;
+  const auto before = selectors_[node].current;
+  const auto children = children_facts(node);
+  const auto decision = policy::decide(selectors_[node], children, now, options);
+  selectors_[node] = decision.next;
+  out.again = std::min(out.again, decision.again);
+  // "Kept" says nothing new: the reason of the last move stays the one to show.
+  if (decision.changed) {
+    reasons_[node] = decision.reason;
+    evidence_[node] = described(node, before, decision);
+    out.moves.push_back({node, before, decision.child, decision.reason, evidence_[node]});
+  }
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (policy::wants_evidence(decision.next, children, i, now, options)) {
+      collect_measured(graph_->children_of(node)[i], out.measure);
+    }
+  }
+}
+
+std::string root_target::described(node_id node, std::optional<std::size_t> from,
+                                   const policy::selector_decision& decision) const {
+  const auto name = [&](std::optional<std::size_t> child) -> std::string_view {
+    if (!child || *child >= graph_->children_of(node).size()) return {};
+    return (*graph_)[graph_->children_of(node)[*child]].name;
+  };
+  return policy::describe(decision.evidence, name(from), name(decision.child));
+}
+
+// A composite's quality is that of what carries its data: a selector's current child, all of a race
+// or bond.
+void root_target::collect_measured(node_id node, std::vector<std::uint32_t>& leaves) const {
+  const auto& n = (*graph_)[node];
+  if (n.kind == node_kind::path) {
+    if (policy::alive(facts_[node].state)) leaves.push_back(n.leaf);
+    return;
+  }
+  if (n.kind == node_kind::selector) {
+    if (const auto current = selectors_[node].current) {
+      collect_measured(n.children[*current], leaves);
+    }
+    return;
+  }
+  for (const auto child : n.children) collect_measured(child, leaves);
+}
+
+policy::selector_decision root_target::select(instant now, node_id node,
+                                              std::optional<std::size_t> child) {
+  const auto before = selectors_[node].current;
+  auto decision =
+      policy::select(selectors_[node], child, children_facts(node), now, (*graph_)[node].selector);
   if (!decision.refused) {
     selectors_[node] = decision.next;
     reasons_[node] = decision.reason;
+    evidence_[node] = described(node, before, decision);
   }
   return decision;
 }

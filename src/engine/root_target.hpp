@@ -25,6 +25,16 @@ class root_target {
     std::optional<std::size_t> from;
     std::optional<std::size_t> to;
     policy::selector_reason reason{};
+    std::string evidence;  ///< what it rested on, as `policy::describe` says it
+  };
+  /// What `update` decided.
+  struct outcome {
+    std::vector<move> moves;
+    /// Update again then at the latest: a dwell or cooldown ends, or evidence is due.
+    instant again = never;
+    /// The leaves (path indices, ascending) whose quality some selector wants to know better: a
+    /// PING on each would help, one under way is enough.
+    std::vector<std::uint32_t> measure;
   };
 
   root_target() : graph_(std::make_shared<const policy::graph>()) {}
@@ -40,14 +50,24 @@ class root_target {
     return leaf < places_.size() ? std::span(places_[leaf]) : std::span<const policy::node_id>{};
   }
 
-  /// Replaces the facts of every leaf node (`leaf_facts[leaf index]`) and lets the selectors
-  /// decide. Returns the selectors that moved.
-  std::vector<move> update(const std::vector<policy::child_facts>& leaf_facts);
+  /// Replaces the facts of every leaf node (`leaf_facts[leaf index]`; weight and cost are the
+  /// graph's) and lets the selectors decide, each with its own options. Call it at once after any
+  /// change of a path's health, at most each 200 ms when evidence of quality was renewed, and at
+  /// `again`.
+  outcome update(instant now, const std::vector<policy::child_facts>& leaf_facts);
+  /// Without a clock: nothing moves for quality.
+  std::vector<move> update(const std::vector<policy::child_facts>& leaf_facts) {
+    return update(instant{}, leaf_facts).moves;
+  }
   /// Only the figures that bonds look at, no decisions. Cheap; called before pulls.
   void refresh(const std::vector<policy::child_facts>& leaf_facts);
 
   /// An explicit command of this end. nullopt child: released.
-  policy::selector_decision select(policy::node_id node, std::optional<std::size_t> child);
+  policy::selector_decision select(instant now, policy::node_id node,
+                                   std::optional<std::size_t> child);
+  policy::selector_decision select(policy::node_id node, std::optional<std::size_t> child) {
+    return select(instant{}, node, child);
+  }
   /// The peer's choice, mirrored: followed as soon as that child is good.
   void mirror(policy::node_id node, std::optional<std::size_t> child);
 
@@ -55,7 +75,9 @@ class root_target {
   const policy::selector_state& selector(policy::node_id node) const noexcept {
     return selectors_[node];
   }
+  /// Why `node` stands where it stands: the reason and the evidence of its last move.
   policy::selector_reason reason(policy::node_id node) const noexcept { return reasons_[node]; }
+  const std::string& evidence(policy::node_id node) const noexcept { return evidence_[node]; }
   /// A node that can place bytes: some leaf below it is usable or late.
   bool can_place(policy::node_id node) const noexcept {
     return facts_[node].state <= policy::health::late;
@@ -68,6 +90,10 @@ class root_target {
 
  private:
   void evaluate(policy::node_id node);
+  void decide(instant now, policy::node_id node, outcome& out);
+  std::string described(policy::node_id node, std::optional<std::size_t> from,
+                        const policy::selector_decision& decision) const;
+  void collect_measured(policy::node_id node, std::vector<std::uint32_t>& leaves) const;
 
   std::shared_ptr<const policy::graph> graph_;
   std::uint32_t version_ = 0;
@@ -75,6 +101,7 @@ class root_target {
   std::vector<policy::child_facts> facts_;
   std::vector<policy::selector_state> selectors_;
   std::vector<policy::selector_reason> reasons_;
+  std::vector<std::string> evidence_;
   mutable std::vector<policy::child_facts> scratch_;
   bool has_bond_ = false;
 };

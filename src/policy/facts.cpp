@@ -20,11 +20,22 @@ std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept {
   return a > top - b ? top : a + b;
 }
 
+std::uint32_t capped(std::uint64_t value) noexcept {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
+}
+
 // Seconds that a child needs for what it holds; unknown rates drain last.
 double drain_seconds(const child_facts& c) noexcept {
   if (c.queued == 0) return 0;
   if (c.rate == 0) return std::numeric_limits<double>::max();
   return static_cast<double>(c.queued) / static_cast<double>(c.rate);
+}
+
+// Whose latency and jitter a race or bond shows: known before unknown, then the quickest.
+bool quicker_quality(const child_facts& a, const child_facts& b) noexcept {
+  if (a.quality_known != b.quality_known) return a.quality_known;
+  return a.quality_known && a.latency < b.latency;
 }
 
 void merge(node_kind kind, child_facts& into, const child_facts& c) noexcept {
@@ -39,6 +50,36 @@ void merge(node_kind kind, child_facts& into, const child_facts& c) noexcept {
   into.min_rtt = smaller_known(into.min_rtt, c.min_rtt);
   into.measured = into.measured || c.measured;
   into.eligible = into.eligible || c.eligible;
+  if (quicker_quality(c, into)) {
+    into.latency = c.latency;
+    into.jitter = c.jitter;
+    into.quality_known = c.quality_known;
+    into.fresh = c.fresh;
+    into.quality_at = c.quality_at;
+  }
+  if (kind == node_kind::race) {
+    into.loss_per_mille = std::min(into.loss_per_mille, c.loss_per_mille);
+    into.flaps = std::min(into.flaps, c.flaps);
+    into.cost = capped(sum(into.cost, c.cost));
+  } else {
+    into.flaps = std::max(into.flaps, c.flaps);
+  }
+}
+
+// The mean of `field` over the children that carry, by their rates; plain while a rate is unknown.
+template <class Carries, class Field>
+std::uint32_t mean(std::span<const child_facts> children, Carries carries, Field field) noexcept {
+  const bool rated = std::none_of(children.begin(), children.end(),
+                                  [&](const child_facts& c) { return carries(c) && c.rate == 0; });
+  double total = 0;
+  double weights = 0;
+  for (const auto& c : children) {
+    if (!carries(c)) continue;
+    const double share = rated ? static_cast<double>(c.rate) : 1.0;
+    total += share * static_cast<double>(c.*field);
+    weights += share;
+  }
+  return static_cast<std::uint32_t>(total / weights + 0.5);
 }
 
 }  // namespace
@@ -68,8 +109,13 @@ child_facts combine(node_kind kind, std::span<const child_facts> children,
     none.state = best;
     return none;
   }
-  const auto carries = [&](const child_facts& c) {
+  const auto able = [&](const child_facts& c) {
     return alive(c.state) && (c.state != health::suspect || best == health::suspect);
+  };
+  const bool all_rest = std::all_of(children.begin(), children.end(),
+                                    [&](const child_facts& c) { return c.rested || !able(c); });
+  const auto carries = [&](const child_facts& c) {
+    return able(c) && (kind != node_kind::bond || !c.rested || all_rest);
   };
   if (kind == node_kind::selector || kind == node_kind::path) {
     const bool stays = current && *current < children.size() && carries(children[*current]);
@@ -77,6 +123,7 @@ child_facts combine(node_kind kind, std::span<const child_facts> children,
                      : *std::find_if(children.begin(), children.end(),
                                      [&](const child_facts& c) { return c.state == best; });
     out.weight = 1;
+    out.rested = false;
     return out;
   }
   std::optional<child_facts> out;
@@ -90,6 +137,11 @@ child_facts combine(node_kind kind, std::span<const child_facts> children,
   }
   out->state = best;
   out->weight = 1;
+  out->rested = false;
+  if (kind == node_kind::bond) {
+    out->loss_per_mille = mean(children, carries, &child_facts::loss_per_mille);
+    out->cost = mean(children, carries, &child_facts::cost);
+  }
   return *out;
 }
 

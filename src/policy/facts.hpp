@@ -42,6 +42,27 @@ struct child_facts {
   std::uint64_t queued = 0;  ///< bytes given to it and not yet acknowledged, the kernel's included
   std::uint32_t weight = 1;  ///< preference between otherwise equal children; never a share
 
+  // ---- quality: what a selector compares. Unlike srtt, which deadlines need, own load is left
+  // ---- out: a sample counts only when this link's own bytes did not fill the path while it was
+  // ---- taken, and the carrier was not repairing a loss. A bulk transfer thus adds no sample, its
+  // ---- path's evidence grows stale, and nothing flees from its own queue.
+
+  duration latency{0};               ///< smoothed RTT of those samples (1/8 of each new one)
+  duration jitter{0};                ///< their smoothed mean deviation (1/4 of each new one)
+  std::uint32_t loss_per_mille = 0;  ///< datagrams lost on the way; 0 on a stream carrier
+  /// Deaths and suspicions of late: those that `return_delay` counts. Zero: steady.
+  std::uint32_t flaps = 0;
+  /// latency and jitter rest on several samples of this very carrier: unmeasured is not fast.
+  bool quality_known = false;
+  /// The newest sample is at most two of the intervals old in which this child is measured at
+  /// least. Stale evidence neither wins nor loses a move for quality.
+  bool fresh = false;
+  instant quality_at{};    ///< when the newest sample was taken; a later one renews the evidence
+  std::uint32_t cost = 0;  ///< how dear a byte is, 0 to 1000 for a path; cheap is preferred
+
+  /// The bond guard rests it: it takes nothing while another child of the bond can.
+  bool rested = false;
+
   friend bool operator==(const child_facts&, const child_facts&) = default;
 };
 
@@ -49,8 +70,15 @@ struct child_facts {
 /// are those of the children that would carry data now (the usable and late ones; the suspect ones
 /// when there is no other):
 /// - selector: all of `current` when that child is one of them, else of the best of them;
-/// - race: the best state, the smallest RTT, the largest rate, the queue that drains first;
-/// - bond: the best state, the smallest RTT, the sum of rates and queues.
+/// - race: the best state, the smallest RTT, the largest rate, the queue that drains first; the
+///   latency, jitter and freshness of its quickest child, the least loss and flaps (what one child
+///   loses another delivers), and the sum of the costs, as each byte is paid for on every child;
+/// - bond: the best state, the smallest RTT, the sum of rates and queues; the latency, jitter and
+///   freshness of its quickest child, the most flaps, and the mean loss and cost, by the rates. Not
+///   the latency of the slowest nor a mean of all: the bond gives a short message to the child that
+///   delivers it first and never to a slow one, so that a slow child makes nothing later; what bulk
+///   waits for is queue, and own queue is not quality. A flap, a loss and a price do hit whatever
+///   share goes that way. Rested children count only when all are.
 /// The weight is 1: the caller sets the composite's own. `kind` path is as a selector.
 child_facts combine(node_kind kind, std::span<const child_facts> children,
                     std::optional<std::size_t> current = std::nullopt) noexcept;

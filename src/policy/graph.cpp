@@ -22,7 +22,8 @@ std::string_view to_string(node_kind kind) noexcept {
 bool node::operator==(const node& other) const noexcept {
   return kind == other.kind && name == other.name && parent == other.parent &&
          children == other.children && leaf == other.leaf && weight == other.weight &&
-         evidence == other.evidence;
+         evidence == other.evidence && cost == other.cost && fate == other.fate &&
+         selector == other.selector && bulk == other.bulk && late == other.late;
 }
 
 std::vector<node_id> graph::leaves() const {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/carrier.hpp"
+#include "rendr/time.hpp"
 
 namespace rendr::policy {
 
@@ -27,6 +29,7 @@ inline constexpr std::size_t max_nodes = 1024;
 inline constexpr std::size_t max_depth = 32;  ///< nodes from the root to a leaf, both counted
 inline constexpr std::size_t max_graph_text = 30 * 1024;
 inline constexpr std::uint32_t max_weight = 1000;
+inline constexpr std::uint32_t max_cost = 1000;  ///< of a path
 
 /// What is known of a leaf beside its place in the graph; it travels with the graph to the peer.
 struct leaf_info {
@@ -34,7 +37,21 @@ struct leaf_info {
   std::uint32_t weight = 1;
   /// What the path spec says of the carrier's evidence; nullopt: as the carrier itself declares.
   std::optional<evidence_kind> evidence = std::nullopt;
+  std::uint32_t cost = 0;  ///< how dear a byte is, 0 to `max_cost`
+  /// The fate group: paths of one group share a hop and fail together. Empty: a group of its own.
+  std::string fate{};
   friend bool operator==(const leaf_info&, const leaf_info&) = default;
+};
+
+/// How eager a selector is; the keys `dwell`, `cooldown` and `cost_bound` of its text form, each
+/// from 0 to an hour or `duration::max()` ("forever").
+struct selector_options {
+  /// A better child must stay better so long. `duration::max()`: no move for quality at all.
+  duration dwell = std::chrono::seconds(3);
+  duration cooldown = std::chrono::seconds(15);  ///< between two moves for quality
+  /// A cheaper child may be so much later than a dearer one.
+  duration cost_bound = std::chrono::milliseconds(100);
+  friend bool operator==(const selector_options&, const selector_options&) = default;
 };
 
 struct node {
@@ -45,6 +62,13 @@ struct node {
   std::uint32_t leaf = 0;         ///< leaf only: the index of its path; may occur several times
   std::uint32_t weight = 1;
   std::optional<evidence_kind> evidence = std::nullopt;  ///< leaf only
+  std::uint32_t cost = 0;                                ///< leaf only
+  std::string fate{};                                    ///< leaf only
+  selector_options selector{};                           ///< selector only
+  /// Selector only: the child (its position) for a flow that saturates the current one.
+  std::optional<std::size_t> bulk = std::nullopt;
+  /// Race only: the other children get what the best one is later with than this. 0: everything.
+  duration late{0};
   bool auto_named = false;  ///< the name was made up: `selector1`; no part of equality
 
   bool operator==(const node& other) const noexcept;

@@ -93,6 +93,80 @@ TEST(Facts, UnmeasuredTimesYieldToMeasuredOnes) {
   }
 }
 
+child_facts quality(duration latency, duration jitter, std::uint64_t rate = 1000) {
+  auto c = child(usable, 20ms, rate);
+  c.latency = latency;
+  c.jitter = jitter;
+  c.quality_known = c.fresh = true;
+  c.quality_at = instant{latency};
+  return c;
+}
+
+TEST(Facts, ARaceAndABondHaveTheQualityOfTheirQuickestChild) {
+  auto slow = quality(80ms, 1ms);
+  slow.fresh = false;
+  const auto quick = quality(20ms, 9ms);
+  auto unknown = quality(0ms, 0ms);
+  unknown.quality_known = false;
+  for (const auto kind : {node_kind::race, node_kind::bond}) {
+    for (const auto& children : {std::array{slow, quick, unknown}, {unknown, quick, slow}}) {
+      const auto c = combine(kind, children);
+      EXPECT_EQ(c.latency, 20ms);
+      EXPECT_EQ(c.jitter, 9ms);
+      EXPECT_TRUE(c.quality_known && c.fresh);
+      EXPECT_EQ(c.quality_at, quick.quality_at);
+    }
+    EXPECT_FALSE(combine(kind, std::array{unknown, unknown}).quality_known);
+    EXPECT_FALSE(combine(kind, std::array{slow, unknown}).fresh);
+  }
+}
+
+TEST(Facts, ARaceLosesTheLeastAndCostsTheSum) {
+  auto a = quality(20ms, 1ms);
+  auto b = quality(30ms, 1ms);
+  a.loss_per_mille = 300, a.flaps = 4, a.cost = 100;
+  b.loss_per_mille = 10, b.flaps = 1, b.cost = 7;
+  const auto c = combine(node_kind::race, std::array{a, b});
+  EXPECT_EQ(c.loss_per_mille, 10u);
+  EXPECT_EQ(c.flaps, 1u);
+  EXPECT_EQ(c.cost, 107u);
+}
+
+TEST(Facts, ABondLosesAndCostsTheMeanByTheRates) {
+  auto a = quality(20ms, 1ms, 3000);
+  auto b = quality(30ms, 1ms, 1000);
+  a.loss_per_mille = 10, a.flaps = 4, a.cost = 100;
+  b.loss_per_mille = 50, b.flaps = 1, b.cost = 20;
+  auto c = combine(node_kind::bond, std::array{a, b});
+  EXPECT_EQ(c.loss_per_mille, 20u);
+  EXPECT_EQ(c.flaps, 4u);
+  EXPECT_EQ(c.cost, 80u);
+  b.rate = 0;
+  c = combine(node_kind::bond, std::array{a, b});
+  EXPECT_EQ(c.loss_per_mille, 30u) << "a rate is unknown: plain means";
+  EXPECT_EQ(c.cost, 60u);
+}
+
+TEST(Facts, RestedChildrenOfABondDoNotCount) {
+  auto rested = quality(5ms, 1ms, 9000);
+  rested.rested = true;
+  const auto c = combine(node_kind::bond, std::array{rested, quality(20ms, 1ms)});
+  EXPECT_EQ(c.rate, 1000u);
+  EXPECT_EQ(c.latency, 20ms);
+  const auto alone = combine(node_kind::bond, std::array{rested, child(dead)});
+  EXPECT_EQ(alone.rate, 9000u) << "unless there is no other";
+  EXPECT_FALSE(alone.rested);
+}
+
+TEST(Facts, QualityNestsAsStatesDo) {
+  auto late = quality(10ms, 1ms);
+  late.state = health::late;
+  const auto race = combine(node_kind::race, std::array{late, quality(40ms, 2ms)});
+  const auto top = combine(node_kind::selector, std::array{quality(90ms, 3ms), race}, 1);
+  EXPECT_EQ(top.latency, 10ms);
+  EXPECT_TRUE(top.quality_known && top.fresh);
+}
+
 TEST(Facts, SumsStopAtTheTop) {
   const auto top = ~std::uint64_t{0};
   const auto c =

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t paths = 4;
+constexpr instant start{1000s};
 
 root_target made(std::string_view text) {
   std::vector<policy::leaf_info> leaves;
@@ -59,48 +60,48 @@ TEST(RootTarget, WithoutAGraphNothingIsInstalled) {
 
 TEST(RootTarget, ALeafReachesTheRootWhereEverySelectorStandsOnItsSide) {
   auto t = made("selector(a, bond(b, selector(c, d)))");
-  EXPECT_EQ(t.update(facts("uuuu")).size(), 2u);
+  EXPECT_EQ(t.update(start, facts("uuuu")).moves.size(), 2u);
   EXPECT_EQ(carriers(t), "a");
-  EXPECT_EQ(t.update(facts("duuu")).size(), 1u);
+  EXPECT_EQ(t.update(start, facts("duuu")).moves.size(), 1u);
   EXPECT_EQ(carriers(t), "bc");
-  EXPECT_EQ(t.update(facts("dudu")).size(), 1u);
+  EXPECT_EQ(t.update(start, facts("dudu")).moves.size(), 1u);
   EXPECT_EQ(carriers(t), "bd");
-  EXPECT_TRUE(t.update(facts("dudu")).empty()) << "nothing changed";
+  EXPECT_TRUE(t.update(start, facts("dudu")).moves.empty()) << "nothing changed";
 }
 
 TEST(RootTarget, ASelectorStaysWhenTheBetterChildReturns) {
   auto t = made("selector(a, b)");
-  t.update(facts("uu"));
-  t.update(facts("su"));
+  t.update(start, facts("uu"));
+  t.update(start, facts("su"));
   EXPECT_EQ(carriers(t), "b");
-  EXPECT_TRUE(t.update(facts("uu")).empty());
+  EXPECT_TRUE(t.update(start, facts("uu")).moves.empty());
   EXPECT_EQ(carriers(t), "b");
 }
 
 TEST(RootTarget, LatenessMovesNothing) {
   auto t = made("selector(a, b)");
-  t.update(facts("uu"));
-  EXPECT_TRUE(t.update(facts("lu")).empty());
+  t.update(start, facts("uu"));
+  EXPECT_TRUE(t.update(start, facts("lu")).moves.empty());
   EXPECT_TRUE(t.can_place(t.graph().root()));
 }
 
 TEST(RootTarget, ACompositeCanPlaceWhileSomeLeafBelowItCan) {
   auto t = made("race(selector(a, b), c)");
   const auto root = t.graph().root();
-  t.update(facts("ddl"));
+  t.update(start, facts("ddl"));
   EXPECT_TRUE(t.can_place(root));
   EXPECT_FALSE(t.can_place(t.graph().children_of(root)[0]));
-  t.update(facts("dds"));
+  t.update(start, facts("dds"));
   EXPECT_FALSE(t.can_place(root)) << "suspect takes nothing new";
 }
 
 TEST(RootTarget, ACommandIsFollowedOrRefusedWithItsReason) {
   auto t = made("selector(a, b)");
-  t.update(facts("uu"));
-  EXPECT_FALSE(t.select(0, 1).refused);
+  t.update(start, facts("uu"));
+  EXPECT_FALSE(t.select(start, 0, 1).refused);
   EXPECT_EQ(carriers(t), "b");
-  t.update(facts("du"));
-  const auto refused = t.select(0, 0);
+  t.update(start, facts("du"));
+  const auto refused = t.select(start, 0, 0);
   EXPECT_TRUE(refused.refused);
   EXPECT_EQ(refused.reason, policy::selector_reason::refused_dead);
   EXPECT_EQ(carriers(t), "b");
@@ -109,18 +110,18 @@ TEST(RootTarget, ACommandIsFollowedOrRefusedWithItsReason) {
 
 TEST(RootTarget, AMirroredChoiceIsFollowedAsSoonAsThatChildIsGood) {
   auto t = made("selector(a, b)");
-  t.update(facts("ud"));
+  t.update(start, facts("ud"));
   t.mirror(0, 1);
-  t.update(facts("ud"));
+  t.update(start, facts("ud"));
   EXPECT_EQ(carriers(t), "a");
-  t.update(facts("uu"));
+  t.update(start, facts("uu"));
   EXPECT_EQ(carriers(t), "b");
 }
 
 TEST(RootTarget, ALeafMayStandInSeveralPlaces) {
   auto t = made("race(a, bond(b, selector(c, a)))");
   EXPECT_EQ(t.places(0).size(), 2u);
-  t.update(facts("uudd"));
+  t.update(start, facts("uudd"));
   EXPECT_EQ(carriers(t), "aab");
   EXPECT_TRUE(t.has_bond());
   EXPECT_FALSE(made("race(a, b)").has_bond());
@@ -128,7 +129,7 @@ TEST(RootTarget, ALeafMayStandInSeveralPlaces) {
 
 TEST(RootTarget, FactsOfMissingLeavesAreAbsent) {
   auto t = made("selector(a, d)");
-  t.update(facts("u"));
+  t.update(start, facts("u"));
   EXPECT_EQ(t.facts(t.places(3)[0]).state, policy::health::absent);
   EXPECT_EQ(carriers(t), "a");
 }

@@ -39,7 +39,38 @@ child_facts child(health state, bool eligible = true, bool measured = true,
 
 selector_decision expected(choice before, choice after, selector_reason reason,
                            choice override = none) {
-  return {after, reason, before != after, false, {after, override}};
+  selector_decision out;
+  out.child = after;
+  out.reason = reason;
+  out.changed = before != after;
+  out.next.current = after;
+  out.next.override = override;
+  return out;
+}
+
+selector_state on(choice current, choice override = none) {
+  selector_state out;
+  out.current = current;
+  out.override = override;
+  return out;
+}
+
+constexpr instant start{1000s};
+
+// Without evidence of quality, and without what the decision says beside itself.
+selector_decision decide(const selector_state& state, std::span<const child_facts> children) {
+  auto out = policy::decide(state, children, start);
+  out.evidence = {};
+  out.again = never;
+  return out;
+}
+
+selector_decision select(const selector_state& state, choice child,
+                         std::span<const child_facts> children) {
+  auto out = policy::select(state, child, children, start);
+  out.evidence = {};
+  out.again = never;
+  return out;
 }
 
 // ---- every state x the health of the current child x the health of the other ----
@@ -83,7 +114,7 @@ constexpr std::array on_zero{
 TEST(Selector, OnAChildOfItsOwnChoice) {
   for (const auto& c : on_zero) {
     const std::array facts{child(c.mine), child(c.other)};
-    EXPECT_EQ(decide({0, none}, facts), expected(0, c.after, c.reason))
+    EXPECT_EQ(decide(on(0, none), facts), expected(0, c.after, c.reason))
         << to_string(c.mine) << ", " << to_string(c.other);
   }
 }
@@ -94,7 +125,7 @@ TEST(Selector, OnTheChildThatACommandChose) {
     auto reason = c.reason;
     if (reason == died) reason = override_died;
     if (reason == suspected) reason = override_suspected;
-    EXPECT_EQ(decide({0, 0}, facts), expected(0, c.after, reason, 0))
+    EXPECT_EQ(decide(on(0, 0), facts), expected(0, c.after, reason, 0))
         << to_string(c.mine) << ", " << to_string(c.other);
   }
 }
@@ -105,7 +136,7 @@ TEST(Selector, OnNoChild) {
       const std::array facts{child(mine), child(other)};
       const auto best = mine <= other ? 0u : 1u;
       const bool any = alive(facts[best].state);
-      EXPECT_EQ(decide({}, facts),
+      EXPECT_EQ(decide(on(none), facts),
                 any ? expected(none, best, first_choice) : expected(none, none, none_alive))
           << to_string(mine) << ", " << to_string(other);
     }
@@ -143,22 +174,28 @@ TEST(Selector, AwayFromTheChildThatACommandChose) {
   };
   for (const auto& c : away) {
     const std::array facts{child(c.mine), child(c.other)};
-    EXPECT_EQ(decide({1, 0}, facts), expected(1, c.after, c.reason, 0))
+    EXPECT_EQ(decide(on(1, 0), facts), expected(1, c.after, c.reason, 0))
         << to_string(c.mine) << ", " << to_string(c.other);
   }
 }
 
 TEST(Selector, AfterDarknessTheCommandStillHolds) {
   const std::array facts{child(usable), child(late)};
-  EXPECT_EQ(decide({none, 1}, facts), expected(none, 1, by_command, 1));
+  EXPECT_EQ(decide(on(none, 1), facts), expected(none, 1, by_command, 1));
   const std::array worse{child(usable), child(suspect)};
-  EXPECT_EQ(decide({none, 1}, worse), expected(none, 0, first_choice, 1));
+  EXPECT_EQ(decide(on(none, 1), worse), expected(none, 0, first_choice, 1));
 }
 
 // ---- commands, in every state ----
 
+selector_decision refused(const selector_state& before, selector_reason reason) {
+  auto out = expected(before.current, before.current, reason, before.override);
+  out.refused = true;
+  return out;
+}
+
 TEST(Selector, CommandsInEveryCell) {
-  for (const auto& before : {selector_state{}, {0, none}, {0, 0}, {1, 0}}) {
+  for (const auto& before : {on(none), on(0), on(0, 0), on(1, 0)}) {
     for (const auto mine : {usable, late, suspect, dead, absent}) {
       for (const auto other : {usable, late, suspect, dead, absent}) {
         const std::array facts{child(mine), child(other)};
@@ -166,8 +203,7 @@ TEST(Selector, CommandsInEveryCell) {
         auto want = expected(before.current, 1, by_command, 1);
         const bool refused_here = !alive(other) || (other == suspect && mine <= late);
         if (refused_here) {
-          want = {before.current, alive(other) ? refused_suspect : refused_dead, false, true,
-                  before};
+          want = refused(before, alive(other) ? refused_suspect : refused_dead);
         }
         EXPECT_EQ(got, want) << to_string(mine) << ", " << to_string(other);
       }
@@ -177,23 +213,23 @@ TEST(Selector, CommandsInEveryCell) {
 
 TEST(Selector, ACommandToNoChildOfItIsRefused) {
   const std::array facts{child(usable), child(usable)};
-  EXPECT_EQ(select({0, none}, 2, facts),
-            (selector_decision{0, refused_unknown, false, true, {0, none}}));
+  EXPECT_EQ(select(on(0, none), 2, facts), refused(on(0), refused_unknown));
 }
 
 TEST(Selector, ReleasedItStaysWhileTheChildIsGood) {
-  EXPECT_EQ(select({1, 1}, none, std::array{child(usable), child(usable)}),
+  EXPECT_EQ(select(on(1, 1), none, std::array{child(usable), child(usable)}),
             expected(1, 1, released));
-  EXPECT_EQ(select({1, 1}, none, std::array{child(usable), child(late)}), expected(1, 1, released));
-  EXPECT_EQ(select({1, 1}, none, std::array{child(usable), child(suspect)}),
+  EXPECT_EQ(select(on(1, 1), none, std::array{child(usable), child(late)}),
+            expected(1, 1, released));
+  EXPECT_EQ(select(on(1, 1), none, std::array{child(usable), child(suspect)}),
             expected(1, 0, suspected));
-  EXPECT_EQ(select({1, 1}, none, std::array{child(dead), child(dead)}),
+  EXPECT_EQ(select(on(1, 1), none, std::array{child(dead), child(dead)}),
             expected(1, none, none_alive));
 }
 
 TEST(Selector, ACommandTakesEffectOnAChildOnProbation) {
   const std::array facts{child(usable), child(usable, false)};
-  const auto d = select({0, none}, 1, facts);
+  const auto d = select(on(0, none), 1, facts);
   EXPECT_EQ(d, expected(0, 1, by_command, 1));
   EXPECT_EQ(decide(d.next, facts), expected(1, 1, kept, 1));
 }
@@ -212,7 +248,7 @@ TEST(Selector, TheOrderOfPreference) {
   };
   for (std::size_t better = 0; better < best_first.size(); ++better) {
     for (std::size_t worse = better + 1; worse < best_first.size(); ++worse) {
-      EXPECT_EQ(decide({0, none}, std::array{child(dead), best_first[worse], best_first[better]}),
+      EXPECT_EQ(decide(on(0, none), std::array{child(dead), best_first[worse], best_first[better]}),
                 expected(0, 2, died))
           << better << " before " << worse;
     }
@@ -220,12 +256,12 @@ TEST(Selector, TheOrderOfPreference) {
 }
 
 TEST(Selector, AmongEqualChildrenTheFirstIsBest) {
-  EXPECT_EQ(decide({}, std::array{child(late), child(usable), child(usable)}),
+  EXPECT_EQ(decide(on(none), std::array{child(late), child(usable), child(usable)}),
             expected(none, 1, first_choice));
 }
 
 TEST(Selector, AReturnedPrimaryDoesNotDrawTheFlowBack) {
-  selector_state state{0, none};
+  auto state = on(0);
   state = decide(state, std::array{child(dead), child(usable)}).next;
   for (const bool eligible : {false, true}) {
     const auto d = decide(state, std::array{child(usable, eligible), child(usable)});
@@ -235,7 +271,7 @@ TEST(Selector, AReturnedPrimaryDoesNotDrawTheFlowBack) {
 }
 
 TEST(Selector, TheChildOfACommandReturnsOnlyAfterItsProbation) {
-  const auto away = decide({0, 0}, std::array{child(dead), child(usable)});
+  const auto away = decide(on(0, 0), std::array{child(dead), child(usable)});
   EXPECT_EQ(away.reason, override_died);
   const auto early = decide(away.next, std::array{child(usable, false), child(usable)});
   EXPECT_EQ(early, expected(1, 1, kept, 0));
@@ -244,9 +280,8 @@ TEST(Selector, TheChildOfACommandReturnsOnlyAfterItsProbation) {
 }
 
 TEST(Selector, PositionsThatNoLongerExistAreForgotten) {
-  EXPECT_EQ(decide({5, 7}, std::array{child(usable)}),
-            (selector_decision{0, first_choice, true, false, {0, none}}));
-  EXPECT_EQ(decide({5, 7}, {}), (selector_decision{none, none_alive, true, false, {}}));
+  EXPECT_EQ(decide(on(5, 7), std::array{child(usable)}), expected(5, 0, first_choice));
+  EXPECT_EQ(decide(on(5, 7), {}), expected(5, none, none_alive));
 }
 
 TEST(Selector, SettledFactsMoveItAtMostOnce) {
@@ -259,7 +294,7 @@ TEST(Selector, SettledFactsMoveItAtMostOnce) {
     const auto any = [&]() -> choice {
       return random.below(3) == 0 ? none : choice{random.below(facts.size())};
     };
-    const selector_state before{any(), any()};
+    const auto before = on(any(), any());
     const auto first = decide(before, facts);
     const auto second = decide(first.next, facts);
     ASSERT_FALSE(second.changed) << round;
