@@ -96,7 +96,7 @@ emulator::state::state(std::size_t links, std::uint64_t seed, std::uint32_t mtu)
   watch(timer.get(), directions.size());
   watch(poke.get(), directions.size());
   thread = std::thread([this] { run(); });
-  const sched_param urgent{1};
+  const sched_param urgent{2};
   static_cast<void>(::pthread_setschedparam(thread.native_handle(), SCHED_FIFO, &urgent));
 }
 

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated TCP beside the kernel's: the same bulk transfers over the same lines, once on real
+// sockets over emulated links and once in virtual time, sampled and judged in the same way.
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "sim/tcp_model.hpp"
+#include "support/emulator.hpp"
+
+namespace rendr::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t mbit = 1'000'000 / 8;
+constexpr duration tick = 500us;        // how often both sides are sampled
+constexpr duration kernel_jiffy = 4ms;  // what last_ack_recv is counted in (HZ=250)
+constexpr duration warm_up = 3s;        // slow start is not in the figures
+constexpr std::uint64_t least_queue = 64 * 1024;
+constexpr double tolerance = 0.2;
+
+struct cell {
+  sim::congestion control;
+  int rtt_ms;
+  std::uint32_t loss_ppm;
+};
+
+std::string name_of(const cell& c) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s/%dms/%.1f%%",
+                c.control == sim::congestion::bbr ? "bbr" : "cubic", c.rtt_ms, c.loss_ppm / 1e4);
+  return text;
+}
+
+struct plan {
+  std::vector<cell> cells;
+  std::uint64_t rate = 20 * mbit;
+  duration span = 30s;
+  std::uint64_t seeds = 8;
+  std::size_t parallel = 6;
+  bool kernel = true;
+  std::string json;
+};
+
+std::uint64_t queue_of(const plan& p, const cell& c) {
+  const auto product = p.rate * static_cast<std::uint64_t>(c.rtt_ms) / 1000;
+  return std::max(product, least_queue);
+}
+
+/// What is compared, in the order of the table.
+constexpr std::array<const char*, 9> figure_names{
+    "goodput Mbit/s", "stall P50 ms",   "stall P95 ms", "stall P99 ms", "ack age P50 ms",
+    "ack age P95 ms", "ack age P99 ms", "sent again %", "srtt ms"};
+constexpr std::size_t judged = 7;  // the others explain
+/// Below this two figures are the same: what the sampling resolves.
+constexpr std::array<double, 9> resolution{0.05, 0.6, 0.6, 1, 4.1, 4.1, 4.1, 0.1, 1};
+using figures = std::array<double, 9>;
+
+double ms(duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+template <typename T>
+T quantile(std::vector<T>& sorted, std::size_t per_mille) {
+  if (sorted.empty()) return T{};
+  return sorted[std::min(sorted.size() - 1, sorted.size() * per_mille / 1000)];
+}
+
+/// One look at a sender.
+struct sample {
+  instant now;
+  std::uint64_t acked;  ///< bytes, in total
+  bool outstanding;
+  duration ack_age;
+  std::uint64_t sent_again;  ///< segments, in total
+  duration rtt;
+};
+
+class statistics {
+ public:
+  void take(const sample& s) {
+    if (begun_ == never) {
+      begun_ = advanced_ = s.now;
+      first_ = last_ = s;
+      return;
+    }
+    if (s.acked > last_.acked) {
+      stalls_.push_back(s.now - advanced_);
+      advanced_ = s.now;
+    } else if (!s.outstanding) {
+      advanced_ = s.now;
+    }
+    if (s.outstanding) ages_.push_back(s.ack_age);
+    rtts_ += s.rtt;
+    ++samples_;
+    last_ = s;
+  }
+  void join(const statistics& other) {
+    stalls_.insert(stalls_.end(), other.stalls_.begin(), other.stalls_.end());
+    ages_.insert(ages_.end(), other.ages_.begin(), other.ages_.end());
+    bytes_ += other.last_.acked - other.first_.acked;
+    again_ += other.last_.sent_again - other.first_.sent_again;
+    span_ += other.last_.now - other.first_.now;
+    rtts_ += other.rtts_;
+    samples_ += other.samples_;
+  }
+  /// Of everything that was joined.
+  figures result() {
+    std::sort(stalls_.begin(), stalls_.end());
+    std::sort(ages_.begin(), ages_.end());
+    const auto seconds = std::chrono::duration<double>(span_).count();
+    const auto bytes = static_cast<double>(bytes_);
+    return {bytes / seconds / mbit,
+            ms(quantile(stalls_, 500)),
+            ms(quantile(stalls_, 950)),
+            ms(quantile(stalls_, 990)),
+            ms(quantile(ages_, 500)),
+            ms(quantile(ages_, 950)),
+            ms(quantile(ages_, 990)),
+            100 * static_cast<double>(again_) / std::max(1.0, bytes / 1448),
+            ms(rtts_) / static_cast<double>(std::max<std::size_t>(samples_, 1))};
+  }
+
+ private:
+  instant begun_ = never;
+  instant advanced_{};
+  sample first_{};
+  sample last_{};
+  std::vector<duration> stalls_;
+  std::vector<duration> ages_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t again_ = 0;
+  duration span_{0};
+  duration rtts_{0};
+  std::size_t samples_ = 0;
+};
+
+// --- the model
+
+figures run_model(const plan& p, const cell& c) {
+  statistics all;
+  const std::vector<std::byte> chunk(65536);
+  for (std::uint64_t seed = 1; seed <= p.seeds; ++seed) {
+    sim::event_queue queue;
+    sim::random rng(seed * 7919 + c.loss_ppm + static_cast<std::uint64_t>(c.rtt_ms));
+    sim::lane_options line;
+    line.delay = std::chrono::microseconds(c.rtt_ms * 500);
+    line.rate = p.rate;
+    line.queue = queue_of(p, c);
+    line.loss_ppm = c.loss_ppm;
+    sim::lane forward(queue, rng.fork(), line);
+    sim::lane backward(queue, rng.fork(), line);
+    sim::tcp_connection tcp(queue, forward, backward, {.control = c.control});
+    std::vector<std::byte> sink(65536);
+    const auto fill = [&](sim::tcp_socket& s) {
+      while (s.writable()) {
+        const bytes_view piece(chunk);
+        if (s.write({&piece, 1}) == 0) return;
+      }
+    };
+    tcp.dialer.on_ready = fill;
+    tcp.acceptor.on_ready = [&](sim::tcp_socket& s) {
+      while (s.read(sink) != 0) {
+      }
+    };
+    tcp.dialer.connect();
+    queue.run_until(instant(warm_up));
+    statistics one;
+    for (auto now = instant(warm_up); now < instant(warm_up + p.span); now += tick) {
+      queue.run_until(now);
+      const auto e = tcp.dialer.evidence();
+      const auto counted = [](instant t) { return t.time_since_epoch() / kernel_jiffy; };
+      one.take({now, e.delivered, e.unacked != 0,
+                (counted(now) - counted(now - e.last_ack_age)) * kernel_jiffy,
+                tcp.dialer.retransmissions(), e.rtt});
+    }
+    all.join(one);
+  }
+  return all.result();
+}
+
+// --- the kernel
+
+instant monotonic_now() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return instant(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
+
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
+  return result;
+}
+
+sockaddr_in address(ipv4 host, std::size_t link) {
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_port = htons(static_cast<std::uint16_t>(7000 + link));
+  std::memcpy(&a.sin_addr, host.data(), host.size());
+  return a;
+}
+
+/// A bulk transfer on one link.
+class kernel_transfer {
+ public:
+  kernel_transfer(const emulator& net, std::size_t link, sim::congestion control) {
+    const auto to = address(emulator::server_address(link), link);
+    const auto* where = reinterpret_cast<const sockaddr*>(&to);
+    owned_fd door;
+    {
+      const netns::scope here(net.server());
+      door = owned_fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    }
+    checked(::bind(door.get(), where, sizeof to), "bind");
+    checked(::listen(door.get(), 1), "listen");
+    {
+      const netns::scope here(net.client());
+      sender_ = owned_fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    }
+    const std::string_view name = control == sim::congestion::bbr ? "bbr" : "cubic";
+    checked(::setsockopt(sender_.get(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                         static_cast<socklen_t>(name.size())),
+            "TCP_CONGESTION");
+    const int on = 1;
+    checked(::setsockopt(sender_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
+    checked(::connect(sender_.get(), where, sizeof to), "connect");
+    receiver_ = owned_fd(checked(::accept4(door.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+  }
+
+  int receiver() const noexcept { return receiver_.get(); }
+  void fill(const std::vector<std::byte>& chunk) const {
+    while (::send(sender_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+  }
+  void drain(std::vector<std::byte>& sink) const {
+    while (::recv(receiver_.get(), sink.data(), sink.size(), MSG_DONTWAIT) > 0) {
+    }
+  }
+  void look() {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    checked(::getsockopt(sender_.get(), IPPROTO_TCP, TCP_INFO, &info, &length), "TCP_INFO");
+    seen.take({monotonic_now(), info.tcpi_bytes_acked, info.tcpi_unacked != 0,
+               std::chrono::milliseconds(info.tcpi_last_ack_recv), info.tcpi_total_retrans,
+               std::chrono::microseconds(info.tcpi_rtt)});
+  }
+
+  statistics seen;
+
+ private:
+  owned_fd sender_;
+  owned_fd receiver_;
+};
+
+/// Moves data and, from `from` on, samples at every tick.
+void drive(std::vector<kernel_transfer>& transfers, instant from, instant end, duration& latest) {
+  const std::vector<std::byte> chunk(65536);
+  std::vector<std::byte> sink(262'144);
+  std::vector<pollfd> waits;
+  for (const auto& t : transfers) waits.push_back({t.receiver(), POLLIN, 0});
+  auto due = monotonic_now();
+  while (due < end) {
+    const auto left = std::max<duration>(due - monotonic_now(), duration(0));
+    const timespec wait{0, static_cast<long>(left.count())};
+    ::ppoll(waits.data(), waits.size(), &wait, nullptr);
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+      if (waits[i].revents != 0) transfers[i].drain(sink);
+    }
+    const auto now = monotonic_now();
+    if (now < due) continue;
+    if (due >= from) latest = std::max(latest, now - due);
+    for (auto& t : transfers) {
+      t.fill(chunk);
+      if (due >= from) t.look();
+    }
+    due = std::max(due + tick, now);
+  }
+}
+
+std::vector<figures> run_kernel(const plan& p, std::vector<cell> cells, std::uint64_t seed) {
+  emulator net(cells.size(), seed);
+  std::vector<kernel_transfer> transfers;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto& c = cells[i];
+    lane_settings line;
+    line.delay = std::chrono::microseconds(c.rtt_ms * 500);
+    line.rate = p.rate;
+    line.queue = queue_of(p, c);
+    net.set(i, way::both, line);
+    transfers.emplace_back(net, i, c.control);
+    net.change(i, way::both, [&c](lane_settings& s) { s.loss_ppm = c.loss_ppm; });
+  }
+  const auto from = monotonic_now() + warm_up;
+  duration latest{0};
+  drive(transfers, from, from + p.span, latest);
+  std::vector<figures> results;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    statistics all;
+    all.join(transfers[i].seen);
+    results.push_back(all.result());
+    const auto out = net.counters(i, way::to_server);
+    const auto back = net.counters(i, way::to_client);
+    std::printf(
+        "  %s: %llu packets, %llu lost, %llu overflowed; %.2f acks a packet; latest %.2f ms"
+        " (sampling %.2f ms); %llu device drops\n",
+        name_of(cells[i]).c_str(), static_cast<unsigned long long>(out.entered),
+        static_cast<unsigned long long>(out.lost), static_cast<unsigned long long>(out.overflowed),
+        static_cast<double>(back.entered) / static_cast<double>(out.entered),
+        ms(std::max(out.latest, back.latest)), ms(latest),
+        static_cast<unsigned long long>(net.device_drops(i)));
+  }
+  std::fflush(stdout);
+  return results;
+}
+
+// --- the report
+
+bool deviates(double kernel, double model, std::size_t figure) {
+  const auto distance = std::abs(kernel - model);
+  return distance > resolution.at(figure) && distance > tolerance * kernel;
+}
+
+struct outcome {
+  cell where;
+  figures kernel;
+  figures model;
+};
+
+std::size_t print(const plan& p, const std::vector<outcome>& outcomes) {
+  std::size_t deviations = 0;
+  std::printf("\n%-18s %-15s %9s %9s %7s\n", "cell", "figure", "kernel", "model", "ratio");
+  for (const auto& o : outcomes) {
+    for (std::size_t f = 0; f < figure_names.size(); ++f) {
+      const auto k = o.kernel.at(f);
+      const auto m = o.model.at(f);
+      const bool off = p.kernel && f < judged && deviates(k, m, f);
+      deviations += off ? 1 : 0;
+      std::printf("%-18s %-15s %9.2f %9.2f %7.2f%s\n", f == 0 ? name_of(o.where).c_str() : "",
+                  figure_names.at(f), k, m, k > 0 ? m / k : 1.0, off ? "  deviates" : "");
+    }
+  }
+  return deviations;
+}
+
+void write_json(const plan& p, const std::vector<outcome>& outcomes) {
+  std::ofstream out(p.json);
+  const auto list = [&out](const figures& values) {
+    const char* comma = "[";
+    for (const auto v : values) {
+      out << comma << v;
+      comma = ", ";
+    }
+    out << "]";
+  };
+  out << "{\"rate_mbit\": " << p.rate / mbit << ", \"figures\": [";
+  for (std::size_t f = 0; f < figure_names.size(); ++f) {
+    out << (f == 0 ? "\"" : ", \"") << figure_names.at(f) << "\"";
+  }
+  out << "],\n\"cells\": [";
+  const char* comma = "\n";
+  for (const auto& o : outcomes) {
+    out << comma << "{\"cell\": \"" << name_of(o.where) << "\", \"kernel\": ";
+    list(o.kernel);
+    out << ", \"model\": ";
+    list(o.model);
+    out << "}";
+    comma = ",\n";
+  }
+  out << "\n]}\n";
+  if (!out.flush()) throw std::system_error(errno, std::generic_category(), p.json);
+}
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  if (value == 0) throw std::invalid_argument("not a positive number: " + std::string(text));
+  return value;
+}
+
+plan parse(int argc, char** argv) {
+  plan p;
+  bool brief = false;
+  std::string only;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option(argv[i]);
+    const auto value = option.substr(std::min(option.find('=') + 1, option.size()));
+    if (option == "--short") {
+      brief = true;
+    } else if (option == "--model-only") {
+      p.kernel = false;
+    } else if (option.starts_with("--seconds=")) {
+      p.span = std::chrono::seconds(number(value));
+    } else if (option.starts_with("--seeds=")) {
+      p.seeds = number(value);
+    } else if (option.starts_with("--parallel=")) {
+      p.parallel = number(value);
+    } else if (option.starts_with("--rate=")) {
+      p.rate = number(value) * mbit;
+    } else if (option.starts_with("--cells=")) {
+      only = value;
+    } else if (option.starts_with("--json=")) {
+      p.json = value;
+    } else {
+      throw std::invalid_argument("unknown option " + std::string(option));
+    }
+  }
+  for (const auto control : {sim::congestion::cubic, sim::congestion::bbr}) {
+    for (const int rtt : {10, 40, 100}) {
+      for (const std::uint32_t loss : {0u, 1'000u, 10'000u, 20'000u}) {
+        const cell c{control, rtt, loss};
+        const bool is_cubic = control == sim::congestion::cubic;
+        const bool chosen = rtt == 40 && (loss == 10'000 || (loss == 0 && is_cubic));
+        if (brief && !chosen) continue;
+        if (name_of(c).find(only) != std::string::npos) p.cells.push_back(c);
+      }
+    }
+  }
+  return p;
+}
+
+int run(const plan& p) {
+  std::vector<outcome> outcomes;
+  for (std::size_t at = 0; at < p.cells.size(); at += p.parallel) {
+    const auto end = std::min(at + p.parallel, p.cells.size());
+    const std::vector<cell> batch(p.cells.begin() + static_cast<std::ptrdiff_t>(at),
+                                  p.cells.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<figures> kernel(batch.size());
+    if (p.kernel) kernel = run_kernel(p, batch, at + 1);
+    for (std::size_t i = 0; i < batch.size(); ++i) outcomes.push_back({batch[i], kernel[i], {}});
+  }
+  for (auto& o : outcomes) o.model = run_model(p, o.where);
+  const auto deviations = print(p, outcomes);
+  if (!p.json.empty()) write_json(p, outcomes);
+  std::printf("%zu cells, %zu of %zu figures deviate by more than %.0f %%\n", outcomes.size(),
+              deviations, outcomes.size() * judged, tolerance * 100);
+  return 0;
+}
+
+}  // namespace
+}  // namespace rendr::test
+
+int main(int argc, char** argv) {
+  try {
+    const auto p = rendr::test::parse(argc, argv);
+    if (p.kernel) {
+      if (const auto why = rendr::test::netns::unavailable(); !why.empty()) {
+        std::printf("%s\n", why.c_str());
+        return 77;
+      }
+      const sched_param urgent{1};
+      static_cast<void>(::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &urgent));
+    }
+    return rendr::test::run(p);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "tcp_model_check: %s\n", e.what());
+    return 2;
+  }
+}
