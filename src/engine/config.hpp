@@ -43,9 +43,12 @@ inline constexpr duration ping_in_use_min =
 inline constexpr duration ping_in_use_max = 5s;  //   this)
 inline constexpr duration in_use_window = 10s;   // a path carried flow data so recently: "in use"
 inline constexpr duration ping_standby = 15s;    // any other path: below the shortest NAT time-outs
-inline constexpr int death_deadlines = 3;        // silent for so many suspect deadlines, and
-inline constexpr duration death_min = 1s;        //   at least this,
-inline constexpr duration death_max = 5s;        //   at most this (while another path shows life)
+inline constexpr duration quality_age = 32s;     // two pings of a standby and a round trip
+inline constexpr duration quality_look = 100ms;  // new samples are looked at together
+inline constexpr std::size_t quality_burst = 16 * 1024;  // more at once fills a path by itself
+inline constexpr int death_deadlines = 3;  // silent for so many suspect deadlines, and
+inline constexpr duration death_min = 1s;  //   at least this,
+inline constexpr duration death_max = 5s;  //   at most this (while another path shows life)
 inline constexpr duration death_spacing =
     30s;  // after a death the 5 s clamp does not apply so long
 inline constexpr duration delivered_grace =

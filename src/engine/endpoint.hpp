@@ -69,9 +69,9 @@ class endpoint {
   /// Addresses or routes of this machine changed: redial at once what is not alive, doubt what is
   /// idle.
   void network_changed(instant now);
-  /// The driver has reason to doubt the carrier (its local address is gone, its device is down): new
-  /// data leaves it at once, as after silence. A doubt that was wrong costs nothing but bytes: an
-  /// answer on the path clears it. Without effect while it is not attached.
+  /// The driver has reason to doubt the carrier (its local address is gone, its device is down):
+  /// new data leaves it at once, as after silence. A doubt that was wrong costs nothing but bytes:
+  /// an answer on the path clears it. Without effect while it is not attached.
   void path_doubted(instant now, carrier_id carrier, std::string_view detail);
   /// A deadline passed. When it comes more than 5 ms late the driver first reads every readable
   /// carrier; the engine extends its deadlines by the lateness.

@@ -167,7 +167,7 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down_) return never;
-  auto next = std::min(dial_deadline_, closing_ ? close_until_ : never);
+  auto next = std::min({dial_deadline_, closing_ ? close_until_ : never, quality_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
   for (const auto& s : slots_) {
     next = std::min(next, s.next_dial);
@@ -197,6 +197,10 @@ void link::handle_timeout(instant now, duration lateness) {
   }
   if (!up_) start_handshakes(now);
   dial_due(now);
+  if (quality_at_ <= now) {
+    quality_at_ = never;
+    route(now, cause::quality);
+  }
   while (!lingering_.empty() && lingering_.front().first <= now) {
     auto* f = find(lingering_.front().second);
     lingering_.pop_front();

@@ -174,6 +174,7 @@ class link {
   void copy_unacknowledged(instant now, path& p);
   bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
             bool metered);
+  void look_at_quality(instant now, path& p, duration rtt);
   void tell_quiet(path& p);
   path* best_other(const path& p) const noexcept;
   void life(instant now, path& p, std::uint64_t number);
@@ -300,6 +301,7 @@ class link {
 
   // Graph.
   root_set roots_;
+  instant quality_at_ = never;      ///< new samples are judged then
   std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 

@@ -117,6 +117,11 @@ void link::check_path(instant now, path& p) {
   }
 }
 
+void link::look_at_quality(instant now, path& p, duration rtt) {
+  p.quality.sample(now, rtt);
+  if (quality_at_ == never) quality_at_ = now + defaults::quality_look;
+}
+
 // What arrived of a transfer that fell silent is told on another path too: when this one went dark,
 // the sender then knows at once where to go on, and fills no survivor with what arrived.
 void link::tell_quiet(path& p) {

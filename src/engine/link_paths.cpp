@@ -217,13 +217,17 @@ path* link::join(instant now, std::unique_ptr<path> p) {
   return &joined;
 }
 
-// A fresh carrier of the leaf proved itself: an old one of the same leaf has lost its reason.
+// A fresh carrier of the leaf proved itself: an old one of the same leaf has lost its reason. The
+// dialer numbers its paths in order: what it gave up long ago may arrive after what it dialled then.
 void link::replace_old(instant now, path& fresh) {
   std::vector<path*> old;
   for (const auto& p : paths_) {
     if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() ||
         p->phase == path_phase::draining)
       continue;
+    if (side_ == role::acceptor && p->id > fresh.id && p->carries()) {
+      return drop_path(now, fresh, cause::replaced, "a newer path of the same leaf is there", true);
+    }
     if (side_ == role::acceptor || p->phase == path_phase::suspect) old.push_back(p.get());
   }
   for (auto* p : old)
@@ -396,8 +400,8 @@ void link::network_changed(instant now) {
     auto& s = slots_[leaf];
     s.backoff = duration(0);
     schedule_dial(now, leaf, true);
-    // What made it suspect may have lasted: a fresh path beside it shows, by whatever route is there
-    // now.
+    // What made it suspect may have lasted: a fresh path beside it shows, by whatever route is
+    // there now.
     const bool suspect = s.current != nullptr && s.current->phase == path_phase::suspect;
     if (suspect && side_ == role::dialer && !down_ && !s.removed && !needs_dial(s)) dial(now, leaf);
   }

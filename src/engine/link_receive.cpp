@@ -143,12 +143,14 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   instant newest_sent = never;
   std::uint64_t newest = 0;
   bool any = false;
+  bool unloaded = false;
   const auto code = about->sent.acknowledge(f, [&](std::uint64_t number, sent_record& record) {
     about->rate.on_acknowledged(now, record.delivery, record.sent_at, record.size,
                                 about->rtt.minimum());
     if (record.eliciting) {
       newest_sent = record.sent_at;
       newest = number;
+      unloaded = record.unloaded;
       any = true;
     }
     acknowledge_record(now, record);
@@ -161,7 +163,10 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
       // What the peer says of its delay never makes the path faster than it ever was.
       const auto whole = now - newest_sent;
       const auto least = about->rtt.measured() ? std::min(whole, about->rtt.minimum()) : whole / 2;
-      about->rtt.sample(std::max<duration>(whole - f.delay, least));
+      const auto rtt = std::max<duration>(whole - f.delay, least);
+      about->rtt.sample(rtt);
+      // The first record of a burst waited for nothing, but what is acknowledged with it did.
+      if (unloaded && newest >= about->load_number) look_at_quality(now, *about, rtt);
     }
     life(now, *about, f.largest());
   }

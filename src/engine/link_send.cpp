@@ -118,6 +118,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
     if (!build_record(now, p, more)) break;
   }
   p.app_limited = !more;
+  if (more || p.out.pending() > defaults::quality_burst) p.load_number = p.sent.next_number();
   return p.out.pieces();
 }
 
@@ -148,6 +149,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   }
   const bool bye = p.bye_sent;
   auto& record = p.sent.add(w.finish());
+  record.unloaded = p.life_number >= p.load_number;
   if (record.eliciting) p.last_eliciting = now;
   if (bye) order_close(p, true);
   return true;

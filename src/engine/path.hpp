@@ -61,6 +61,8 @@ struct path {
   std::uint64_t next_expected = 0;
   rtt_estimator rtt;
   rate_estimator rate;
+  quality_estimator quality;
+  std::uint64_t load_number = 0;  ///< records before it belong to a burst or a transfer of ours
   std::vector<std::uint64_t> pongs;
   std::deque<urgent_range> urgent;
   bool app_limited = false;  ///< the newest batch ended because nothing more waited

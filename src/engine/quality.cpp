@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/config.hpp"
+
 namespace rendr::engine {
 
 void rtt_estimator::sample(duration rtt) noexcept {
@@ -21,6 +23,25 @@ void rtt_estimator::sample(duration rtt) noexcept {
 }
 
 duration rtt_estimator::slack() const noexcept { return std::min(4 * variation_, smoothed_); }
+
+void quality_estimator::sample(instant now, duration rtt) noexcept {
+  last_ = now;
+  if (samples_ == 0) {
+    latency_ = rtt;
+  } else {
+    const auto error = latency_ > rtt ? latency_ - rtt : rtt - latency_;
+    // The first samples weigh more, so that a path is known after a few.
+    const auto weight = static_cast<int>(std::min(samples_, 8u));
+    jitter_ += (error - jitter_) / std::max(weight, 2);
+    latency_ += (rtt - latency_) / weight;
+  }
+  samples_ = std::min(samples_ + 1, 8u);
+}
+
+bool quality_estimator::fresh(instant now) const noexcept {
+  constexpr unsigned enough = 2;
+  return samples_ >= enough && now - last_ <= defaults::quality_age;
+}
 
 delivery_mark rate_estimator::on_transmitted(instant now, std::uint64_t in_flight,
                                              bool app_limited) noexcept {

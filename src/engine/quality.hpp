@@ -29,6 +29,26 @@ class rtt_estimator {
   bool measured_ = false;
 };
 
+/// What a path is like when this link's own traffic does not fill it: round trips of records that
+/// waited behind none of ours. A transfer gives none, so that it cannot flee from its own queue.
+class quality_estimator {
+ public:
+  void sample(instant now, duration rtt) noexcept;
+  bool known() const noexcept { return samples_ > 0; }
+  /// Enough samples, and the last one no older than a silent standby's (two pings and a bit).
+  bool fresh(instant now) const noexcept;
+  duration latency() const noexcept { return latency_; }
+  /// Mean deviation of the samples from the latency.
+  duration jitter() const noexcept { return jitter_; }
+  instant last_sample() const noexcept { return last_; }
+
+ private:
+  duration latency_{0};
+  duration jitter_{0};
+  unsigned samples_ = 0;
+  instant last_ = instant::min();
+};
+
 /// What a record remembers of the path's delivery when it was transmitted.
 struct delivery_mark {
   std::uint64_t delivered = 0;  ///< bytes acknowledged by then

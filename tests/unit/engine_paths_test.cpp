@@ -170,6 +170,63 @@ TEST(EnginePaths, AChangeOfTheNetworkRedialsAtOnce) {
   EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[1].phase, path_phase::standby);
 }
 
+TEST(EnginePaths, ADoubtedPathIsLeftAtOnceAndClearedByItsAnswer) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("one")));
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  w.hold(w.dialer, a);
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("two")));
+  w.settle();
+  ASSERT_EQ(w.read_all(w.acceptor, incoming(w)), "one");
+  w.dialer.ep.path_doubted(w.now, a, "192.0.2.7 left eth0");
+  w.dialer.ep.path_doubted(w.now, a, "told twice");
+  w.settle();
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "two") << "no time has passed";
+  auto path = w.dialer.ep.status(w.now, link)->paths[0];
+  EXPECT_EQ(path.phase, path_phase::suspect);
+  EXPECT_EQ(path.suspicions, 1u);
+  EXPECT_EQ(path.history.back().why, cause::network_changed);
+  EXPECT_EQ(path.history.back().detail, "192.0.2.7 left eth0");
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links[0].paths[0].phase, path_phase::suspect) << "told";
+  w.release(w.dialer, a);
+  w.advance(100ms);
+  path = w.dialer.ep.status(w.now, link)->paths[0];
+  EXPECT_EQ(path.phase, path_phase::standby);
+  EXPECT_EQ(path.deaths, 0u);
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "");
+}
+
+TEST(EnginePaths, AChangeOfTheNetworkDialsBesideASuspectPath) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(2s);
+  const auto old = carrier_of(w, "a");
+  darken(w, old);
+  w.dialer.ep.path_doubted(w.now, old, "eth0 of 192.0.2.7 is down");
+  w.settle();
+  ASSERT_EQ(w.dialer.ep.status(w.now, link)->paths[0].dials, 1u) << "another path lives";
+  w.dialer.ep.network_changed(w.now);
+  w.settle();
+  const auto path = w.dialer.ep.status(w.now, link)->paths[0];
+  EXPECT_EQ(path.dials, 2u);
+  EXPECT_NE(path.carrier, old);
+  EXPECT_EQ(path.phase, path_phase::standby);
+}
+
+TEST(EnginePaths, ADoubtAboutWhatIsNoPathHasNoEffect) {
+  direct_pair w;
+  w.connect(1);
+  w.advance(1s);
+  const auto before = w.dialer.events.size();
+  w.dialer.ep.path_doubted(w.now, carrier_id{99}, "nobody");
+  w.settle();
+  EXPECT_EQ(w.dialer.events.size(), before);
+}
+
 TEST(EnginePaths, ARelayThatAcknowledgesAndForwardsNothingIsFoundOut) {
   direct_pair w;
   const auto link = w.connect(2);
@@ -212,6 +269,38 @@ TEST(EnginePaths, AStoppedPeerIsNamedAndKillsNothing) {
   status = *w.dialer.ep.status(w.now, link);
   EXPECT_FALSE(status.peer_stalled);
   EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "onetwo");
+}
+
+TEST(EnginePaths, AnAttachThatArrivesLateDoesNotReplaceANewerPath) {
+  direct_pair w;
+  const auto link = w.connect(1);
+  w.advance(1s);
+  // The second carrier's last handshake message is on its way for long.
+  const auto break_at_dialer = [&] {
+    const auto id = carrier_of(w, "a");
+    w.dialer.ep.path_down(w.now, id, std::make_error_code(std::errc::connection_reset), "");
+  };
+  std::map<carrier_id, int> sends;
+  carrier_id slow{};
+  w.dialer.tamper = [&](carrier_id id, std::deque<std::byte>&) {
+    if (slow == carrier_id{}) slow = id;
+    if (id == slow && ++sends[id] == 2) w.hold(w.dialer, id);
+  };
+  break_at_dialer();
+  w.advance(1ms);
+  ASSERT_GE(sends[slow], 2);
+  ASSERT_EQ(carrier_of(w, "a"), slow) << "for the dialer it is attached";
+  break_at_dialer();
+  w.advance(2s);
+  ASSERT_NE(carrier_of(w, "a"), slow);
+  const auto at_acceptor = [&] { return w.acceptor.ep.status(w.now).links[0].paths[0]; };
+  const auto newer = at_acceptor().path;
+  ASSERT_EQ(newer, w.dialer.ep.status(w.now, link)->paths[0].path);
+  w.release(w.dialer, slow);
+  w.advance(1s);
+  EXPECT_EQ(at_acceptor().path, newer);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[0].path, newer);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[0].deaths, 2u) << "those of this test alone";
 }
 
 }  // namespace
