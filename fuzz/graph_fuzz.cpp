@@ -22,13 +22,15 @@ void check_shape(const policy::graph& g) {
     fuzz::check((n.kind == policy::node_kind::path) == n.children.empty());
     fuzz::check((id == g.root()) == (n.parent == policy::no_node));
     fuzz::check(n.kind == policy::node_kind::path || g.find(n.name) == id);
+    fuzz::check(!n.bulk || (n.kind == policy::node_kind::selector && *n.bulk < n.children.size()));
+    fuzz::check(n.late == duration{0} || n.kind == policy::node_kind::race);
     for (const auto child : n.children) fuzz::check(child > id && g[child].parent == id);
   }
 }
 
 void human(std::string_view text) {
   static const std::array<policy::leaf_info, 3> paths{
-      {{"a"}, {"lte", 7}, {"race1", 1, evidence_kind::first_hop}}};
+      {{"a", 1, {}, 1000, "pole"}, {"lte", 7}, {"race1", 1, evidence_kind::first_hop, 0, "pole"}}};
   const auto g = policy::parse_graph(text, paths);
   if (!g) {
     fuzz::check(g.error().offset <= text.size());

@@ -37,8 +37,11 @@ struct path_spec {
   std::string device;                 ///< network device; empty: by the routing table
   std::optional<std::uint32_t> mark;  ///< SO_MARK, for policy routing; needs CAP_NET_ADMIN
   std::string cc;                     ///< TCP congestion control; empty: the system's default
-  std::uint32_t cost = 0;             ///< 0 to 1000, cheap first; recorded, not yet acted on
+  std::uint32_t cost = 0;    ///< 0 to 1000: a selector prefers the cheaper unless it is much worse
   std::uint32_t weight = 1;  ///< 1 to 1000: a selector prefers the heavier of equal children
+  /// The fate group: a name that paths share which share a hop (one router, one cable, one radio)
+  /// and thus fail together. Formed as `name`; empty: a group of its own.
+  std::string fate;
   path_evidence evidence = path_evidence::by_transport;
   bool cold = false;  ///< dialled only when the others are gone, instead of kept warm
 
@@ -47,7 +50,7 @@ struct path_spec {
 
 /// Reads `[name=]scheme://host:port[,key=value...]`, such as
 /// `fiber=tcp://host:7000,bind=192.0.2.7,device=eth0` or `tcp://[fe80::1%eth0]:7000,cold=yes`.
-/// Keys: bind, device, mark, cc, cost, weight, evidence, cold; `docs/graph.md` has the rules.
+/// Keys: bind, device, mark, cc, cost, weight, fate, evidence, cold; `docs/graph.md` has the rules.
 ///
 /// Returns true and fills `out`. Otherwise `out` is unchanged and `why` holds a detail of three
 /// lines for a person (field, value and rule; the text; a caret under the place) with

@@ -25,7 +25,7 @@ class root_target {
     std::optional<std::size_t> from;
     std::optional<std::size_t> to;
     policy::selector_reason reason{};
-    std::string evidence;  ///< what it rested on, as `policy::describe` says it
+    std::string evidence{};  ///< what it rested on, as `policy::describe` says it
   };
   /// What `update` decided.
   struct outcome {

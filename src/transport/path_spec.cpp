@@ -13,8 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 9> transports{
     "tcp", "tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray", "fd"};
 constexpr std::array<std::string_view, 1> built_transports{"tcp"};
-constexpr std::array<std::string_view, 8> keys{"bind", "device", "mark",     "cc",
-                                               "cost", "weight", "evidence", "cold"};
+constexpr std::array<std::string_view, 9> keys{"bind",   "device", "mark",     "cc",  "cost",
+                                               "weight", "fate",   "evidence", "cold"};
 
 constexpr std::uint32_t max_cost = 1000;
 constexpr std::uint32_t max_weight = 1000;
@@ -251,6 +251,9 @@ class reader {
       read_number(key, value, offset, 0, max_cost, spec_.cost);
     } else if (key == "weight") {
       read_number(key, value, offset, 1, max_weight, spec_.weight);
+    } else if (key == "fate") {
+      if (!valid_name(value)) return fail(offset, key, value, name_rule);
+      spec_.fate = value;
     } else if (key == "evidence") {
       for (const auto e :
            {path_evidence::end_to_end, path_evidence::first_hop, path_evidence::none}) {
@@ -354,6 +357,7 @@ std::string to_text(const path_spec& spec) {
   if (!spec.cc.empty()) add("cc", spec.cc);
   if (spec.cost != 0) add("cost", std::to_string(spec.cost));
   if (spec.weight != 1) add("weight", std::to_string(spec.weight));
+  if (!spec.fate.empty()) add("fate", spec.fate);
   if (spec.evidence != path_evidence::by_transport) add("evidence", word_of(spec.evidence));
   if (spec.cold) add("cold", "yes");
   return out;

@@ -45,6 +45,23 @@ const std::vector<good> good_texts{
     {"race1: selector(fiber, race(lte), race(wifi))",
      "race1: selector(fiber, race(lte), race(wifi))",
      "race1:selector(fiber#0,race2:race(lte#1),race3:race(wifi#2))"},
+    {"selector(dwell=2000ms, fiber, lte, cooldown=1m, cost_bound=forever)",
+     "selector(fiber, lte, dwell=2s, cooldown=1m, cost_bound=forever)",
+     "selector1:selector(fiber#0,lte#1,dwell=2s,cooldown=1m,cost_bound=forever)"},
+    {"selector(fiber, lte, dwell=3s, cooldown=15s, cost_bound=0.1s)", "selector(fiber, lte)",
+     "selector1:selector(fiber#0,lte#1)"},
+    {"selector(bulk=wifi, fiber, wifi, weight=2)", "selector(fiber, wifi, weight=2, bulk=wifi)",
+     "selector1:selector(fiber#0,wifi#2,weight=2,bulk=wifi)"},
+    {"selector(fiber, fat: bond(lte, wifi), bulk=fat, dwell=0)",
+     "selector(fiber, fat: bond(lte, wifi), dwell=0s, bulk=fat)",
+     "selector1:selector(fiber#0,fat:bond(lte#1,wifi#2),dwell=0s,bulk=fat)"},
+    {"race(fiber, late=20ms, lte)", "race(fiber, lte, late=20ms)",
+     "race1:race(fiber#0,lte#1,late=20ms)"},
+    {"handover", "selector(fiber, lte, wifi)", "selector1:selector(fiber#0,lte#1,wifi#2)"},
+    {" interactive\n", "race(fiber, lte, wifi, late=20ms)",
+     "race1:race(fiber#0,lte#1,wifi#2,late=20ms)"},
+    {"aggregate", "bond(fiber, lte, wifi)", "bond1:bond(fiber#0,lte#1,wifi#2)"},
+    {"handover: race(fiber, lte)", "handover: race(fiber, lte)", "handover:race(fiber#0,lte#1)"},
     {"race: bond(selector: race(fiber), lte)", "race: bond(selector: race(fiber), lte)",
      "race:bond(selector:race(fiber#0),lte#1)"},
 };
@@ -77,14 +94,15 @@ TEST(GraphText, NodesAreNumberedAsTheTextNamesThem) {
 }
 
 TEST(GraphText, WhatIsKnownOfALeafTravels) {
-  const std::vector<leaf_info> known{
-      {"fiber", 5, evidence_kind::first_hop}, {"lte", 1, evidence_kind::none}, {"wifi", 2}};
+  const std::vector<leaf_info> known{{"fiber", 5, evidence_kind::first_hop, 100, "pole"},
+                                     {"lte", 1, evidence_kind::none},
+                                     {"wifi", 2, {}, 0, "pole"}};
   const auto g = parse_graph("selector(fiber, lte, wifi)", known);
   ASSERT_TRUE(g);
   const auto wire = to_wire_text(*g);
   EXPECT_EQ(wire,
-            "selector1:selector(fiber#0(weight=5,evidence=first_hop),lte#1(evidence=none),"
-            "wifi#2(weight=2))");
+            "selector1:selector(fiber#0(weight=5,cost=100,fate=pole,evidence=first_hop),"
+            "lte#1(evidence=none),wifi#2(weight=2,fate=pole))");
   const auto mirrored = parse_wire_graph(wire);
   ASSERT_TRUE(mirrored);
   EXPECT_EQ(*mirrored, *g);
@@ -94,6 +112,28 @@ TEST(GraphText, WithoutATextASelectorHoldsAllPathsInOrder) {
   EXPECT_EQ(default_graph(paths), parsed("selector(fiber, lte, wifi)"));
   EXPECT_EQ(default_graph(std::vector<leaf_info>{{"fiber"}}), parsed("fiber"));
   EXPECT_EQ(default_graph(std::vector<leaf_info>{{"selector1"}, {"a"}})[0].name, "selector2");
+}
+
+TEST(GraphText, AnIntentOverOnePathIsThatPath) {
+  const std::vector<leaf_info> one{{"fiber"}};
+  for (const auto word : {"handover", "interactive", "aggregate"}) {
+    EXPECT_EQ(to_text(*parse_graph(word, one)), "fiber");
+  }
+}
+
+TEST(GraphText, APathGoesBeforeAnIntentOfItsName) {
+  const std::vector<leaf_info> known{{"handover"}, {"lte"}};
+  EXPECT_EQ(to_text(*parse_graph("handover", known)), "handover");
+  EXPECT_EQ(to_text(*parse_graph("race(handover, lte)", known)), "race(handover, lte)");
+  EXPECT_EQ(to_text(*parse_graph("aggregate", known)), "bond(handover, lte)");
+}
+
+TEST(GraphText, KeysReachTheirNode) {
+  const auto g = parsed("selector(fiber, race(lte, wifi, late=5ms), bulk=fiber, dwell=1s)");
+  EXPECT_EQ(g[0].selector.dwell, std::chrono::seconds(1));
+  EXPECT_EQ(g[0].selector.cooldown, selector_options{}.cooldown);
+  EXPECT_EQ(g[0].bulk, 0u);
+  EXPECT_EQ(g[2].late, std::chrono::milliseconds(5));
 }
 
 // ---- bad texts: the place and the exact sentence ----
@@ -126,7 +166,28 @@ const std::vector<bad> bad_texts{
     {"a: race(lte, a: bond(wifi))", 13, "name \"a\" is taken by another composite"},
     {"a: race(lte, a)", 13, "\"a\" is a composite: only a path may stand in several places"},
     {"race(lte, wifi, lte)", 16, "path \"lte\" stands twice in the same race"},
-    {"race(lte, speed=3)", 10, "unknown key \"speed\": the only key is weight"},
+    {"race(lte, speed=3)", 10,
+     "unknown key \"speed\": the keys are weight, dwell, cooldown, cost_bound, bulk, late"},
+    {"race(lte, dwell=3s)", 10, "key \"dwell\" is for a selector, not for a race"},
+    {"bond(lte, bulk=lte)", 10, "key \"bulk\" is for a selector, not for a bond"},
+    {"selector(lte, late=3ms)", 14, "key \"late\" is for a race, not for a selector"},
+    {"selector(lte, dwell=3s, dwell=3s)", 24, "key \"dwell\" is given twice"},
+    {"selector(lte, dwell=3)", 20, "dwell \"3\": a time from 0s to 1h, or forever"},
+    {"selector(lte, dwell=61m)", 20, "dwell \"61m\": a time from 0s to 1h, or forever"},
+    {"selector(lte, cooldown=-1s)", 23, "cooldown \"-1s\": a time from 0s to 1h, or forever"},
+    {"selector(lte, cost_bound=)", 25, "unexpected \")\": a time, such as 3s is expected"},
+    {"race(lte, late=0)", 15, "late \"0\": a time from 1ms to 10s"},
+    {"race(lte, late=forever)", 15, "late \"forever\": a time from 1ms to 10s"},
+    {"selector(lte, wifi, bulk=wfi)", 25,
+     "bulk \"wfi\": no child of this selector has that name; they are lte, wifi"},
+    {"selector(lte, race(wifi), bulk=wifi)", 31,
+     "bulk \"wifi\": no child of this selector has that name; they are lte"},
+    {"selector(race(wifi), bulk=race1)", 26,
+     "bulk \"race1\": no child of this selector has that name"},
+    {"selector(lte, bulk=)", 19, "unexpected \")\": the name of a child is expected"},
+    {"race(lte, handover)", 10, "\"handover\" stands alone: it is a graph over all paths"},
+    {"handover(lte)", 0, "unknown kind \"handover\": the kinds are selector, race, bond"},
+    {"aggregate, lte", 0, "\"aggregate\" stands alone: it is a graph over all paths"},
     {"race(lte, weight=3, weight=4)", 20, "key \"weight\" is given twice"},
     {"race(lte, weight=0)", 17, "weight \"0\": a whole number from 1 to 1000"},
     {"race(lte, weight=1.5)", 17, "weight \"1.5\": a whole number from 1 to 1000"},
@@ -227,6 +288,17 @@ TEST(GraphText, OnlyTheCanonicalWireFormIsRead) {
       {"lte#1(weight)", 12, "unexpected \")\": \"=\" is expected"},
       {"lte#1(weight=2", 14, "the text ends here: \",\" or \")\" is expected"},
       {"lte#1(evidence=all)", 15, "unknown evidence \"all\""},
+      {"lte#1(cost=0)", 0, "the graph is not in its canonical form"},
+      {"lte#1(cost=1001)", 11, "cost \"1001\": a whole number from 0 to 1000"},
+      {"lte#1(fate=-)", 11,
+       "fate \"-\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a "
+       "letter or digit"},
+      {"a:selector(lte#1,dwell=3s)", 0, "the graph is not in its canonical form"},
+      {"a:selector(lte#1,dwell=2000ms)", 0, "the graph is not in its canonical form"},
+      {"a:selector(dwell=2s,lte#1)", 0, "the graph is not in its canonical form"},
+      {"a:selector(lte#1,bulk=wifi)", 22,
+       "bulk \"wifi\": no child of this selector has that name; they are lte"},
+      {"handover", 8, "the text ends here: \"#\" and the path's index are expected"},
       {"-lte#1", 0,
        "path \"-lte\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with "
        "a letter or digit"},
@@ -257,8 +329,16 @@ TEST(GraphText, RandomGraphsSurviveBothForms) {
       if (depth == 4 || random.below(3) == 0) return paths[random.below(paths.size())].name;
       std::string text;
       if (random.below(2) == 0) text = "n" + std::to_string(named++) + ":";
-      text += std::vector{"selector", "race", "bond"}[random.below(3)];
-      text += "(" + make(depth + 1);
+      const auto kind = random.below(3);
+      text += std::vector{"selector", "race", "bond"}[kind];
+      const auto first = make(depth + 1);
+      text += "(" + first;
+      if (kind == 0 && random.below(2) == 0) {
+        text += ",dwell=" + std::to_string(random.below(3'600'001)) + "ms";
+      }
+      if (kind == 0 && first.find('(') == first.npos) text += ",bulk=" + first;
+      if (kind == 1 && random.below(2) == 0)
+        text += ",late=0." + std::to_string(1 + random.below(9)) + "s";
       for (auto more = random.below(3); more > 0; --more) {
         text += ", race(" + make(depth + 1) + ")";
       }

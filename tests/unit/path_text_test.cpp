@@ -21,7 +21,7 @@ path_spec parsed(std::string_view text) {
 TEST(PathText, EveryFieldIsRead) {
   const auto s = parsed(
       "fiber=tcp://host.example:7000,bind=192.0.2.7,device=eth0,mark=255,cc=bbr,cost=3,weight=5,"
-      "evidence=first_hop,cold=yes");
+      "fate=pole.7,evidence=first_hop,cold=yes");
   path_spec want;
   want.name = "fiber";
   want.host = "host.example";
@@ -32,6 +32,7 @@ TEST(PathText, EveryFieldIsRead) {
   want.cc = "bbr";
   want.cost = 3;
   want.weight = 5;
+  want.fate = "pole.7";
   want.evidence = path_evidence::first_hop;
   want.cold = true;
   EXPECT_EQ(s, want);
@@ -55,6 +56,7 @@ const std::vector<good> good_texts{
     {"tcp://host:7000,cold=no", "tcp://host:7000"},
     {"tcp://host:7000,cost=0,weight=1", "tcp://host:7000"},
     {"tcp://host:7000,cold=yes,cc=cubic", "tcp://host:7000,cc=cubic,cold=yes"},
+    {"tcp://host:7000,cold,fate=a", "tcp://host:7000,fate=a,cold=yes"},
     {"tcp://host:7000,evidence=none", "tcp://host:7000,evidence=none"},
     {"tcp://host:7000,evidence=end_to_end", "tcp://host:7000,evidence=end_to_end"},
     {"tcp=tcp://host:7000", "tcp=tcp://host:7000"},
@@ -123,8 +125,12 @@ const std::vector<bad> bad_texts{
     {"tcp://host:7000,", 16, "an option is missing: write key=value"},
     {"tcp://host:7000,,cold", 16, "an option is missing: write key=value"},
     {"tcp://host:7000,speed=3", 16,
-     "unknown key \"speed\": the keys are bind, device, mark, cc, cost, weight, evidence, cold"},
+     "unknown key \"speed\": the keys are bind, device, mark, cc, cost, weight, fate, evidence, "
+     "cold"},
     {"tcp://host:7000,cc=bbr,cc=cubic", 23, "key \"cc\" is given twice"},
+    {"tcp://host:7000,fate=-a", 21,
+     "fate \"-a\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a "
+     "letter or digit"},
     {"tcp://host:7000,bind", 20, "key \"bind\" has no value: write bind=..."},
     {"tcp://host:7000,bind=,cold", 21, "key \"bind\" has no value: write bind=..."},
     {"tcp://host:7000,bind=eth0", 21,
