@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rendr/error.hpp"
 #include "rendr/time.hpp"
 #include "rendr/types.hpp"
 

@@ -274,7 +274,25 @@ void loop::accept(transport::opened connection) {
 void loop::add_link(engine::link_ref ref, const std::shared_ptr<link_core>& link) {
   link->ref = ref;
   links_[ref] = link;
+  links_changed();
+}
+
+void loop::links_changed() {
   link_count_ = links_.size();
+  owner_.links_changed(links_.size());
+}
+
+void loop::network_changed(const transport::net_change& change) {
+  if (ended_) return;
+  for (const auto& [id, one] : carriers_) {
+    const auto local = change.lost.empty() ? std::nullopt : one->io().local_address();
+    const auto lost =
+        std::find_if(change.lost.begin(), change.lost.end(),
+                     [&](const auto& candidate) { return candidate.address == local; });
+    if (lost != change.lost.end()) endpoint_.path_doubted(now(), id, lost->detail);
+  }
+  endpoint_.network_changed(now());
+  touch();
 }
 
 void loop::add_flow(engine::flow_ref ref, const std::shared_ptr<stream_core>& flow) {

@@ -20,6 +20,7 @@
 #include "rendr/events.hpp"
 #include "rendr/status.hpp"
 #include "runtime/carrier.hpp"
+#include "transport/net_events.hpp"
 #include "transport/resolver.hpp"
 #include "transport/side_threads.hpp"
 #include "transport/stream_io.hpp"
@@ -83,6 +84,8 @@ class loop : public std::enable_shared_from_this<loop> {
   void watch_delivery(const std::shared_ptr<stream_core>& flow);
   transport::resolver& names() noexcept { return *names_; }
   transport::side_threads& factories() noexcept { return *factories_; }
+  /// Doubts the paths that lost their address, then dials what is not alive.
+  void network_changed(const transport::net_change& change);
   void close_links(std::function<void()> when_none_is_left);
   /// Ends everything at once: goodbyes as far as the sockets take them, then every descriptor.
   void end();
@@ -110,6 +113,7 @@ class loop : public std::enable_shared_from_this<loop> {
   void half_close(const carrier_ptr& which);
   std::shared_ptr<link_core> find(engine::link_ref ref) const;
   void tell(const link_core& link, link_event event);
+  void links_changed();
   void refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason);
   void check_delivery();
   void dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec, std::uint64_t attempt,

@@ -55,10 +55,31 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
     loops.push_back(std::make_shared<loop>(*this, i, context, config));
     if (!embedded) contexts.push_back(std::move(context));
   }
+  watch_network();
   for (const auto& context : contexts) {
     guards.emplace_back(context->get_executor());
     threads.emplace_back([context] { context->run(); });
   }
+}
+
+void runtime_core::watch_network() {
+  if (!options.watch_network) return;
+  network_ = transport::net_events::open(
+      loops.front()->executor(),
+      [this](const transport::net_change& change) {
+        ++network_changes;
+        for (const auto& one : loops)
+          one->dispatch([one, change] { one->network_changed(change); });
+      },
+      network_watch.code);
+  if (network_watch.code)
+    network_watch.detail = "watch the network: " + network_watch.code.message();
+  else if (!contexts.empty())
+    network_->watch(true);
+}
+
+void runtime_core::links_changed(std::size_t links_of_loop) {
+  if (network_ && contexts.empty()) network_->watch(links_of_loop > 0);
 }
 
 void runtime_core::end() {
@@ -69,6 +90,7 @@ void runtime_core::end() {
   }
   if (contexts.empty()) {
     for (const auto& one : loops) one->end();
+    network_.reset();
     if (open) open->close();
     return;
   }
@@ -81,6 +103,7 @@ void runtime_core::end() {
   for (auto& thread : threads) thread.join();
   threads.clear();
   guards.clear();
+  network_.reset();
   // Handlers that were ready when the loops stopped, and what they lead to.
   for (const auto& context : contexts) {
     context->restart();
@@ -176,12 +199,7 @@ failure runtime::add_transport(std::string scheme, transport_factory factory) {
 }
 
 void runtime::network_changed() {
-  for (const auto& one : core_->loops)
-    one->dispatch([one] {
-      if (one->ended()) return;
-      one->endpoint().network_changed(one->now());
-      one->touch();
-    });
+  for (const auto& one : core_->loops) one->dispatch([one] { one->network_changed({}); });
 }
 
 runtime_status runtime::status() const {
@@ -191,6 +209,8 @@ runtime_status runtime::status() const {
   result.loops = core_->loops.size();
   result.accept_overflows = core_->accept_overflows;
   result.observer_exceptions = core_->observer_exceptions;
+  result.network_changes = core_->network_changes;
+  result.network_watch = core_->network_watch;
   for (const auto& one : core_->loops) {
     const auto failed = one->call([&] {
       const auto now = one->now();

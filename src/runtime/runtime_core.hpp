@@ -18,6 +18,7 @@
 #include "rendr/runtime.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/loop.hpp"
+#include "transport/net_events.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::detail {
@@ -37,6 +38,9 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   /// The queue of the open listener; null: nobody listens.
   std::shared_ptr<accept_queue> flows_of_listener() const;
   void start_shutdown(void_completion done);
+  /// From a loop: its number of links changed. An embedder's io_context has work of the watch only
+  /// while there are links.
+  void links_changed(std::size_t links_of_loop);
 
   const runtime_options options;
   instance_id instance{};
@@ -46,10 +50,16 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   std::vector<std::shared_ptr<asio::io_context>> contexts;
   std::atomic<std::uint64_t> accept_overflows{0};
   std::atomic<std::uint64_t> observer_exceptions{0};
+  std::atomic<std::uint64_t> network_changes{0};
+  failure network_watch;  // why there is no `network`; fixed once the loops run
 
   mutable std::mutex mutex;  // guards what follows
   std::map<std::string, transport_factory> factories;
   std::weak_ptr<listener_core> listener;
+
+ private:
+  void watch_network();
+  std::unique_ptr<transport::net_events> network_;  // of the first loop
 };
 
 /// Random bytes of the system; throws `std::system_error` when there are none.

@@ -104,6 +104,20 @@ void posix_stream::want_write() {
                          });
 }
 
+std::optional<asio::ip::address> posix_stream::local_address() {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (!open_ ||
+      ::getsockname(descriptor_.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size) != 0)
+    return std::nullopt;
+  const auto local = ip_endpoint(storage, size);
+  if (!local) return std::nullopt;
+  const auto address = local->address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  return address;
+}
+
 void posix_stream::shutdown_send() {
   if (open_) ::shutdown(descriptor_.native_handle(), SHUT_WR);
 }

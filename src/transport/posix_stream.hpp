@@ -27,6 +27,7 @@ class posix_stream : public stream_io, public std::enable_shared_from_this<posix
   io_result write(std::span<const bytes_view> pieces) override;
   void want_read() override;
   void want_write() override;
+  std::optional<asio::ip::address> local_address() override;
   void shutdown_send() override;
   void close() override;
 

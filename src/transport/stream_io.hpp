@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <asio/ip/address.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,8 @@ class stream_io {
 
   /// What the connection knows about its own delivery; nullopt: nothing.
   virtual std::optional<carrier_evidence> evidence() { return std::nullopt; }
+  /// The address of this machine that it uses; nullopt: none.
+  virtual std::optional<asio::ip::address> local_address() { return std::nullopt; }
   /// Keeps at most about so many written bytes unsent below; a hint.
   virtual void limit_unsent(std::uint32_t /*bytes*/) {}
 
