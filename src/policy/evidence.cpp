@@ -47,6 +47,7 @@ std::string short_text(duration value) {
   if (value < 0ns) return '-' + short_text(-value);
   for (const auto& u : units) {
     if (u.size > 1s || value < u.size) continue;
+    if (u.size < 10ns) return std::to_string(value / u.size) + ' ' + std::string(u.name);
     const auto in_tenths = static_cast<std::uint64_t>((value + u.size / 20) / (u.size / 10));
     const auto text = in_tenths < 100 ? tenths(in_tenths) : std::to_string((in_tenths + 5) / 10);
     return text + ' ' + std::string(u.name);
