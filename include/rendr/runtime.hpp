@@ -71,10 +71,11 @@ struct runtime_options {
   duration accepted_linger = std::chrono::seconds(30);
   /// Incoming flows that wait to be accepted; more are refused with `limit_reached`.
   std::size_t accept_backlog = 1024;
-  /// Watch this machine's addresses, devices and routes while there are links (one rtnetlink socket,
-  /// no privilege): a path whose local address is gone or whose device is down is suspect at once,
-  /// and what is not alive is dialled again at once. A system that does not allow it is no error:
-  /// `runtime_status::network_watch` tells, and `runtime::network_changed` does the second by hand.
+  /// Watch this machine's addresses, devices and routes while there are links (one rtnetlink
+  /// socket, no privilege): a path whose local address is gone or whose device is down is suspect
+  /// at once, and what is not alive is dialled again at once. A system that does not allow it is no
+  /// error: `runtime_status::network_watch` tells, and `runtime::network_changed` does the second
+  /// by hand.
   bool watch_network = true;
   /// Sees the events of every link of this runtime, dialled and accepted, on the link's loop.
   link_observer on_event;

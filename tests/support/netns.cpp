@@ -89,6 +89,14 @@ std::uint32_t index_of(const std::string& interface) {
   return index;
 }
 
+ifaddrmsg host_address(const std::string& interface) {
+  ifaddrmsg message{};
+  message.ifa_family = AF_INET;
+  message.ifa_prefixlen = 32;
+  message.ifa_index = index_of(interface);
+  return message;
+}
+
 void bring_up(const std::string& interface, std::uint32_t mtu) {
   ifinfomsg link{};
   link.ifi_index = static_cast<int>(index_of(interface));
@@ -186,13 +194,25 @@ owned_fd netns::tun(const std::string& name, ipv4 local, ipv4 remote, std::uint3
 
 void netns::add_address(const std::string& interface, ipv4 address) const {
   const scope here(*this);
-  ifaddrmsg message{};
-  message.ifa_family = AF_INET;
-  message.ifa_prefixlen = 32;
-  message.ifa_index = index_of(interface);
-  route_request(RTM_NEWADDR, create, message, "address of " + interface)
+  route_request(RTM_NEWADDR, create, host_address(interface), "address of " + interface)
       .with(IFA_LOCAL, address)
       .run();
+}
+
+void netns::remove_address(const std::string& interface, ipv4 address) const {
+  const scope here(*this);
+  route_request(RTM_DELADDR, 0, host_address(interface), "no address of " + interface)
+      .with(IFA_LOCAL, address)
+      .run();
+}
+
+void netns::set_up(const std::string& interface, bool up) const {
+  const scope here(*this);
+  ifinfomsg link{};
+  link.ifi_index = static_cast<int>(index_of(interface));
+  link.ifi_flags = up ? IFF_UP : 0;
+  link.ifi_change = IFF_UP;
+  route_request(RTM_NEWLINK, 0, link, "state of " + interface).run();
 }
 
 void netns::add_default_route(const std::string& interface, std::uint32_t table) const {

@@ -59,6 +59,8 @@ class netns {
   /// A point-to-point TUN interface, up; packets are read and written without blocking.
   owned_fd tun(const std::string& name, ipv4 local, ipv4 remote, std::uint32_t mtu) const;
   void add_address(const std::string& interface, ipv4 address) const;
+  void remove_address(const std::string& interface, ipv4 address) const;
+  void set_up(const std::string& interface, bool up) const;
   /// A default route through `interface`, in `table` (254 is the main one).
   void add_default_route(const std::string& interface, std::uint32_t table) const;
   /// Packets from `source` are routed by `table`.
