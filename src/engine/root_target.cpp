@@ -14,7 +14,8 @@ root_target::root_target(policy::graph graph, std::uint32_t version)
       facts_(graph_->size()),
       selectors_(graph_->size()),
       reasons_(graph_->size(), policy::selector_reason::none_alive),
-      evidence_(graph_->size()) {
+      evidence_(graph_->size()),
+      guards_(graph_->size()) {
   places_.resize(graph_->leaf_count());
   for (node_id id = 0; id < graph_->size(); ++id) {
     const auto& n = (*graph_)[id];
@@ -36,6 +37,7 @@ void root_target::evaluate(node_id node) {
   if (n.kind == node_kind::selector) current = selectors_[node].current;
   auto facts = policy::combine(n.kind, children_facts(node), current);
   facts.weight = n.weight;
+  facts.rested = rested(node);
   facts_[node] = facts;
 }
 
@@ -46,6 +48,7 @@ void root_target::refresh(const std::vector<policy::child_facts>& leaf_facts) {
       facts_[id] = n.leaf < leaf_facts.size() ? leaf_facts[n.leaf] : policy::child_facts{};
       facts_[id].weight = n.weight;
       facts_[id].cost = n.cost;
+      facts_[id].rested = rested(id);
     } else {
       evaluate(id);
     }
@@ -121,6 +124,28 @@ policy::selector_decision root_target::select(instant now, node_id node,
     selectors_[node] = decision.next;
     reasons_[node] = decision.reason;
     evidence_[node] = described(node, before, decision);
+  }
+  return decision;
+}
+
+bool root_target::rested(node_id node) const noexcept {
+  const auto parent = (*graph_)[node].parent;
+  if (parent == policy::no_node || guards_[parent].children.empty()) return false;
+  return guards_[parent].rested(graph_->position_of(node));
+}
+
+policy::guard_decision root_target::guard(instant now, node_id node, std::uint64_t in_order,
+                                          bool limited, std::span<const duration> blocked) {
+  std::vector<policy::guard_child> children;
+  for (const auto& facts : children_facts(node)) {
+    const auto at = children.size();
+    children.push_back({facts, at < blocked.size() ? blocked[at] : duration{0}});
+  }
+  auto decision = policy::decide(guards_[node], {in_order, limited, children}, now);
+  guards_[node] = decision.next;
+  if (decision.changed) {
+    for (const auto child : graph_->children_of(node)) facts_[child].rested = rested(child);
+    for (auto id = node; id != policy::no_node; id = (*graph_)[id].parent) evaluate(id);
   }
   return decision;
 }

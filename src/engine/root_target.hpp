@@ -12,6 +12,7 @@
 #include "policy/bond.hpp"
 #include "policy/facts.hpp"
 #include "policy/graph.hpp"
+#include "policy/guard.hpp"
 #include "policy/selector.hpp"
 
 namespace rendr::engine {
@@ -71,6 +72,12 @@ class root_target {
   /// The peer's choice, mirrored: followed as soon as that child is good.
   void mirror(policy::node_id node, std::optional<std::size_t> child);
 
+  /// A window of bond `node`'s guard: `policy::decide` with these counters, one entry of `blocked`
+  /// for each child in order. The facts are those of the last `update` or `refresh`; when the
+  /// decision `changed`, the children's `rested` follows at once.
+  policy::guard_decision guard(instant now, policy::node_id node, std::uint64_t in_order,
+                               bool limited, std::span<const duration> blocked);
+
   const policy::child_facts& facts(policy::node_id node) const noexcept { return facts_[node]; }
   const policy::selector_state& selector(policy::node_id node) const noexcept {
     return selectors_[node];
@@ -90,6 +97,7 @@ class root_target {
 
  private:
   void evaluate(policy::node_id node);
+  bool rested(policy::node_id node) const noexcept;
   void decide(instant now, policy::node_id node, outcome& out);
   std::string described(policy::node_id node, std::optional<std::size_t> from,
                         const policy::selector_decision& decision) const;
@@ -102,6 +110,7 @@ class root_target {
   std::vector<policy::selector_state> selectors_;
   std::vector<policy::selector_reason> reasons_;
   std::vector<std::string> evidence_;
+  std::vector<policy::guard_state> guards_;  // of the bonds; others stay empty
   mutable std::vector<policy::child_facts> scratch_;
   bool has_bond_ = false;
 };

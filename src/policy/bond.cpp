@@ -55,12 +55,25 @@ duration ask_again(duration completion) noexcept {
   return std::clamp(completion / 4, soonest_question, latest_question);
 }
 
-// The health that a child must have to take part: suspect ones do only when no child is better.
-health required(std::span<const child_facts> children) noexcept {
-  for (const auto& c : children) {
-    if (c.state <= health::late) return health::late;
+// Who takes part: the children in good health that do not rest; where there are none the rested
+// ones; where there are none of these the suspect ones.
+struct admission {
+  health worst = health::suspect;
+  bool rested = true;
+
+  bool admits(const child_facts& c) const noexcept {
+    return c.state <= worst && (rested || !c.rested);
   }
-  return health::suspect;
+};
+
+admission admission_to(std::span<const child_facts> children) noexcept {
+  admission out;
+  for (const auto& c : children) {
+    if (c.state > health::late) continue;
+    out.worst = health::late;
+    if (!c.rested) out.rested = false;
+  }
+  return out;
 }
 
 struct comparison {
@@ -68,13 +81,13 @@ struct comparison {
   std::uint64_t others_meanwhile;  // what the others deliver until the asking child would
 };
 
-comparison compare(const bond_ask& ask, std::span<const child_facts> children, health worst,
+comparison compare(const bond_ask& ask, std::span<const child_facts> children, const admission& who,
                    duration mine) noexcept {
   comparison out{ask.child, 0};
   auto earliest = mine;
   for (std::size_t i = 0; i < children.size(); ++i) {
     const auto& c = children[i];
-    if (i == ask.child || c.state > worst) continue;
+    if (i == ask.child || !who.admits(c)) continue;
     const auto theirs = completion_time(c, ask.size);
     if (theirs < earliest || (theirs == earliest && i < out.first)) {
       earliest = theirs;
@@ -103,6 +116,8 @@ std::string_view name(bond_reason reason) noexcept {
       return "unusable";
     case bond_reason::suspect:
       return "suspect";
+    case bond_reason::rested:
+      return "rested";
     case bond_reason::full:
       return "full";
     case bond_reason::others_sooner:
@@ -127,6 +142,8 @@ std::string_view to_string(bond_reason reason) noexcept {
       return "it has no carrier";
     case bond_reason::suspect:
       return "it is suspect and another child is not";
+    case bond_reason::rested:
+      return "it rests, as it made the bond slower";
     case bond_reason::full:
       return "it holds as much as it drains in two round trips";
     case bond_reason::others_sooner:
@@ -160,8 +177,9 @@ bond_decision decide(const bond_ask& ask, std::span<const child_facts> children)
   const auto take = std::min(ask.size, ask.backlog);
   if (take == 0) return declined(nothing);
   const auto& child = children[ask.child];
-  const auto worst = required(children);
-  if (child.state > worst) return declined(suspect);
+  const auto who = admission_to(children);
+  if (child.state > who.worst) return declined(suspect);
+  if (!who.admits(child)) return declined(rested);
 
   const auto limit = in_flight_limit(child, ask.size);
   if (child.queued >= limit) {
@@ -169,7 +187,7 @@ bond_decision decide(const bond_ask& ask, std::span<const child_facts> children)
   }
   const auto mine = completion_time(child, take);
   const auto sized = bond_ask{ask.child, ask.backlog, take, ask.again};
-  const auto others = compare(sized, children, worst, mine);
+  const auto others = compare(sized, children, who, mine);
   const bool first = others.first == ask.child;
   if (!first && (ask.again || others.others_meanwhile >= ask.backlog)) {
     return declined(others_sooner, ask_again(mine));

@@ -55,6 +55,20 @@ std::string short_text(duration value) {
   return "0 ms";
 }
 
+std::string rate_text(std::uint64_t bytes_per_second) {
+  constexpr std::array names{"B/s", "kB/s", "MB/s", "GB/s"};
+  std::uint64_t unit = 1;
+  std::size_t at = 0;
+  while (at + 1 < names.size() && bytes_per_second / unit >= 1000) {
+    unit *= 1000;
+    ++at;
+  }
+  const auto whole = bytes_per_second / unit;
+  const auto text =
+      unit == 1 || whole >= 100 ? std::to_string(whole) : tenths(bytes_per_second / (unit / 10));
+  return text + ' ' + names[at];
+}
+
 std::string exact_text(duration value) {
   if (value == duration::max()) return "forever";
   if (value == 0ns) return "0s";

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ std::string describe(const selector_evidence& evidence, std::string_view from_na
 
 /// A time with its unit and at most three digits before it: `850 us`, `3.4 ms`, `90 ms`, `12 s`.
 std::string short_text(duration value);
+
+/// Bytes per second with two significant digits or more: `850 B/s`, `3.1 MB/s`, `120 MB/s`.
+std::string rate_text(std::uint64_t bytes_per_second);
 
 /// The exact time as `parse_duration` reads it, in the largest unit that divides it: `1500ms`,
 /// `3s`, `2m`, `forever`.

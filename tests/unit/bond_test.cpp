@@ -168,6 +168,21 @@ TEST(Bond, SuspectAndDeadChildrenNeverTakeWhileAnotherIsBetter) {
   }
 }
 
+TEST(Bond, ARestedChildTakesOnlyWhileNoOtherInGoodHealthCan) {
+  auto rested = measured(50 * mbit, 20ms);
+  rested.rested = true;
+  auto other = measured(1 * mbit, 200ms);
+  const auto d = ask({rested, other}, 0, 2'000'000, 10'000);
+  EXPECT_EQ(d.reason, bond_reason::rested);
+  EXPECT_EQ(d.after, duration::max());
+  EXPECT_EQ(ask({rested, other}, 1, 10'000, 10'000).reason, bond_reason::fastest);
+  for (const auto state : {health::suspect, health::dead, health::absent}) {
+    other.state = state;
+    EXPECT_EQ(ask({rested, other}, 0, 10'000, 10'000).reason, bond_reason::fastest);
+  }
+  EXPECT_EQ(ask({rested, rested}, 1, 2'000'000, 10'000).take, 10'000u);
+}
+
 TEST(Bond, WhenEveryChildIsSuspectTheyStillTakeUpToTheirLimit) {
   auto suspect = measured(50 * mbit, 20ms);
   suspect.state = health::suspect;

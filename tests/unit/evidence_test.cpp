@@ -18,6 +18,7 @@ child_facts child(health state) {
 
 TEST(Evidence, TimesAreShortForPeople) {
   EXPECT_EQ(short_text(0ns), "0 ms");
+  EXPECT_EQ(short_text(7ns), "7 ns");
   EXPECT_EQ(short_text(850us), "850 us");
   EXPECT_EQ(short_text(3400us), "3.4 ms");
   EXPECT_EQ(short_text(90ms), "90 ms");
@@ -26,6 +27,15 @@ TEST(Evidence, TimesAreShortForPeople) {
   EXPECT_EQ(short_text(75s), "75 s");
   EXPECT_EQ(short_text(-90ms), "-90 ms");
   EXPECT_EQ(short_text(duration::max()), "forever");
+}
+
+TEST(Evidence, RatesAreShortForPeople) {
+  EXPECT_EQ(rate_text(0), "0 B/s");
+  EXPECT_EQ(rate_text(999), "999 B/s");
+  EXPECT_EQ(rate_text(1'250), "1.2 kB/s");
+  EXPECT_EQ(rate_text(31'000'000), "31 MB/s");
+  EXPECT_EQ(rate_text(120'400'000), "120 MB/s");
+  EXPECT_EQ(rate_text(~std::uint64_t{0}), "18446744073 GB/s");
 }
 
 TEST(Evidence, ExactTimesReadBack) {

@@ -128,6 +128,21 @@ TEST(GraphText, APathGoesBeforeAnIntentOfItsName) {
   EXPECT_EQ(to_text(*parse_graph("aggregate", known)), "bond(handover, lte)");
 }
 
+TEST(GraphText, TheExamplesOfTheDocumentRead) {
+  const std::vector<leaf_info> known{{"fiber"}, {"lte"}, {"wifi"}, {"dsl"}, {"a"}, {"b"}};
+  for (const auto text :
+       {"best: selector(fiber, race(lte, wifi))", "bond(fiber, selector(lte, wifi), weight=3)",
+        "selector(fiber, lte, dwell=1s, cost_bound=50ms)", "race(fiber, lte, late=20ms)",
+        "selector(dsl, fat: bond(lte, wifi), bulk=fat)", "race(a, selector(a, b))"}) {
+    const auto g = parse_graph(text, known);
+    ASSERT_TRUE(g) << text;
+    EXPECT_EQ(to_text(*g), text);
+  }
+  EXPECT_TRUE(parse_wire_graph(
+      "best:selector(fiber#0,race1:race(lte#1(weight=5,cost=9,fate=mast,evidence=first_hop),"
+      "wifi#2,late=20ms),dwell=1s)"));
+}
+
 TEST(GraphText, KeysReachTheirNode) {
   const auto g = parsed("selector(fiber, race(lte, wifi, late=5ms), bulk=fiber, dwell=1s)");
   EXPECT_EQ(g[0].selector.dwell, std::chrono::seconds(1));

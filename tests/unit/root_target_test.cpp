@@ -127,6 +127,96 @@ TEST(RootTarget, ALeafMayStandInSeveralPlaces) {
   EXPECT_FALSE(made("race(a, b)").has_bond());
 }
 
+// ---- quality ----
+
+std::vector<policy::child_facts> quality(std::initializer_list<duration> latencies, instant at) {
+  auto out = facts(std::string(latencies.size(), 'u'));
+  std::size_t i = 0;
+  for (const auto latency : latencies) {
+    out[i].latency = latency;
+    out[i].quality_known = out[i].fresh = true;
+    out[i].quality_at = at;
+    ++i;
+  }
+  return out;
+}
+
+TEST(RootTarget, ABetterChildIsTakenWithItsEvidence) {
+  auto t = made("best: selector(a, b)");
+  t.update(start, facts("uu"));
+  auto now = start;
+  std::vector<root_target::move> moves;
+  for (int i = 0; i < 40 && moves.empty(); ++i) {
+    now += 100ms;
+    const auto out = t.update(now, quality({90ms, 12ms}, now));
+    EXPECT_TRUE(!out.moves.empty() || out.again <= now + 3s);
+    moves = out.moves;
+  }
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].reason, policy::selector_reason::quicker);
+  EXPECT_EQ(moves[0].evidence, "b 12 ms +-0 ms, a 90 ms +-0 ms, for 3 s");
+  EXPECT_EQ(t.evidence(0), moves[0].evidence);
+  EXPECT_EQ(t.reason(0), moves[0].reason);
+  EXPECT_EQ(carriers(t), "b");
+}
+
+TEST(RootTarget, EachSelectorHasTheOptionsOfItsNode) {
+  auto t = made("race(selector(a, b, dwell=1s), selector(c, d, dwell=forever))");
+  t.update(start, facts("uuuu"));
+  for (auto now = start; now < start + 2s; now += 100ms) {
+    t.update(now, quality({90ms, 12ms, 90ms, 12ms}, now));
+  }
+  EXPECT_EQ(carriers(t), "bc");
+}
+
+TEST(RootTarget, TheCostIsTheGraphs) {
+  const std::vector<policy::leaf_info> leaves{{"a", 1, {}, 100}, {"b", 1, {}, 0}};
+  root_target t(*policy::parse_graph("selector(a, b)", leaves), 1);
+  EXPECT_EQ(t.update(start, facts("uu")).moves[0].evidence, "b usable");
+  EXPECT_EQ(carriers(t), "b");
+}
+
+TEST(RootTarget, WhatIsToBeMeasuredIsTheLeavesThatCarryForAChild) {
+  auto t = made("selector(a, selector(b, c), race(c, d))");
+  t.update(start, facts("uuuu"));
+  auto known = quality({20ms}, start);
+  auto all = facts("uuuu");
+  all[0] = known[0];
+  const auto out = t.update(start, all);
+  EXPECT_EQ(out.measure, (std::vector<std::uint32_t>{1, 2, 3}));
+  EXPECT_EQ(out.again, start + 500ms);
+  EXPECT_TRUE(t.update(start, quality({20ms, 20ms, 20ms, 20ms}, start)).measure.empty());
+}
+
+TEST(RootTarget, AnEvidenceOfACommandSaysWhatItLeft) {
+  auto t = made("selector(a, b)");
+  t.update(start, facts("uu"));
+  t.select(start, 0, 1);
+  EXPECT_EQ(t.evidence(0), "b usable, a usable");
+}
+
+// ---- the guard of a bond ----
+
+TEST(RootTarget, AChildThatTheGuardRestsCarriesNothing) {
+  auto t = made("bond(a, b)");
+  auto all = facts("uu");
+  all[0].rate = 1'000'000;
+  t.update(start, all);
+  std::uint64_t in_order = 0;
+  policy::guard_decision d;
+  for (auto now = start; now < start + 5s; now += 1s, in_order += 500'000) {
+    d = t.guard(now, 0, in_order, false, std::vector<duration>{0s, now - start});
+    if (d.changed) break;
+  }
+  EXPECT_EQ(d.reason, policy::guard_reason::rested);
+  EXPECT_EQ(d.child, 1u);
+  EXPECT_TRUE(t.children_facts(0)[1].rested);
+  EXPECT_EQ(t.facts(0).rate, 1'000'000u) << "the rested one adds nothing";
+  t.refresh(all);
+  EXPECT_TRUE(t.children_facts(0)[1].rested);
+  EXPECT_FALSE(t.children_facts(0)[0].rested);
+}
+
 TEST(RootTarget, FactsOfMissingLeavesAreAbsent) {
   auto t = made("selector(a, d)");
   t.update(start, facts("u"));
