@@ -71,11 +71,11 @@ struct runtime_options {
   duration accepted_linger = std::chrono::seconds(30);
   /// Incoming flows that wait to be accepted; more are refused with `limit_reached`.
   std::size_t accept_backlog = 1024;
-  /// Watch this machine's addresses, devices and routes while there are links (one rtnetlink
-  /// socket, no privilege): a path whose local address is gone or whose device is down is suspect
-  /// at once, and what is not alive is dialled again at once. A system that does not allow it is no
-  /// error: `runtime_status::network_watch` tells, and `runtime::network_changed` does the second
-  /// by hand.
+  /// Watch this machine's addresses, devices and routes (one rtnetlink socket, no privilege; on an
+  /// embedder's io_context only while there are links): a path whose local address is gone or whose
+  /// device is down is suspect at once, and what is not alive is dialled again at once. A system
+  /// that does not allow it is no error: `runtime_status::network_watch` tells, and
+  /// `runtime::network_changed` does the second by hand.
   bool watch_network = true;
   /// Sees the events of every link of this runtime, dialled and accepted, on the link's loop.
   link_observer on_event;
@@ -112,7 +112,8 @@ class runtime {
   /// Makes `scheme` dialable. Fails with `invalid_argument` when it is empty or taken ("tcp" is).
   [[nodiscard]] failure add_transport(std::string scheme, transport_factory factory);
 
-  /// Tells that addresses or routes of this machine changed: dead paths are dialled again at once.
+  /// Tells that addresses or routes of this machine changed: dead paths are dialled again at once,
+  /// suspect ones beside what is left of them. Needed only without `watch_network`.
   void network_changed();
 
   /// A snapshot of everything. Waits for the other loops for some microseconds: on a loop thread
