@@ -79,7 +79,9 @@ std::uint32_t mean(std::span<const child_facts> children, Carries carries, Field
     total += share * static_cast<double>(c.*field);
     weights += share;
   }
-  return static_cast<std::uint32_t>(total / weights + 0.5);
+  const double value = total / weights;
+  const auto floor = static_cast<std::uint32_t>(value);
+  return value - floor < 0.5 ? floor : floor + 1;
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr duration band_floor = 5ms;
 constexpr std::uint32_t loss_floor = 10;  // one percent: below, a count of losses is luck
-constexpr std::uint32_t flaps_apart = 2;  // one suspicion may be a false alarm
+constexpr std::uint32_t flaps_apart = 3;  // one incident counts twice: suspicion, then death
 
 // Half as much and a percent less; loss estimates are coarse.
 bool clearly_less_loss(const child_facts& a, const child_facts& b) noexcept {

@@ -12,7 +12,7 @@ namespace rendr::policy {
 /// What one child has over another, in the order in which it counts.
 enum class merit : std::uint8_t {
   loss,       ///< clearly less loss
-  stability,  ///< two flaps fewer, or more
+  stability,  ///< three flaps fewer, or more
   cost,       ///< cheaper, and not worse than the bound allows
   bound,      ///< dearer, but the cheap one is worse than the bound allows
   latency,    ///< quicker by more than the band

@@ -43,7 +43,7 @@ struct placed {
     auto facts = all_good();
     for (const auto& [name, state] : states)
       facts[static_cast<std::size_t>(name - 'a')].state = state;
-    root.update(facts);
+    root.update({}, facts);
     place.settle(root);
   }
   policy::node_id leaf(char name) { return root.places(static_cast<std::uint32_t>(name - 'a'))[0]; }
@@ -220,7 +220,7 @@ class model {
 
   // As the link does: the selectors decide, dead leaves give back, the rest settles.
   void set_health() {
-    root_.update(states_);
+    root_.update({}, states_);
     for (const auto leaf : root_.graph().leaves()) {
       if (lives(leaf)) continue;
       for (const auto& r : in_hand_[leaf].ranges()) place_->lost(root_, leaf, r);
