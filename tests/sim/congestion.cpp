@@ -6,6 +6,7 @@
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <utility>
 
 namespace rendr::sim {
 namespace {
@@ -141,6 +142,7 @@ class bbr final : public congestion_control {
       round_end_ = s.delivered;
       ++round_;
       round_started_ = true;
+      conserving_ = false;
     } else {
       round_started_ = false;
     }
@@ -150,14 +152,19 @@ class bbr final : public congestion_control {
     set_window(s);
     set_pacing(s);
   }
-  void lost(instant, std::uint64_t) override {}
+  void lost(instant, std::uint64_t in_flight) override {
+    held_ = mode_ == mode::probe_delay ? std::max(held_, window_) : window_;
+    window_ = std::max<std::uint64_t>(in_flight, mss_);
+    conserving_ = begins_conserving_ = true;
+  }
   void timed_out(std::uint64_t) override {
     held_ = std::max(held_, window_);
     window_ = mss_;
+    conserving_ = false;
   }
   void recovered(instant) override {
     window_ = std::max(window_, held_);
-    held_ = 0;
+    conserving_ = false;
   }
   std::uint64_t window() const override { return window_; }
   std::uint64_t pacing_rate() const override { return pacing_; }
@@ -175,14 +182,15 @@ class bbr final : public congestion_control {
     return static_cast<std::uint64_t>(bdp * gain) + 3 * quantum;
   }
   void learn_rate(const ack_sample& s) {
+    const bool limited = s.app_limited || s.prior_delivered < limited_until_;
+    if (s.rate == 0 || (limited && s.rate < bandwidth())) return;
     while (!maxima_.empty() && maxima_.front().first + 10 < round_) maxima_.pop_front();
-    if (s.rate == 0 || (s.app_limited && s.rate < bandwidth())) return;
     while (!maxima_.empty() && maxima_.back().second <= s.rate) maxima_.pop_back();
     maxima_.emplace_back(round_, s.rate);
   }
   void learn_delay(const ack_sample& s) {
     const bool expired = s.now > min_stamp_ + 10s;
-    if (s.rtt.count() != 0 && (s.rtt <= min_rtt_ || expired)) {
+    if (s.rtt.count() != 0 && (s.rtt < min_rtt_ || expired)) {
       min_rtt_ = s.rtt;
       min_stamp_ = s.now;
     }
@@ -223,12 +231,12 @@ class bbr final : public congestion_control {
         break;
       }
       case mode::probe_delay:
+        limited_until_ = s.delivered + s.in_flight;
         if (probe_until_ == never) {
           if (s.in_flight <= std::uint64_t{4} * mss_) probe_until_ = s.now + 200ms;
         } else if (s.now >= probe_until_) {
           min_stamp_ = s.now;
           window_ = std::max(window_, held_);
-          held_ = 0;
           cruise(s.now);
         }
         break;
@@ -240,7 +248,8 @@ class bbr final : public congestion_control {
     phase_started_ = now;
     pacing_gain_ = 1;
   }
-  /// In startup the rate only rises, from the initial window in one round trip.
+  /// In startup the rate only rises, from the initial window in one round trip. Payload alone is
+  /// counted and paced, as the kernel does without a pacing queue discipline.
   void set_pacing(const ack_sample& s) {
     if (pacing_ == 0 && s.rtt.count() > 0) {
       pacing_ = static_cast<std::uint64_t>(high_gain * 10 * static_cast<double>(mss_) /
@@ -253,6 +262,14 @@ class bbr final : public congestion_control {
   void set_window(const ack_sample& s) {
     if (mode_ == mode::probe_delay) {
       window_ = std::min(window_, std::uint64_t{4} * mss_);
+      return;
+    }
+    if (std::exchange(begins_conserving_, false)) {
+      round_end_ = s.delivered;
+      window_ = s.in_flight + s.acked;
+    }
+    if (conserving_) {
+      window_ = std::max(window_, s.in_flight + s.acked);
       return;
     }
     const auto goal = target(mode_ == mode::startup || mode_ == mode::drain ? high_gain : 2);
@@ -268,6 +285,9 @@ class bbr final : public congestion_control {
   std::uint64_t mss_;
   std::uint64_t window_;
   std::uint64_t held_ = 0;
+  bool conserving_ = false;  ///< the first round trip of a recovery sends what was delivered
+  bool begins_conserving_ = false;
+  std::uint64_t limited_until_ = 0;  ///< rate samples up to there do not count against the path
   mode mode_ = mode::startup;
   double pacing_gain_ = high_gain;
   std::uint64_t round_ = 0;

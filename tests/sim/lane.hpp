@@ -21,6 +21,7 @@ struct packet {
   tcp_socket* to = nullptr;
   packet_kind kind = packet_kind::segment;
   bool fin = false;
+  bool push = false;  ///< ends what the program has written
   std::uint8_t sack_count = 0;
   std::uint32_t length = 0;
   std::uint64_t seq = 0;

@@ -8,7 +8,13 @@ namespace rendr::sim {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr duration delayed_ack = 40ms;
+constexpr duration least_patience = 40ms;
+constexpr int most_quick_acks = 16;
+constexpr std::size_t most_recent_blocks = 4;
+constexpr int gap_acks_at_once = 3;
+constexpr int most_compressed_acks = 44;
+constexpr duration tick = 4ms;
+constexpr std::int64_t wheel_size = 64;
 constexpr duration longest_rto = 120s;
 constexpr duration least_variation = 200ms;
 constexpr duration initial_rto = 1s;
@@ -60,6 +66,7 @@ std::size_t tcp_socket::write(std::span<const bytes_view> pieces) {
     }
     if (!has_room()) break;
   }
+  written_to_ = snd_end_;
   push();
   was_writable_ = writable();
   return total;
@@ -125,7 +132,8 @@ void tcp_socket::finish() {
   sacked_.clear();
   pipe_ = 0;
   lost_segments_ = 0;
-  retransmit_at_ = reorder_at_ = pace_at_ = ack_at_ = persist_at_ = syn_at_ = linger_at_ = never;
+  retransmit_at_ = reorder_at_ = pace_at_ = ack_at_ = compressed_at_ = persist_at_ = syn_at_ =
+      linger_at_ = never;
   alarm_.set(never);
   if (app_closed_ && peer_ != nullptr) peer_->ring_.release();
   if (peer_->app_closed_ && peer_->phase_ == phase::closed) ring_.release();
@@ -144,8 +152,11 @@ packet tcp_socket::stamp(packet_kind kind) {
   p.ack = rcv_nxt_;
   advertised_ = std::max(advertised_, window_end());
   p.window_end = advertised_;
-  unacked_received_ = 0;
-  ack_at_ = never;
+  told_ = rcv_nxt_;
+  pushed_ = false;
+  short_pushes_ = 0;
+  compressed_acks_ = 0;
+  ack_at_ = compressed_at_ = never;
   return p;
 }
 
@@ -160,20 +171,25 @@ std::uint64_t tcp_socket::window_end() const noexcept {
   return rcv_nxt_ + (held < options_.receive_buffer ? options_.receive_buffer - held : 0);
 }
 
-void tcp_socket::acknowledge(std::uint64_t newest) {
+/// The blocks beyond the gap that changed last, newest first.
+void tcp_socket::acknowledge() {
   auto p = stamp(packet_kind::segment);
   p.seq = snd_nxt_;
-  const auto add = [&p](range r) {
-    if (p.sack_count < p.sacks.size()) p.sacks[p.sack_count++] = r;
-  };
-  for (const auto& r : beyond_.ranges()) {
-    if (r.begin <= newest && newest < r.end) add(r);
-  }
-  for (const auto& r : beyond_.ranges()) {
-    if (!(r.begin <= newest && newest < r.end)) add(r);
-    if (p.sack_count == p.sacks.size()) break;
+  for (const auto& block : recent_) {
+    if (p.sack_count < p.sacks.size()) p.sacks[p.sack_count++] = block;
   }
   out_.send(p);
+}
+
+/// A segment came beyond the gap.
+void tcp_socket::remember_block(range block) {
+  beyond_.add(block);
+  std::erase_if(recent_,
+                [&](const range& r) { return r.begin <= block.end && block.begin <= r.end; });
+  for (const auto& r : beyond_.ranges()) {
+    if (r.begin <= block.begin && block.end <= r.end) recent_.insert(recent_.begin(), r);
+  }
+  if (recent_.size() > most_recent_blocks) recent_.pop_back();
 }
 
 void tcp_socket::maybe_update_window() {
@@ -181,9 +197,12 @@ void tcp_socket::maybe_update_window() {
   const auto left = advertised_ > rcv_nxt_ ? advertised_ - rcv_nxt_ : 0;
   const bool wider = now_end > advertised_ && now_end - rcv_nxt_ >= 2 * left &&
                      now_end - advertised_ >= options_.mss;
-  const bool prompt = unacked_received_ != 0 && unread() == 0 && !interactive_;
-  if (phase_ == phase::established && (wider || prompt || unacked_received_ > options_.mss)) {
-    acknowledge(~std::uint64_t{0});
+  const bool waits = ack_at_ != never || compressed_at_ != never;
+  const bool prompt =
+      unread() == 0 && (short_pushes_ > 1 || ((pushed_ || short_pushes_ != 0) && !interactive_));
+  const bool due = waits && (prompt || rcv_nxt_ - told_ > rcv_mss_);
+  if (phase_ == phase::established && (wider || due)) {
+    acknowledge();
     rearm();
   }
 }
@@ -215,11 +234,11 @@ void tcp_socket::receive(const packet& p) {
                                           : std::errc::connection_reset);
   }
   if (p.kind == packet_kind::syn_ack) {
-    if (phase_ != phase::syn_sent) return acknowledge(~std::uint64_t{0});
+    if (phase_ != phase::syn_sent) return acknowledge();
     phase_ = phase::established;
     syn_at_ = never;
     send_limit_ = p.window_end;
-    acknowledge(~std::uint64_t{0});
+    acknowledge();
     rearm();
     was_writable_ = true;
     return notify();
@@ -235,7 +254,7 @@ void tcp_socket::receive(const packet& p) {
   const auto before = unread();
   accept_ack(p);
   if (phase_ != phase::established) return;
-  if (p.kind == packet_kind::probe) acknowledge(~std::uint64_t{0});
+  if (p.kind == packet_kind::probe) acknowledge();
   if (p.length != 0 || p.fin) {
     if (app_closed_ && p.length != 0) return abort();
     accept_data(p);
@@ -249,48 +268,102 @@ void tcp_socket::receive(const packet& p) {
   if (edge) notify();
 }
 
+/// How soon further data may be expected, learnt from what came.
+void tcp_socket::note_arrival() {
+  const auto now = queue_.now();
+  const auto gap = now - last_receive_;
+  if (patience_.count() == 0) {
+    patience_ = least_patience;
+  } else if (gap <= least_patience / 2) {
+    patience_ = patience_ / 2 + least_patience / 2;
+  } else if (gap < patience_) {
+    patience_ = std::min(patience_ / 2 + gap, rto());
+  } else if (gap > rto()) {
+    quick_acks_ = most_quick_acks;
+  }
+  last_receive_ = now;
+}
+
+bool tcp_socket::owes_prompt_ack() const noexcept {
+  return rcv_nxt_ - told_ > rcv_mss_ || (quick_acks_ > 0 && !interactive_);
+}
+
+/// Data lies beyond a gap: the first few such acknowledgements go at once, the others in bundles.
+void tcp_socket::acknowledge_gap() {
+  if (gap_at_ != rcv_nxt_) {
+    gap_at_ = rcv_nxt_;
+    gap_acks_ = 0;
+  }
+  if (compressed_acks_ >= most_compressed_acks) return acknowledge();
+  if (gap_acks_ < gap_acks_at_once) {
+    ++gap_acks_;
+    return acknowledge();
+  }
+  ++compressed_acks_;
+  const auto wait = std::min<duration>(1ms, peer_->srtt_ / 20);
+  compressed_at_ = std::min(compressed_at_, queue_.now() + wait);
+}
+
 void tcp_socket::accept_data(const packet& p) {
   const auto end = p.seq + p.length;
-  last_receive_ = queue_.now();
   if (p.fin) fin_at_ = end;
   const bool old = end < rcv_nxt_ || (end == rcv_nxt_ && !(p.fin && !fin_received_));
-  if (old || end > advertised_) return acknowledge(p.seq);  // repeated, or more than was granted
+  if (old || end > advertised_) {  // repeated, or more than was granted
+    quick_acks_ = most_quick_acks;
+    interactive_ = false;
+    return acknowledge();
+  }
   if (p.length != 0 && peer_->out_.corrupts()) {  // the payload travelled on the peer's lane
     const auto low = std::max({p.seq, peer_->ring_.begin(), rcv_nxt_});
     if (low < end) {
       peer_->ring_.at(low + peer_->out_.rng().below(end - low)) ^= std::byte{0x10};
     }
   }
-  const bool gap = p.seq > rcv_nxt_;
-  const bool filled = !beyond_.empty();
-  if (gap) {
+  if (p.seq > rcv_nxt_) {
     ++out_of_order_;
-    beyond_.add({p.seq, end});
+    remember_block({p.seq, end});
   } else {
+    note_arrival();
+    const bool had_gap = !beyond_.empty();
     rcv_nxt_ = std::max(rcv_nxt_, end);
     beyond_.remove({0, rcv_nxt_});
     if (!beyond_.empty() && beyond_.front().begin == rcv_nxt_) {
       rcv_nxt_ = beyond_.front().end;
       beyond_.remove(beyond_.front());
     }
+    std::erase_if(recent_, [this](const range& r) { return r.begin <= rcv_nxt_; });
+    if (fin_at_ == rcv_nxt_) {
+      fin_received_ = true;
+      rcv_nxt_ = fin_at_ + 1;
+      return acknowledge();
+    }
+    if (had_gap && beyond_.empty()) return acknowledge();
   }
-  unacked_received_ += p.length;
-  if (fin_at_ == rcv_nxt_) {
-    fin_received_ = true;
-    rcv_nxt_ = fin_at_ + 1;
-    return acknowledge(p.seq);
+  if (p.length >= rcv_mss_) {
+    rcv_mss_ = std::min(p.length, options_.mss);
+    pushed_ = pushed_ || p.push;
+  } else if (p.length != 0) {
+    ++short_pushes_;
   }
-  if (gap || filled || unacked_received_ >= std::uint64_t{2} * options_.mss) {
-    return acknowledge(p.seq);
+  if (owes_prompt_ack()) {
+    if (quick_acks_ > 0) --quick_acks_;
+    return acknowledge();
   }
-  if (quick_acks_ > 0 && !interactive_) {
-    --quick_acks_;
-    return acknowledge(p.seq);
-  }
-  ack_at_ = std::min(ack_at_, queue_.now() + delayed_ack);
+  if (!beyond_.empty()) return acknowledge_gap();
+  const auto longest = std::max<duration>(peer_->srtt_, least_patience);
+  ack_at_ = std::min(ack_at_, timer_at(std::min(patience_, longest)));
 }
 
 // --- timers
+
+/// The kernel's timers count ticks of 4 ms, never fire early, and count coarser the later they are.
+instant tcp_socket::timer_at(duration wait) const noexcept {
+  const auto whole = (wait + tick - duration(1)) / tick;
+  int coarse = 0;
+  for (auto reach = wheel_size - 1; whole >= reach && coarse < 24; reach <<= 3) coarse += 3;
+  const auto due = queue_.now().time_since_epoch() / tick + whole;
+  return instant(tick * (((due >> coarse) + 1) << coarse));
+}
 
 duration tcp_socket::rto() const noexcept {
   const auto base =
@@ -304,10 +377,9 @@ void tcp_socket::arm_retransmission() {
     retransmit_at_ = never;
     return;
   }
-  const auto now = queue_.now();
-  retransmit_at_ = now + rto();
+  retransmit_at_ = timer_at(rto());
   if (recovery_ != recovery::open || probe_out_ || srtt_.count() == 0 || backoff_ != 0) return;
-  const auto tail = now + 2 * srtt_ + (segments_.size() == 1 ? least_variation : duration(2ms));
+  const auto tail = timer_at(2 * srtt_ + (segments_.size() == 1 ? least_variation : duration(2ms)));
   if (tail < retransmit_at_) {
     retransmit_at_ = tail;
     probe_armed_ = true;
@@ -315,16 +387,18 @@ void tcp_socket::arm_retransmission() {
 }
 
 void tcp_socket::rearm() {
-  alarm_.set(
-      std::min({retransmit_at_, reorder_at_, pace_at_, ack_at_, persist_at_, syn_at_, linger_at_}));
+  alarm_.set(std::min({retransmit_at_, reorder_at_, pace_at_, ack_at_, compressed_at_, persist_at_,
+                       syn_at_, linger_at_}));
 }
 
 void tcp_socket::on_alarm() {
   const auto now = queue_.now();
   if (ack_at_ <= now) {
-    ack_at_ = never;
-    acknowledge(~std::uint64_t{0});
+    patience_ = interactive_ ? least_patience : std::min(patience_ * 2, rto());
+    interactive_ = false;
+    acknowledge();
   }
+  if (compressed_at_ <= now) acknowledge();
   if (syn_at_ <= now) on_syn();
   if (linger_at_ <= now) return finish();
   if (phase_ == phase::established) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <vector>
 
 #include "base/carrier.hpp"
 #include "base/range_set.hpp"
@@ -90,6 +91,7 @@ class tcp_socket {
     std::uint64_t seq = 0;
     std::uint32_t length = 0;  ///< payload; a FIN adds one number
     bool fin = false;
+    bool push = false;  ///< ended what the program had written
     bool sacked = false;
     bool lost = false;      ///< thought lost and not yet sent again
     bool repeated = false;  ///< sent more than once
@@ -106,7 +108,11 @@ class tcp_socket {
   // receiver
   void accept_syn();
   void accept_data(const packet& p);
-  void acknowledge(std::uint64_t newest);
+  void acknowledge();
+  void remember_block(range segment);
+  void note_arrival();
+  bool owes_prompt_ack() const noexcept;
+  void acknowledge_gap();
   std::uint64_t window_end() const noexcept;
   std::uint64_t data_end() const noexcept { return fin_received_ ? fin_at_ : rcv_nxt_; }
   void maybe_update_window();
@@ -132,6 +138,7 @@ class tcp_socket {
 
   // timers
   duration rto() const noexcept;
+  instant timer_at(duration wait) const noexcept;
   void arm_retransmission();
   void rearm();
   void on_alarm();
@@ -159,6 +166,7 @@ class tcp_socket {
   std::uint64_t snd_una_ = 0;
   std::uint64_t snd_nxt_ = 0;
   std::uint64_t snd_end_ = 0;
+  std::uint64_t written_to_ = 0;      ///< end of the newest write
   std::uint64_t send_limit_ = 65536;  ///< the peer's window
   bool fin_queued_ = false;
   bool fin_sent_ = false;
@@ -191,13 +199,21 @@ class tcp_socket {
 
   // what this end receives
   std::uint64_t rcv_nxt_ = 0;
-  range_set beyond_;  ///< received out of order
+  range_set beyond_;           ///< received out of order
+  std::vector<range> recent_;  ///< its blocks that changed last, newest first
   std::uint64_t out_of_order_ = 0;
   bool fin_received_ = false;
   std::uint64_t fin_at_ = ~std::uint64_t{0};
   std::uint64_t advertised_ = 65536;
-  std::uint64_t unacked_received_ = 0;
+  std::uint64_t told_ = 0;       ///< rcv_nxt_ when an acknowledgement was last sent
+  std::uint32_t rcv_mss_ = 536;  ///< what a full segment seems to be
+  bool pushed_ = false;          ///< a full segment with a push waits for its acknowledgement
+  int short_pushes_ = 0;         ///< shorter ones
   int quick_acks_ = 16;
+  duration patience_{0};  ///< how long an acknowledgement may wait for company; 0: not yet known
+  std::uint64_t gap_at_ = 0;
+  int gap_acks_ = 0;
+  int compressed_acks_ = 0;
   bool interactive_ = false;
   instant last_receive_{};
 
@@ -210,6 +226,7 @@ class tcp_socket {
   instant pace_at_ = never;
   instant pace_next_{};
   instant ack_at_ = never;
+  instant compressed_at_ = never;
   instant persist_at_ = never;
   int persist_backoff_ = 0;
   instant syn_at_ = never;

@@ -126,6 +126,42 @@ TEST(tcp_model, loss_costs_cubic_much_and_bbr_little) {
   EXPECT_GT(rates[1], 0.8 * 50 * mbit);
 }
 
+TEST(tcp_model, a_bulk_receiver_acknowledges_every_second_segment) {
+  pair_of_sockets p(line(20ms, 20 * mbit));
+  p.send(1u << 30);
+  p.run(3s);
+  const auto sent = p.forward.counters().packets;
+  const auto told = p.backward.counters().packets;
+  p.run(5s);
+  const auto per_mille =
+      (p.backward.counters().packets - told) * 1000 / (p.forward.counters().packets - sent);
+  EXPECT_GE(per_mille, 450u);
+  EXPECT_LE(per_mille, 600u);
+}
+
+TEST(tcp_model, what_a_program_wrote_last_is_acknowledged_without_delay) {
+  pair_of_sockets p(line(20ms, 0));
+  p.run(100ms);
+  for (int i = 0; i < 40; ++i) {
+    p.send(1448);
+    p.run(41ms);
+    EXPECT_EQ(p.tcp.dialer.evidence().unacked, 0u) << i;
+  }
+}
+
+TEST(tcp_model, bbr_empties_the_line_every_ten_seconds_to_measure_it) {
+  pair_of_sockets p(line(20ms, 20 * mbit), {.control = congestion::bbr});
+  p.send(1u << 30);
+  p.run(2s);
+  std::vector<duration> low;
+  for (int i = 0; i < 30'000; ++i) {
+    p.run(1ms);
+    if (p.tcp.dialer.in_flight() <= 4u * 1448) low.push_back(p.queue.now().time_since_epoch());
+  }
+  EXPECT_GE(low.size(), 3u * 100);
+  EXPECT_LE(low.size(), 3u * 250);
+}
+
 TEST(tcp_model, a_lost_segment_holds_back_what_follows_it_for_about_a_round_trip) {
   pair_of_sockets p(line(50ms, 0));
   p.run(200ms);

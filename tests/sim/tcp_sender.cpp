@@ -151,7 +151,8 @@ void tcp_socket::detect_losses() {
   const bool prompt = recovery_ != recovery::open ||
                       sacked_.size() >= duplicate_threshold * options_.mss ||
                       sacked_.size() >= std::uint64_t{2} * options_.mss + 1;
-  const auto window = prompt || min_rtt_ == duration::max() ? duration(0) : min_rtt_ / 4;
+  const auto window =
+      prompt || min_rtt_ == duration::max() ? duration(0) : std::min(min_rtt_ / 4, srtt_ / 8);
   bool found = false;
   for (auto& s : segments_) {
     if (s.seq >= highest && s.seq >= rack_end_) break;
@@ -164,7 +165,7 @@ void tcp_socket::detect_losses() {
       pipe_ -= s.end() - s.seq;
       found = true;
     } else {
-      reorder_at_ = std::min(reorder_at_, deadline);
+      reorder_at_ = std::min(reorder_at_, timer_at(deadline - queue_.now() + 2ms));
     }
   }
   if (found && recovery_ == recovery::open) enter(recovery::fast);
@@ -242,6 +243,7 @@ bool tcp_socket::send_new() {
   if (s.length != 0 && s.length < std::min<std::uint64_t>(options_.mss, unsent) && pipe_ != 0) {
     return false;  // silly window: wait for more room
   }
+  s.push = s.seq + s.length == written_to_;
   s.fin = fin_queued_ && s.seq + s.length == snd_end_;
   if (segments_.empty()) {
     first_sent_ = queue_.now();
@@ -265,11 +267,11 @@ void tcp_socket::transmit(segment& s) {
   s.delivered_when = delivered_when_;
   s.app_limited = app_limited_until_ != 0;
   last_send_ = now;
-  if (now - last_receive_ < 40ms && last_receive_ != instant{}) interactive_ = true;
+  if (last_receive_ != instant{} && now - last_receive_ < patience_) interactive_ = true;
   const auto size = s.end() - s.seq;
   control_->sent(size);
   if (const auto pace = control_->pacing_rate(); pace != 0) {
-    const auto gap = duration(static_cast<duration::rep>((size + 52) * nano / pace));
+    const auto gap = duration(static_cast<duration::rep>(size * nano / pace));
     pace_next_ = std::max(pace_next_, now) + gap;
   }
   send_segment(s);
@@ -280,6 +282,7 @@ void tcp_socket::send_segment(const segment& s) {
   p.seq = s.seq;
   p.length = s.length;
   p.fin = s.fin;
+  p.push = s.push;
   out_.send(p);
 }
 
@@ -294,7 +297,7 @@ void tcp_socket::on_probe() {
       transmit(last);
     }
   }
-  retransmit_at_ = queue_.now() + rto();
+  retransmit_at_ = timer_at(rto());
 }
 
 void tcp_socket::on_time_out() {
