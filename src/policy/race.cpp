@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "policy/bond.hpp"
 
@@ -15,15 +16,11 @@ namespace {
 std::optional<std::size_t> first_of(std::span<const child_facts> children,
                                     std::uint64_t size) noexcept {
   std::optional<std::size_t> best;
-  const auto good = [&](std::size_t i) { return children[i].state <= health::late; };
+  const auto order = [&](std::size_t i) {
+    return std::pair(children[i].state > health::late, completion_time(children[i], size));
+  };
   for (std::size_t i = 0; i < children.size(); ++i) {
-    if (!alive(children[i].state)) continue;
-    if (!best || (good(i) && !good(*best))) {
-      best = i;
-    } else if (good(i) == good(*best) &&
-               completion_time(children[i], size) < completion_time(children[*best], size)) {
-      best = i;
-    }
+    if (alive(children[i].state) && (!best || order(i) < order(*best))) best = i;
   }
   return best;
 }
