@@ -23,7 +23,7 @@ class bond {
  public:
   using goodput = std::function<std::uint64_t(const std::vector<bool>& takes_part)>;
 
-  bond(std::vector<std::uint64_t> rates, goodput model) : model_(std::move(model)) {
+  bond(const std::vector<std::uint64_t>& rates, goodput model) : model_(std::move(model)) {
     for (const auto rate : rates) {
       guard_child c;
       c.facts.state = health::usable;
