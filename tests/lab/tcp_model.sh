@@ -6,6 +6,6 @@
 
 (build release lab_tcp_model_check)
 options=("--json=$root/build/lab/tcp_model.json")
-[ -z "$short" ] || options+=(--short --seconds=15)
+[ -z "$short" ] || options+=(--short --seconds=15 --runs=2)
 mkdir -p "$root/build/lab"
 "$root/build/release/tests/lab_tcp_model_check" "${options[@]}"
