@@ -277,6 +277,7 @@ void drive(std::vector<kernel_transfer>& transfers, instant from, instant end, d
   const std::vector<std::byte> chunk(65536);
   std::vector<std::byte> sink(262'144);
   std::vector<pollfd> waits;
+  waits.reserve(transfers.size());
   for (const auto& t : transfers) waits.push_back({t.receiver(), POLLIN, 0});
   auto due = monotonic_now();
   while (due < end) {
@@ -443,10 +444,12 @@ plan parse(int argc, char** argv) {
 std::vector<statistics> run_kernel(const plan& p) {
   std::vector<statistics> results(p.cells.size());
   std::vector<std::size_t> jobs;
+  jobs.reserve(p.cells.size() * p.runs);
   for (std::size_t i = 0; i < p.cells.size() * p.runs; ++i) jobs.push_back(i / p.runs);
   for (std::size_t at = 0; at < jobs.size(); at += p.parallel) {
     const auto end = std::min(at + p.parallel, jobs.size());
     std::vector<cell> batch;
+    batch.reserve(end - at);
     for (auto i = at; i < end; ++i) batch.push_back(p.cells[jobs[i]]);
     const auto seen = run_kernel(p, batch, at + 1);
     for (auto i = at; i < end; ++i) results[jobs[i]].join(seen[i - at]);
