@@ -443,22 +443,19 @@ plan parse(int argc, char** argv) {
 
 std::vector<statistics> run_kernel(const plan& p) {
   std::vector<statistics> results(p.cells.size());
-  std::vector<std::size_t> jobs;
-  jobs.reserve(p.cells.size() * p.runs);
-  for (std::size_t i = 0; i < p.cells.size() * p.runs; ++i) jobs.push_back(i / p.runs);
-  for (std::size_t at = 0; at < jobs.size(); at += p.parallel) {
-    const auto end = std::min(at + p.parallel, jobs.size());
-    std::vector<cell> batch;
-    batch.reserve(end - at);
-    for (auto i = at; i < end; ++i) batch.push_back(p.cells[jobs[i]]);
+  const auto transfers = p.cells.size() * p.runs;
+  for (std::size_t at = 0; at < transfers; at += p.parallel) {
+    std::vector<cell> batch(std::min(p.parallel, transfers - at));
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = p.cells[(at + i) / p.runs];
     const auto seen = run_kernel(p, batch, at + 1);
-    for (auto i = at; i < end; ++i) results[jobs[i]].join(seen[i - at]);
+    for (std::size_t i = 0; i < batch.size(); ++i) results[(at + i) / p.runs].join(seen[i]);
   }
   return results;
 }
 
 int run(const plan& p) {
   std::vector<outcome> outcomes;
+  outcomes.reserve(p.cells.size());
   for (const auto& c : p.cells) outcomes.push_back({c, {}, {}});
   if (p.kernel) {
     auto seen = run_kernel(p);

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -344,7 +345,8 @@ TEST_F(emulated_link, carries_a_hundred_megabits_of_tcp) {
   const auto sender = bound(net->client(), emulator::client_address(0), 0, SOCK_STREAM);
   ASSERT_EQ(::setsockopt(sender.get(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5), 0);
   const auto to = address(emulator::server_address(0), port);
-  ::connect(sender.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  ASSERT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), -1);
+  ASSERT_EQ(errno, EINPROGRESS);
   ASSERT_TRUE(ready(door.get(), POLLIN, 5s));
   const owned_fd receiver(::accept4(door.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   const auto goodput = bulk(sender.get(), receiver.get(), 2s);
