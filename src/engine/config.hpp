@@ -36,6 +36,10 @@ inline constexpr duration evidence_slack =
 inline constexpr duration repair_extra =
     250ms;  // a kernel that repairs a loss: its RTO is 200 ms at least
 inline constexpr duration kernel_rto = 200ms;  // the least retransmission time-out of Linux
+inline constexpr std::uint64_t few_packets = 10 * 1460;  // the initial window (RFC 6928)
+inline constexpr std::uint64_t peer_burst = 8 * 1024;    // in a round trip: a transfer of the peer
+inline constexpr duration peer_filled = 500ms;  // it may rest for a ProbeRTT of bbr (200 ms)
+inline constexpr duration delayed_ack = 40ms;   // the longest of Linux while data is exchanged
 inline constexpr duration blind_extra_min =
     200ms;  // first_hop and none carriers: max(this, 2 sRTT) more
 inline constexpr duration ping_in_use_min =
@@ -44,6 +48,8 @@ inline constexpr duration ping_in_use_max = 5s;  //   this)
 inline constexpr duration in_use_window = 10s;   // a path carried flow data so recently: "in use"
 inline constexpr duration ping_standby = 15s;    // any other path: below the shortest NAT time-outs
 inline constexpr duration quality_age = 32s;     // two pings of a standby and a round trip
+inline constexpr duration flap_memory = 300s;    // a path that was good so long is steady again
+inline constexpr duration quality_window = 60s;  // what a path's worst round trips are kept for
 inline constexpr duration quality_look = 100ms;  // new samples are looked at together
 inline constexpr std::size_t quality_burst = 16 * 1024;  // more at once fills a path by itself
 inline constexpr int death_deadlines = 3;  // silent for so many suspect deadlines, and
@@ -110,6 +116,8 @@ struct path_config {
   bool cold = false;                      ///< dialled only when the graph needs it
   std::optional<evidence_kind> evidence;  ///< overrides what the carrier declares
   double weight = 1.0;
+  std::uint32_t cost = 0;  ///< how dear a byte is, 0 to 1000
+  std::string fate;        ///< paths with the same one share a hop: one failure takes them all
 };
 
 /// Clipped to what a graph may say.

@@ -281,7 +281,7 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
       return failure{errc::invalid_argument,
                      "path name " + quoted(p.name) + ": " + std::string(name_rule)};
     }
-    leaves.push_back({p.name, weight_of(p), p.evidence});
+    leaves.push_back({p.name, weight_of(p), p.evidence, p.cost, p.fate});
   }
   policy::graph root;
   if (config.root.empty()) {

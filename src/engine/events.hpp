@@ -116,6 +116,7 @@ struct migration {
   std::string to;
   cause why{};
   std::string reason;
+  std::string evidence;  ///< what it rested on: the figures of both children
 };
 
 }  // namespace rendr::engine::event

@@ -198,7 +198,6 @@ void link::handle_timeout(instant now, duration lateness) {
   if (!up_) start_handshakes(now);
   dial_due(now);
   if (quality_at_ <= now) {
-    quality_at_ = never;
     route(now, cause::quality);
   }
   while (!lingering_.empty() && lingering_.front().first <= now) {

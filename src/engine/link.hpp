@@ -42,6 +42,7 @@ struct leaf_slot {
 
   // History.
   unsigned flaps = 0;
+  instant flap_at = instant::min();
   instant eligible_at = instant::min();
   duration judged_by{0};
   path_phase shown = path_phase::idle;
@@ -175,8 +176,12 @@ class link {
   bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
             bool metered);
   void look_at_quality(instant now, path& p, duration rtt);
+  bool filled_by_peer(instant now, const path& p) const noexcept;
+  duration patience(const path& p) const noexcept;
+  void suspect_in_time(instant now, path& p, std::string detail);
   void tell_quiet(path& p);
   path* best_other(const path& p) const noexcept;
+  bool same_fate(const path& a, const path& b) const noexcept;
   void life(instant now, path& p, std::uint64_t number);
   void hold_deadlines(instant now, duration lateness);
 
@@ -242,6 +247,9 @@ class link {
 
   // link_routing.cpp
   void route(instant now, cause why);
+  bool decide_routes(instant now, cause why);
+  void count_flap(instant now, leaf_slot& s);
+  void share_fate(std::vector<policy::child_facts>& facts) const;
   std::vector<policy::child_facts> leaf_facts(instant now) const;
   policy::child_facts facts_of(instant now, const leaf_slot& s) const;
   void install_root(instant now, named_root& root, policy::graph g);
@@ -301,7 +309,7 @@ class link {
 
   // Graph.
   root_set roots_;
-  instant quality_at_ = never;      ///< new samples are judged then
+  instant quality_at_ = never;      ///< the selectors are asked again then
   std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a path is late, suspect, cleared, dead. A deadline opens a question; the carrier answers it.
 #include <algorithm>
+#include <tuple>
 
 #include "engine/link.hpp"
 
@@ -30,10 +31,27 @@ duration link::suspect_wait(const path& p) const noexcept {
   return std::max<duration>(wait, defaults::deadline_floor);
 }
 
+// The peer's own transfer arrives here: its acknowledgements wait in the window and the queue that
+// it fills, and its kernel's for the next packet that it may send.
+bool link::filled_by_peer(instant now, const path& p) const noexcept {
+  const auto silence = p.rtt.smoothed() + p.rtt.slack();
+  return now < p.filled_until &&
+         now - p.last_heard <= std::max<duration>(silence, defaults::quiet_min);
+}
+
+// How long even a silent carrier is given: what this path has shown to need without any load of
+// ours, and half of its spread more. Two late packets of a thousand must not move every flow.
+duration link::patience(const path& p) const noexcept {
+  const auto usual = p.rtt.smoothed() + p.rtt.slack();
+  const auto peak = p.quality.peak();
+  const auto spread = std::max(peak - p.quality.latency(), duration(0));
+  return std::min(peak + spread / 2 + defaults::max_ack_delay, 2 * usual);
+}
+
 instant link::record_deadline(const path& p, const sent_record& record) const noexcept {
   // What was queued before it beyond one RTT's worth of draining takes longer than the smoothed RTT
   // says.
-  const auto queued = queue_time(record.in_flight + record.size, p.rate.rate());
+  const auto queued = queue_time(record.in_flight + record.size, p.rate.drain_rate());
   const auto extra = std::max(duration(0), queued - p.rtt.smoothed());
   return std::max(record.sent_at + suspect_wait(p) + extra, p.hold_until);
 }
@@ -46,7 +64,7 @@ instant link::deadline_of(const path& p) const noexcept {
 }
 
 duration link::death_after(const path& p) const noexcept {
-  const auto queued = queue_time(p.sent.in_flight(), p.rate.rate());
+  const auto queued = queue_time(p.sent.in_flight(), p.rate.drain_rate());
   return std::clamp<duration>(defaults::death_deadlines * suspect_wait(p), defaults::death_min,
                               defaults::death_max) +
          queued;
@@ -106,7 +124,7 @@ void link::check_path(instant now, path& p) {
       }
       p.check_at = now + defaults::deadline_floor;  // the answer comes at once and overwrites this
     } else {
-      suspect(now, p, cause::silence, "nothing was acknowledged in time");
+      suspect_in_time(now, p, "nothing was acknowledged in time");
     }
     return;
   }
@@ -119,7 +137,7 @@ void link::check_path(instant now, path& p) {
 
 void link::look_at_quality(instant now, path& p, duration rtt) {
   p.quality.sample(now, rtt);
-  if (quality_at_ == never) quality_at_ = now + defaults::quality_look;
+  quality_at_ = std::min(quality_at_, now + defaults::quality_look);
 }
 
 // What arrived of a transfer that fell silent is told on another path too: when this one went dark,
@@ -164,15 +182,15 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
     // The peer's answer waits in its kernel's repair: it stands before us, out of order.
     const auto repaired =
         p.gap_at == instant::min() ? p.gap_at : p.gap_at + rtt + defaults::repair_extra;
-    if (now < repaired) {
+    if (now < repaired || filled_by_peer(now, p)) {
       p.delivered_since = never;
-      return become_late(now, p, repaired);
+      return become_late(now, p, std::max(repaired, now + defaults::quiet_min));
     }
     // The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
     // that acknowledges and forwards nothing.
     if (p.delivered_since == never) p.delivered_since = now;
-    const auto limit = p.delivered_since + 2 * p.rtt.smoothed() + defaults::max_ack_delay +
-                       defaults::delivered_grace;
+    const auto limit = p.delivered_since + 2 * std::max(p.rtt.smoothed(), rtt) +
+                       defaults::max_ack_delay + defaults::delivered_grace;
     if (now < limit) return become_late(now, p, limit);
     if (others_live_since(p, oldest->sent_at)) {
       p.evidence = evidence_kind::first_hop;
@@ -193,6 +211,12 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
       rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
   // A retransmission that is lost too is repeated by time-out alone, at least 200 ms later.
   if (e.recovering) fresh_for += defaults::repair_extra;
+  if (filled_by_peer(now, p)) fresh_for += defaults::delayed_ack;
+  // A kernel that holds bytes back behind a window of few packets has had losses; the next one
+  // shows only by its tail loss probe (RFC 8985 section 7), two round trips later.
+  if (e.unsent > 0 && e.unacked < defaults::few_packets) {
+    fresh_for += 2 * rtt + defaults::deadline_floor;
+  }
   if (e.unacked > 0 && e.last_ack_age < fresh_for) {
     const auto left = std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1));
     if (stuck || oldest->wire_end > e.delivered + e.unacked) {
@@ -208,7 +232,14 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   if (p.last_heard + fresh_for > now && !p.sent.any_ranges()) {
     return become_late(now, p, p.last_heard + fresh_for);
   }
-  suspect(now, p, cause::silence, "nothing was acknowledged and the carrier is silent too");
+  suspect_in_time(now, p, "nothing was acknowledged and the carrier is silent too");
+}
+
+void link::suspect_in_time(instant now, path& p, std::string detail) {
+  const auto* oldest = p.sent.oldest();
+  const auto since = oldest == nullptr ? p.wrote_at : oldest->sent_at;
+  if (now < since + patience(p)) return become_late(now, p, since + patience(p));
+  suspect(now, p, cause::silence, std::move(detail));
 }
 
 void link::become_late(instant now, path& p, instant check_at) {
@@ -275,11 +306,18 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
       others.push_back(p.get());
     }
   }
-  std::stable_sort(others.begin(), others.end(), [](const path* a, const path* b) {
-    if ((a->phase == path_phase::late) != (b->phase == path_phase::late))
-      return b->phase == path_phase::late;
-    return a->rtt.smoothed() < b->rtt.smoothed();
+  std::stable_sort(others.begin(), others.end(), [&](const path* a, const path* b) {
+    const auto rank = [&](const path* p) {
+      return std::tuple(same_fate(*p, not_on), p->phase == path_phase::late, p->rtt.smoothed());
+    };
+    return rank(a) < rank(b);
   });
+  // Copies are there because one of them may be lost: not all of them by one fate.
+  if (others.size() > copies && copies > 1) {
+    const auto apart = std::find_if(others.begin() + 1, others.end(),
+                                    [&](const path* p) { return !same_fate(*p, *others.front()); });
+    if (apart != others.end()) std::rotate(others.begin() + 1, apart, apart + 1);
+  }
   if (others.size() > copies) others.resize(copies);
   if (others.empty()) return false;
   r.end = std::min(r.end, r.begin + rescue_piece(cold(now, *others.front()), *others.front()));
@@ -296,6 +334,11 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
     s_.transmit.wake(p->carrier);
   }
   return true;
+}
+
+bool link::same_fate(const path& a, const path& b) const noexcept {
+  const auto& fate = slots_[a.leaf].config.fate;
+  return !fate.empty() && fate == slots_[b.leaf].config.fate;
 }
 
 // The lowest unacknowledged range of each flow that waits on this path goes by another one too.
@@ -343,7 +386,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   p.ack_elsewhere = true;
   set_phase(now, p, path_phase::suspect, why, std::move(detail));
   s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
-  ++s.flaps;
+  count_flap(now, s);
   if (p.reserve_since == instant::min() || now - p.reserve_since >= defaults::extra_window) {
     p.reserve_since = now;
     p.copy_reserve = p.sent.in_flight();

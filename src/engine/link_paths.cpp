@@ -197,6 +197,7 @@ void link::establish(instant now, path& p) {
       true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
   auto& s = slot(p.leaf);
   s.known = true;
+  if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
   check_dark(now);
@@ -218,7 +219,8 @@ path* link::join(instant now, std::unique_ptr<path> p) {
 }
 
 // A fresh carrier of the leaf proved itself: an old one of the same leaf has lost its reason. The
-// dialer numbers its paths in order: what it gave up long ago may arrive after what it dialled then.
+// dialer numbers its paths in order: what it gave up long ago may arrive after what it dialled
+// then.
 void link::replace_old(instant now, path& fresh) {
   std::vector<path*> old;
   for (const auto& p : paths_) {
@@ -280,16 +282,20 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   const bool death = was_path && why != cause::bye && why != cause::detached &&
                      why != cause::replaced && why != cause::local_close;
   if (was_path && p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  const auto from = p.phase;
   set_phase(now, p, path_phase::dead, why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
     s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
-    ++s.flaps;
+    count_flap(now, s);
     last_death_ = now;
     stalled_ = false;
   }
   if (order) {
-    order_close(p, false);
+    // The peer is told that it is no death, where it may still hear it.
+    const bool told = was_path && why == cause::replaced && from != path_phase::suspect;
+    if (told && !p.bye_sent) append_bye(p);
+    order_close(p, told);
   } else {
     p.closing = true;
   }

@@ -20,6 +20,13 @@ void link::protocol_error(instant now, path& p, std::string detail) {
 
 void link::received(instant now, path& p, std::size_t n) {
   p.last_heard = now;
+  p.heard_bytes += n;
+  if (p.heard_bytes - p.heard_mark > defaults::peer_burst)
+    p.filled_until = now + defaults::peer_filled;
+  if (now - p.heard_since > p.rtt.smoothed()) {
+    p.heard_mark = p.heard_bytes;
+    p.heard_since = now;
+  }
   slot(p.leaf).totals.received_bytes += n;
   if (!p.prologue_read) {
     const auto first = p.in.prologue();
@@ -150,7 +157,8 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
     if (record.eliciting) {
       newest_sent = record.sent_at;
       newest = number;
-      unloaded = record.unloaded;
+      // What the peer sends fills the path too, and delays its answer.
+      unloaded = record.unloaded && about->heard_bytes - record.heard <= defaults::quality_burst;
       any = true;
     }
     acknowledge_record(now, record);

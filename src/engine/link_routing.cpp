@@ -43,7 +43,7 @@ cause cause_of(policy::selector_reason reason, cause why) noexcept {
     case policy::selector_reason::override_returned:
       return cause::explicit_command;
     default:
-      return why;
+      return policy::for_quality(reason) ? cause::quality : why;
   }
 }
 
@@ -52,7 +52,8 @@ cause cause_of(policy::selector_reason reason, cause why) noexcept {
 std::vector<policy::leaf_info> link::leaf_infos() const {
   std::vector<policy::leaf_info> out;
   for (const auto& s : slots_) {
-    out.push_back({s.config.name, weight_of(s.config), s.config.evidence});
+    out.push_back(
+        {s.config.name, weight_of(s.config), s.config.evidence, s.config.cost, s.config.fate});
   }
   return out;
 }
@@ -61,6 +62,9 @@ policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   policy::child_facts facts;
   facts.weight = weight_of(s.config);
   facts.eligible = s.eligible_at <= now;
+  const bool flapped = s.flap_at != instant::min() && now - s.flap_at <= defaults::flap_memory;
+  facts.flaps = flapped ? s.flaps : 0;
+  facts.cost = s.config.cost;
   if (s.current == nullptr) {
     facts.state = s.totals.deaths > 0 ? policy::health::dead : policy::health::absent;
     return facts;
@@ -73,6 +77,11 @@ policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   facts.min_rtt = p.rtt.minimum();
   facts.rate = p.rate.rate();
   facts.queued = p.sent.in_flight() + p.out.pending();
+  facts.latency = p.quality.latency();
+  facts.jitter = p.quality.jitter();
+  facts.quality_known = p.quality.known();
+  facts.fresh = p.quality.fresh(now);
+  facts.quality_at = p.quality.last_sample();
   return facts;
 }
 
@@ -80,7 +89,29 @@ std::vector<policy::child_facts> link::leaf_facts(instant now) const {
   std::vector<policy::child_facts> out;
   out.reserve(slots_.size());
   for (const auto& s : slots_) out.push_back(facts_of(now, s));
+  share_fate(out);
   return out;
+}
+
+// What shares a hop with a suspect path and was not heard since is no better than late.
+void link::share_fate(std::vector<policy::child_facts>& facts) const {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].config.fate.empty() || facts[i].state != policy::health::usable) continue;
+    for (const auto& p : paths_) {
+      if (p->suspected_at == never || p->leaf == i) continue;
+      if (slots_[p->leaf].config.fate == slots_[i].config.fate &&
+          slots_[i].current->last_life < p->suspected_at) {
+        facts[i].state = policy::health::late;
+      }
+    }
+  }
+}
+
+// A path that was good for long begins anew.
+void link::count_flap(instant now, leaf_slot& s) {
+  if (s.flap_at != instant::min() && now - s.flap_at > defaults::flap_memory) s.flaps = 0;
+  ++s.flaps;
+  s.flap_at = now;
 }
 
 named_root& link::root_of(const flow& f) noexcept {
@@ -96,18 +127,15 @@ void link::tell_move(const named_root& root, const root_target::move& move, caus
   if (!move.to) return;
   s_.events.observe(event::migration{ref_, root.name, graph[move.node].name, child_name(move.from),
                                      child_name(move.to), cause_of(move.reason, why),
-                                     std::string(policy::to_string(move.reason))});
+                                     std::string(policy::to_string(move.reason)), move.evidence});
 }
 
 // After any change of a path's health: the selectors decide, what cannot be placed where it waits
 // goes up, and the paths that carry data now are named active.
 void link::route(instant now, cause why) {
   if (!roots_.standard().installed()) return;
-  const auto facts = leaf_facts(now);
-  for (auto& root : roots_.all()) {
-    if (!root.installed()) continue;
-    for (const auto& move : root.target.update(facts)) tell_move(root, move, why);
-  }
+  const bool moved = decide_routes(now, why);
+  if (!moved && why == cause::quality) return;
   for (const auto& [number, f] : flows_) {
     if (!f->place) continue;
     f->place->settle(root_of(*f).target);
@@ -120,6 +148,27 @@ void link::route(instant now, cause why) {
   wake_all();
 }
 
+// True: some selector moved.
+bool link::decide_routes(instant now, cause why) {
+  const auto facts = leaf_facts(now);
+  bool moved = false;
+  quality_at_ = never;
+  for (auto& root : roots_.all()) {
+    if (!root.installed()) continue;
+    const auto outcome = root.target.update(now, facts);
+    for (const auto& move : outcome.moves) tell_move(root, move, why);
+    moved = moved || !outcome.moves.empty();
+    quality_at_ = std::min(quality_at_, std::max(outcome.again, now + defaults::deadline_floor));
+    for (const auto leaf : outcome.measure) {
+      auto* p = leaf < slots_.size() ? slots_[leaf].current : nullptr;
+      if (p == nullptr || p->sent.in_flight() != 0 || p->want_ping) continue;
+      p->want_ping = true;
+      s_.transmit.wake(p->carrier);
+    }
+  }
+  return moved;
+}
+
 void link::install_root(instant now, named_root& root, policy::graph g) {
   root.target = root_target(std::move(g), ++root_version_);
   const auto& graph = root.target.graph();
@@ -129,6 +178,8 @@ void link::install_root(instant now, named_root& root, policy::graph g) {
     if (side_ == role::acceptor) {
       s.config.name = node.name;
       s.config.weight = node.weight;
+      s.config.cost = node.cost;
+      s.config.fate = node.fate;
       if (node.evidence && !s.config.evidence) {
         s.config.evidence = node.evidence;
         if (s.current != nullptr) s.current->evidence = *node.evidence;
@@ -199,7 +250,7 @@ std::optional<failure> link::select(instant now, std::string_view root, std::str
   }
   in->target.refresh(leaf_facts(now));
   const auto before = in->target.selector(id).current;
-  const auto decision = in->target.select(id, position);
+  const auto decision = in->target.select(now, id, position);
   if (decision.refused) {
     return failure{errc::refused, "select: " + std::string(policy::to_string(decision.reason))};
   }
@@ -208,7 +259,7 @@ std::optional<failure> link::select(instant now, std::string_view root, std::str
   const auto parity = side_ == role::dialer ? 0u : 1u;
   known = {((known.version / 2) + 1) * 2 + parity, std::string(child), true};
   if (decision.changed) {
-    tell_move(*in, {id, before, decision.child, decision.reason}, cause::explicit_command);
+    tell_move(*in, {id, before, decision.child, decision.reason, {}}, cause::explicit_command);
   }
   route(now, cause::explicit_command);
   wake_control();

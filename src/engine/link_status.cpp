@@ -78,6 +78,7 @@ link_snapshot link::status(instant now) const {
       one.node = graph[id].name;
       if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
       one.reason = policy::to_string(root.target.reason(id));
+      one.evidence = root.target.evidence(id);
       one.overridden = chosen.override.has_value();
       out.selections.push_back(std::move(one));
     }

@@ -62,6 +62,10 @@ struct path {
   rtt_estimator rtt;
   rate_estimator rate;
   quality_estimator quality;
+  std::uint64_t heard_bytes = 0;          ///< that arrived on it
+  std::uint64_t heard_mark = 0;           ///< as many had arrived when its round trip began
+  instant heard_since{};                  ///< when that was
+  instant filled_until = instant::min();  ///< a transfer of the peer fills it till then at least
   std::uint64_t load_number = 0;  ///< records before it belong to a burst or a transfer of ours
   std::vector<std::uint64_t> pongs;
   std::deque<urgent_range> urgent;

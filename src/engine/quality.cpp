@@ -2,6 +2,7 @@
 #include "engine/quality.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/config.hpp"
 
@@ -26,21 +27,24 @@ duration rtt_estimator::slack() const noexcept { return std::min(4 * variation_,
 
 void quality_estimator::sample(instant now, duration rtt) noexcept {
   last_ = now;
+  if (now >= window_end_) {
+    window_end_ = now + defaults::quality_window;
+    peak_before_ = std::exchange(peak_now_, duration(0));
+  }
+  peak_now_ = std::max(peak_now_, rtt);
   if (samples_ == 0) {
     latency_ = rtt;
   } else {
     const auto error = latency_ > rtt ? latency_ - rtt : rtt - latency_;
     // The first samples weigh more, so that a path is known after a few.
-    const auto weight = static_cast<int>(std::min(samples_, 8u));
-    jitter_ += (error - jitter_) / std::max(weight, 2);
-    latency_ += (rtt - latency_) / weight;
+    jitter_ += (error - jitter_) / static_cast<int>(std::clamp(samples_, 2u, 4u));
+    latency_ += (rtt - latency_) / static_cast<int>(samples_ + 1);
   }
-  samples_ = std::min(samples_ + 1, 8u);
+  samples_ = std::min(samples_ + 1, 7u);
 }
 
 bool quality_estimator::fresh(instant now) const noexcept {
-  constexpr unsigned enough = 2;
-  return samples_ >= enough && now - last_ <= defaults::quality_age;
+  return known() && now - last_ <= defaults::quality_age;
 }
 
 delivery_mark rate_estimator::on_transmitted(instant now, std::uint64_t in_flight,
@@ -73,9 +77,17 @@ void rate_estimator::finish_ack(instant now, duration srtt) noexcept {
   if (now >= window_end_) {
     window_end_ = now + std::max(10 * srtt, duration(std::chrono::milliseconds(500)));
     best_before_ = best_now_;
+    before_limited_ = now_limited_;
     best_now_ = 0;
   }
-  best_now_ = std::max(best_now_, sample_);
+  if (sample_ <= best_now_) return;
+  best_now_ = sample_;
+  now_limited_ = sample_limited_;
+}
+
+std::uint64_t rate_estimator::drain_rate() const noexcept {
+  const bool limited = best_now_ >= best_before_ ? now_limited_ : before_limited_;
+  return limited ? 0 : rate();
 }
 
 std::uint64_t rate_estimator::rate() const noexcept {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "rendr/time.hpp"
@@ -34,17 +35,23 @@ class rtt_estimator {
 class quality_estimator {
  public:
   void sample(instant now, duration rtt) noexcept;
-  bool known() const noexcept { return samples_ > 0; }
-  /// Enough samples, and the last one no older than a silent standby's (two pings and a bit).
+  /// Rests on several samples.
+  bool known() const noexcept { return samples_ >= 3; }
+  /// Known, and the last sample is no older than two pings of a standby.
   bool fresh(instant now) const noexcept;
   duration latency() const noexcept { return latency_; }
   /// Mean deviation of the samples from the latency.
   duration jitter() const noexcept { return jitter_; }
   instant last_sample() const noexcept { return last_; }
+  /// The largest sample of the last two windows of a minute.
+  duration peak() const noexcept { return std::max(peak_now_, peak_before_); }
 
  private:
   duration latency_{0};
   duration jitter_{0};
+  duration peak_now_{0};
+  duration peak_before_{0};
+  instant window_end_ = instant::min();
   unsigned samples_ = 0;
   instant last_ = instant::min();
 };
@@ -70,6 +77,9 @@ class rate_estimator {
   void finish_ack(instant now, duration srtt) noexcept;
   /// 0: unknown.
   std::uint64_t rate() const noexcept;
+  /// The rate when the path was kept busy while it was measured; 0: unknown. An application that
+  /// offers little makes a fast path look slow, and its queue long.
+  std::uint64_t drain_rate() const noexcept;
   std::uint64_t delivered() const noexcept { return delivered_; }
 
  private:
@@ -78,6 +88,8 @@ class rate_estimator {
   instant first_sent_{};
   double best_now_ = 0;
   double best_before_ = 0;
+  bool now_limited_ = false;  // the best was measured while the application offered too little
+  bool before_limited_ = false;
   instant window_end_{};
   double sample_ = 0;
   bool sample_limited_ = false;

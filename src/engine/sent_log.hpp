@@ -47,7 +47,8 @@ struct sent_control {
 struct sent_record {
   std::uint64_t wire_end = 0;  ///< carrier position behind its last byte
   std::uint32_t size = 0;
-  bool unloaded = false;  ///< nothing of ours stood before it: its round trip tells of the path
+  std::uint64_t heard = 0;  ///< bytes that had arrived on the path when it was made
+  bool unloaded = false;    ///< nothing of ours stood before it: its round trip tells of the path
   bool eliciting = false;
   bool acknowledged = false;
   bool requeued = false;  ///< its ranges were given to other paths

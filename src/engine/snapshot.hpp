@@ -70,6 +70,7 @@ struct selection_snapshot {
   std::string node;
   std::string child;
   std::string reason;
+  std::string evidence;  ///< what its last move rested on
   bool overridden = false;
 };
 

@@ -74,6 +74,13 @@ void lane::depart() {
 
 void lane::launch(const packet& p) {
   auto arrival = queue_.now() + options_.delay;
+  if (options_.deviation.count() != 0) {
+    // The sum of twelve uniform numbers is normal for our purpose, with variance one.
+    const auto sigma = options_.deviation;
+    duration off = -6 * sigma;
+    for (int i = 0; i < 12; ++i) off += rng_.between(duration(0), sigma);
+    arrival = std::max(arrival + off, arrival - options_.delay);
+  }
   if (options_.jitter.count() != 0) arrival += rng_.between(duration(0), options_.jitter);
   last_arrival_ = std::max(last_arrival_, arrival);
   flight_.push_back({last_arrival_, p});

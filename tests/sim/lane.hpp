@@ -33,6 +33,7 @@ struct packet {
 struct lane_options {
   duration delay{std::chrono::milliseconds(10)};
   duration jitter{0};                ///< uniform on top of the delay; never reorders
+  duration deviation{0};             ///< of a delay that is normally distributed, cut at zero
   std::uint64_t rate = 0;            ///< bytes per second; 0: no bottleneck
   std::uint64_t queue = 256 * 1024;  ///< bytes at the bottleneck, drop-tail
   std::uint32_t loss_ppm = 0;        ///< each packet, independently

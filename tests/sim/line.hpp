@@ -22,6 +22,9 @@ struct path_options {
   std::optional<evidence_kind> evidence;  ///< what the path spec says, if anything
   bool relayed = false;                   ///< a relay in the middle terminates TCP
   bool cold = false;
+  double weight = 1;
+  std::uint32_t cost = 0;
+  std::string fate{};
 };
 
 /// A relay between two connections: reads on one, writes on the other.

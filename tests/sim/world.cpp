@@ -104,6 +104,9 @@ engine::link_ref world::connect() {
     one.name = p.name;
     one.cold = p.cold;
     one.evidence = p.evidence;
+    one.weight = p.weight;
+    one.cost = p.cost;
+    one.fate = p.fate;
     c.paths.push_back(one);
   }
   c.root = options_.root;
