@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
-/// CUBIC (RFC 9438) with HyStart's delay rule and proportional rate reduction (RFC 6937).
+/// CUBIC (RFC 9438) with HyStart's two rules and proportional rate reduction (RFC 6937).
 class cubic final : public congestion_control {
  public:
   explicit cubic(std::uint32_t mss) : mss_(mss), window_(std::uint64_t{10} * mss) {}
@@ -40,6 +40,8 @@ class cubic final : public congestion_control {
   void timed_out(std::uint64_t) override {
     if (!timed_out_) shrink();
     timed_out_ = true;
+    peak_ = 0;
+    left_early_ = false;
     window_ = mss_;
   }
   void recovered(instant) override {
@@ -48,7 +50,8 @@ class cubic final : public congestion_control {
   }
   void sent(std::uint64_t n) override { recovery_sent_ += n; }
   void restarted(duration idle, duration rto) override {
-    const auto floor = std::uint64_t{10} * mss_;
+    const auto floor = std::min(window_, std::uint64_t{10} * mss_);
+    threshold_ = std::max(threshold_, window_ / 4 * 3);
     for (auto left = idle; left > rto && window_ > floor; left -= rto) window_ /= 2;
     window_ = std::max(window_, floor);
     epoch_ = never;
@@ -83,33 +86,43 @@ class cubic final : public congestion_control {
     if (recovery_sent_ == 0) allowance = std::max<std::uint64_t>(allowance, mss_);
     window_ = s.in_flight + allowance;
   }
+  /// Slow start ends when a round trip's acknowledgements come in one train of half the shortest
+  /// round trip, or when all of a round trip were delayed.
   void watch_delay(const ack_sample& s) {
     if (s.prior_delivered >= round_end_) {
       round_end_ = s.delivered;
+      round_began_ = train_ = s.now;
       round_samples_ = 0;
       round_min_ = duration::max();
     }
-    if (s.rtt.count() == 0 || round_samples_ >= 8) return;
+    if (s.rtt.count() == 0 || left_early_ || window_ < std::uint64_t{16} * mss_) return;
+    if (s.now - train_ <= 2ms) {
+      train_ = s.now;
+      if (s.now - round_began_ > (s.min_rtt + 1ms) / 2) leave_slow_start();
+    }
     round_min_ = std::min(round_min_, s.rtt);
-    if (++round_samples_ < 8 || window_ < std::uint64_t{16} * mss_) return;
-    const auto slack = std::clamp<duration>(s.min_rtt / 8, 4ms, 16ms);
-    if (round_min_ > s.min_rtt + slack) threshold_ = window_;
+    if (++round_samples_ <= 8) return;
+    if (round_min_ > s.min_rtt + std::clamp<duration>(s.min_rtt / 8, 4ms, 16ms)) leave_slow_start();
+  }
+  void leave_slow_start() {
+    left_early_ = true;
+    threshold_ = window_;
   }
   void grow(const ack_sample& s) {
     const auto now_segments = segments(window_);
     if (epoch_ == never) {
       epoch_ = s.now;
       friendly_ = now_segments;
-      peak_ = std::max(peak_, now_segments);
-      inflection_ = std::cbrt((peak_ - now_segments) / scale);
+      origin_ = std::max(peak_, now_segments);
+      inflection_ = std::cbrt((origin_ - now_segments) / scale);
     }
     const auto t = seconds(s.now - epoch_ + s.min_rtt) - inflection_;
-    const auto target = std::min(scale * t * t * t + peak_, now_segments * 1.5);
+    const auto target = std::min(scale * t * t * t + origin_, now_segments * 1.5);
     const auto acked_segments = segments(s.acked);
     friendly_ += 3 * (1 - beta) / (1 + beta) * acked_segments / now_segments;
     const auto goal = std::max(target, friendly_);
-    credit_ += goal > now_segments ? (goal - now_segments) / now_segments * acked_segments
-                                   : acked_segments / (100 * now_segments);
+    const auto least = peak_ == 0 ? 0.05 : 0.01 / now_segments;  // faster before the first loss
+    credit_ += std::max(least, (goal - now_segments) / now_segments) * acked_segments;
     const auto whole = std::floor(credit_ * static_cast<double>(mss_));
     window_ += static_cast<std::uint64_t>(whole);
     credit_ -= whole / static_cast<double>(mss_);
@@ -118,7 +131,8 @@ class cubic final : public congestion_control {
   std::uint64_t mss_;
   std::uint64_t window_;
   std::uint64_t threshold_ = std::numeric_limits<std::uint64_t>::max() / 2;
-  double peak_ = 0;
+  double peak_ = 0;  ///< where the newest loss was; 0: none yet
+  double origin_ = 0;
   double friendly_ = 0;
   double inflection_ = 0;
   double credit_ = 0;
@@ -128,6 +142,9 @@ class cubic final : public congestion_control {
   std::uint64_t recovery_sent_ = 0;
   bool timed_out_ = false;
   std::uint64_t round_end_ = 0;
+  instant round_began_{};
+  instant train_{};
+  bool left_early_ = false;
   int round_samples_ = 0;
   duration round_min_ = duration::max();
 };
