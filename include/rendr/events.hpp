@@ -46,10 +46,13 @@ struct path_changed {
 struct migration {
   std::string root;  ///< empty: the default root
   std::string node;  ///< the selector that moved
-  std::string from;
+  std::string from;  ///< empty: it is the selector's first choice
   std::string to;
   cause why{};
   std::string reason;
+  /// What it rested on, the child taken first: `lte 12 ms +-1 ms, fiber 90 ms +-3 ms, for 3 s`.
+  /// May be empty.
+  std::string evidence;
 };
 
 }  // namespace rendr::events

@@ -112,6 +112,7 @@ struct selection_status {
   std::string node;
   std::string child;
   std::string reason;
+  std::string evidence;     ///< what its last move rested on, as in `events::migration`
   bool overridden = false;  ///< by `link::select` or `link::migrate`
 };
 
@@ -136,7 +137,9 @@ struct link_status {
 /// A snapshot of one runtime: counters of all its loops added up, links of all loops in one list.
 struct runtime_status {
   instance_id instance{};
-  std::vector<std::string> capabilities;  ///< only what was checked on this machine
+  /// What this build can do, the features of `rendr --version`, and what was checked on this
+  /// machine: `network_watch`.
+  std::vector<std::string> capabilities;
   std::size_t loops = 0;
   std::vector<link_status> links;
   std::size_t handshakes = 0;  ///< connections that have not proved anything yet

@@ -48,6 +48,8 @@ engine::path_config config_of(const path_spec& path) {
   config.name = path.name;
   config.cold = path.cold;
   config.weight = path.weight;
+  config.cost = path.cost;
+  config.fate = path.fate;
   switch (path.evidence) {
     case path_evidence::by_transport:
       break;

@@ -189,7 +189,7 @@ void loop::obey(engine::event::migration& event) {
     tell(*link, {{},
                  {},
                  events::migration{event.root, event.node, event.from, event.to,
-                                   static_cast<cause>(event.why), event.reason}});
+                                   static_cast<cause>(event.why), event.reason, event.evidence}});
 }
 
 void loop::tell(const link_core& link, link_event event) {

@@ -64,7 +64,8 @@ link_status mirror(const engine::link_snapshot& from, instant now) {
   for (const auto& path : from.paths) to.paths.push_back(mirror(path, now));
   for (const auto& flow : from.flows) to.flows.push_back(mirror(flow));
   for (const auto& one : from.selections)
-    to.selections.push_back({one.root, one.node, one.child, one.reason, one.overridden});
+    to.selections.push_back(
+        {one.root, one.node, one.child, one.reason, one.evidence, one.overridden});
   to.migrations = from.migrations;
   to.flows_opened = from.flows_opened;
   to.flows_accepted = from.flows_accepted;

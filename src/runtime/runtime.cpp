@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/capabilities.hpp"
 #include "runtime/listener_core.hpp"
 #include "runtime/mirror.hpp"
 #include "runtime/runtime_core.hpp"
@@ -205,7 +206,12 @@ void runtime::network_changed() {
 runtime_status runtime::status() const {
   runtime_status result;
   result.instance = core_->instance;
-  result.capabilities = {"rendr", "tcp", "fd", "selector", "race", "bond"};
+  for (auto& one : detail::capabilities()) {
+    if (one.here) result.capabilities.push_back(std::move(one.name));
+  }
+  if (core_->options.watch_network && !core_->network_watch.code) {
+    result.capabilities.emplace_back("network_watch");
+  }
   result.loops = core_->loops.size();
   result.accept_overflows = core_->accept_overflows;
   result.observer_exceptions = core_->observer_exceptions;
