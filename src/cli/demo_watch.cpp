@@ -69,6 +69,7 @@ std::vector<std::string> demo_watch::new_lines() {
 
 void demo_watch::judge(const timed& happened) {
   if (const auto* moved = std::get_if<events::migration>(&happened.event.what)) {
+    if (moved->from.empty()) return;  // the first choice moves nothing
     ++migrations_;
     run_.marks.push_back({happened.at, timeline::mark_kind::migration, to_line(happened.event)});
     for (auto& cut : cuts_) {

@@ -33,8 +33,11 @@ struct line_of {
     return reason.empty() ? text : text + " (" + reason + ")";
   }
   std::string operator()(const events::migration& e) const {
-    return "moved " + e.node + ": " + e.from + " -> " + e.to + " (" +
-           with_detail(to_string(e.why), e.reason) + ")";
+    const auto node = e.root.empty() ? e.node : e.node + " of root " + e.root;
+    const auto text = e.from.empty() ? "started " + node + " on " + e.to
+                                     : "moved " + node + ": " + e.from + " -> " + e.to;
+    const auto why = with_detail(e.why == cause::none ? "" : to_string(e.why), e.reason);
+    return text + " (" + with_detail(why, e.evidence) + ")";
   }
 };
 

@@ -52,17 +52,30 @@ bytes. Off loopback rendr therefore runs only when told so: put it inside a tunn
 network, or carry a protocol that protects itself, as ssh does.)";
 
 constexpr std::string_view forward_footer = R"(
-A path is [name=]tcp://host:port[,key=value...] with the keys bind, device, mark, cc, cost, weight,
-evidence and cold. A graph is a path's name or selector(...), race(...), bond(...) of graphs; the
-first child of a selector is preferred.
+A path is [name=]tcp://host:port[,key=value...] with the keys
+  bind, device, mark, cc   its local address, device, socket mark and congestion control
+  cost=0..1000             how dear a byte is: cheap is preferred unless it is much later
+  weight=1..1000           of equal children, a selector prefers the heavier
+  fate=NAME                paths of one NAME share a hop: while one is suspect, the others are late
+  evidence=first_hop       a relay on the way acknowledges for the server
+  cold                     dialled only when the others are gone
+A graph is a path's name or selector(...), race(...), bond(...) of graphs; the first child of a
+selector is preferred. Keys among the children: weight of each; dwell, cooldown, cost_bound and bulk
+of a selector, as selector(a, b, dwell=1s); late of a race, as race(a, b, late=20ms).
+A word instead of a graph takes all paths, in their order: handover (one at a time), interactive
+(every byte soon), aggregate (all the throughput). docs/graph.md has the whole language.
 
 Examples:
   rendr forward --listen=127.0.0.1:8080 --path=tcp://host:7000
   rendr forward --listen=127.0.0.1:5432 --to=db \
       --path=fiber=tcp://host:7000,bind=192.0.2.7 --path=lte=tcp://host:7000,device=wwan0 \
-      --root='selector(fiber, lte)' --insecure)";
+      --root='selector(fiber, lte)' --insecure
+  rendr forward --listen=127.0.0.1:8080 --root=handover --insecure \
+      --path=dsl=tcp://host:7000,device=eth0 --path=lte=tcp://host:7000,device=wwan0,cost=100)";
 
 constexpr std::string_view pipe_footer = R"(
+`rendr forward --help` says what a PATH and a GRAPH is.
+
 Examples:
   ssh -o ProxyCommand='rendr pipe --to=ssh --path=a=tcp://%h:7000 --path=b=tcp://%h:7001' server
   rendr pipe --to=log --path=tcp://127.0.0.1:7000 < access.log)";
@@ -111,7 +124,9 @@ void add_common(CLI::App& app, raw& to) {
 void add_dialing(CLI::App& app, raw& to) {
   text_option(app, "--to", to.target, "Name of the target at the server (its unnamed one)", "NAME");
   list_option(app, "--path", to.paths, "A path to the server; repeat it for each", "PATH");
-  text_option(app, "--root", to.root, "Which paths carry the data (a selector over all, in order)",
+  text_option(app, "--root", to.root,
+              "Which paths carry the data: a graph, or handover, interactive or aggregate (a "
+              "selector over all, in order)",
               "GRAPH");
   text_option(app, "--grace", to.grace,
               "How long connections survive without any path, or forever (24h); the lower of both "
@@ -144,7 +159,8 @@ commands::commands(raw& to) {
   add_common(*demo, to);
   text_option(*demo, "FILE", to.file, "The file to send (pseudo-random bytes, see --size)", "");
   text_option(*demo, "--size", to.size, "How much to make when no FILE is given (256MiB)", "SIZE");
-  text_option(*demo, "--root", to.root, "The graph over fiber, lte and wifi (a selector)", "GRAPH");
+  text_option(*demo, "--root", to.root,
+              "The graph over fiber, lte and wifi, or a word for one (a selector)", "GRAPH");
   list_option(*demo, "--cut", to.cuts, "A cut, see below; repeat it for each", "CUT");
   demo->add_flag("--no-cuts", to.no_cuts, "Cut nothing: the run to compare with");
   text_option(*demo, "--rate", to.rate,

@@ -83,6 +83,48 @@ TEST(cli_options, forward_takes_several_paths_and_names_the_nameless) {
   EXPECT_EQ(forward.loops, 2u);
 }
 
+TEST(cli_options, a_path_takes_its_cost_and_fate_and_a_graph_its_keys) {
+  const auto forward = accepted<forward_options>(
+      {"forward", "--listen=127.0.0.1:0", "--path=a=tcp://h:1,cost=100,fate=mast",
+       "--path=b=tcp://h:2,weight=5",
+       "--root=selector(a, fat: bond(a, b), dwell=1s, cost_bound=50ms, bulk=fat)"});
+  EXPECT_EQ(forward.link.paths[0].cost, 100u);
+  EXPECT_EQ(forward.link.paths[0].fate, "mast");
+  EXPECT_EQ(forward.link.paths[1].weight, 5u);
+}
+
+TEST(cli_options, a_word_for_what_a_flow_is_for_stands_for_a_graph) {
+  for (const auto* word : {"handover", "interactive", "aggregate"}) {
+    const auto root = "--root=" + std::string(word);
+    EXPECT_EQ(
+        accepted<pipe_options>({"pipe", "--path=tcp://h:1", "--path=tcp://h:2", root}).link.root,
+        word);
+    EXPECT_EQ(accepted<demo_options>({"demo", root}).root, word);
+  }
+}
+
+TEST(cli_options, help_names_every_key_and_word_that_a_path_and_a_graph_take) {
+  const auto help = run({"forward", "--help"}).text;
+  for (const auto* word :
+       {"bind", "device", "mark", "cc", "cost", "weight", "fate", "evidence", "cold", "dwell",
+        "cooldown", "cost_bound", "bulk", "late", "handover", "interactive", "aggregate"}) {
+    EXPECT_SAYS(help, word);
+  }
+}
+
+TEST(cli_options, version_names_what_the_build_has_and_what_it_lacks) {
+  const auto text = run({"--version"}).text;
+  const auto absent = text.find("\nabsent: ");
+  ASSERT_NE(absent, std::string::npos) << text;
+  for (const auto* word : {" tcp ", " fd ", " selector ", " race ", " bond"}) {
+    EXPECT_LT(text.find(word, text.find("\nfeatures: ")), absent) << text;
+  }
+  for (const auto* word : {" quic ", " sealed "}) {
+    const auto at = text.find(word);
+    EXPECT_TRUE(at != std::string::npos && at > absent) << text;
+  }
+}
+
 TEST(cli_options, grace_of_the_program_is_a_day) {
   EXPECT_EQ(accepted<pipe_options>({"pipe", "--path=tcp://127.0.0.1:7000"}).link.grace, 24h);
   EXPECT_EQ(accepted<serve_options>({"serve", "--listen=tcp://127.0.0.1:7000", "--to=h:1"}).grace,
@@ -128,6 +170,14 @@ TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
       {{"forward", "--listen=h:80", "--path=tcp://h"}, {"--path", "port"}},
       {{"forward", "--listen=h:80", "--path=a=tcp://h:1", "--path=a=tcp://h:2"}, {"--path", "a"}},
       {{"forward", "--listen=h:80", "--path=a=tcp://h:1", "--root=b"}, {"--root", "b", "^"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1,cost=1001"}, {"--path", "cost", "0 to 1000"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1,fate=-m"}, {"--path", "fate", "^"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1,fat=m"}, {"--path", "fat", "fate"}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1", "--root=handover(p1)"},
+       {"--root", "handover", "^"}},
+      {{"pipe", "--path=tcp://h:1", "--root=selector(p1, dwell=3)"}, {"--root", "dwell", "0s to"}},
+      {{"pipe", "--path=tcp://h:1", "--root=race(p1, bulk=p1)"}, {"--root", "bulk", "selector"}},
+      {{"pipe", "--path=tcp://h:1", "--root=selector(p1, late=9ms)"}, {"--root", "late", "race"}},
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--to=h:22"}, {"--to=h:22", "name"}},
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--loops=0"}, {"--loops=0", "1 to 64"}},
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--grace=1"}, {"--grace=1", "unit"}},
