@@ -36,19 +36,20 @@ class report {
   }
   bool usage_error() const { return usage_error_; }
 
+  /// Of a rate more is better, of everything else less.
   void figure(const std::string& name, double value, const std::string& unit) {
     std::printf("    %-51s %12.3f %s\n", name.c_str(), value, unit.c_str());
     std::fflush(stdout);
-    add(name, value, unit, {});
+    add(name, value, unit, unit.ends_with("/s") || unit.find("/s ") != std::string::npos, {});
   }
   /// `bound` decides; `goal` is the figure of the finished product, shown beside it.
   void at_least(const std::string& gate, const std::string& what, double value, double bound,
                 double goal, const std::string& unit) {
-    verdict({gate, what, unit, value, bound, goal}, ">=", value >= bound);
+    verdict({gate, what, unit, value, bound, goal, true}, value >= bound);
   }
   void at_most(const std::string& gate, const std::string& what, double value, double bound,
                double goal, const std::string& unit) {
-    verdict({gate, what, unit, value, bound, goal}, "<=", value <= bound);
+    verdict({gate, what, unit, value, bound, goal, false}, value <= bound);
   }
 
   /// 0 when every gate passed and the file was written.
@@ -73,21 +74,24 @@ class report {
     double value;
     double bound;
     double goal;
+    bool more_is_better;
   };
-  void verdict(const result& r, const char* sign, bool good) {
+  void verdict(const result& r, bool good) {
     std::printf("%-3s %-51s %12.3f %s (%s %g, goal %g) %s\n", r.gate.c_str(), r.what.c_str(),
-                r.value, r.unit.c_str(), sign, r.bound, r.goal, good ? "PASS" : "FAIL");
+                r.value, r.unit.c_str(), r.more_is_better ? ">=" : "<=", r.bound, r.goal,
+                good ? "PASS" : "FAIL");
     std::fflush(stdout);
     failed_ = failed_ || !good;
-    add(r.what, r.value, r.unit,
+    add(r.what, r.value, r.unit, r.more_is_better,
         ", \"gate\": \"" + r.gate + "\", \"bound\": " + std::to_string(r.bound) +
             ", \"goal\": " + std::to_string(r.goal) + ", \"pass\": " + (good ? "true" : "false"));
   }
-  void add(const std::string& name, double value, const std::string& unit,
-           const std::string& more) {
+  void add(const std::string& name, double value, const std::string& unit, bool more_is_better,
+           const std::string& rest) {
     if (!json_.empty()) json_ += ",";
     json_ += "\n  {\"name\": \"" + name + "\", \"value\": " + std::to_string(value) +
-             ", \"unit\": \"" + unit + "\"" + more + "}";
+             ", \"unit\": \"" + unit + "\", \"better\": \"" + (more_is_better ? "more" : "less") +
+             "\"" + rest + "}";
   }
 
   std::string file_;
