@@ -11,7 +11,8 @@
 namespace rendr {
 
 /// Checks the text form of a policy graph before a dialer is given it, such as
-/// `best: selector(fiber, race(lte, wifi))`. `docs/graph.md` has the whole language.
+/// `best: selector(fiber, race(lte, wifi))` or a word for one, such as `aggregate`. `docs/graph.md`
+/// has the whole language.
 ///
 /// `path_names` are the names of the dialer's paths: each leaf must be one of them, and each of
 /// them must be used. Returns true when the text is good. Otherwise `why` holds

@@ -29,8 +29,8 @@ namespace rendr {
 struct link_options {
   /// 1 to 64 leaves. Unnamed ones are named "p1", "p2", ... by their position.
   std::vector<path_spec> paths;
-  /// Policy graph, e.g. "best: selector(fiber, race(lte, wifi))". Empty: a selector over all paths
-  /// in order.
+  /// Policy graph, e.g. "best: selector(fiber, race(lte, wifi))", or a word for one over all paths:
+  /// "handover", "interactive", "aggregate". Empty: a selector over all paths in order.
   std::string root;
   /// How long the link outlives its last path (`duration::max()`: for ever). The lower one of both
   /// ends holds.
