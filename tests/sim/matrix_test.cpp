@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every fault of the simulator, in every direction it has, on the path that carries most, under
+// each kind of graph, plain and nested: what the application notices. Prints one matrix for each
+// load. ctest: timeout=600
+#include <cstdlib>
+
+#include "sim/gates.hpp"
+
+namespace rendr::sim {
+namespace {
+
+constexpr duration faulty = 3s;
+
+struct graph {
+  const char* name;
+  const char* root;
+  std::uint64_t paths_at_once;  ///< how many paths' rates a transfer adds up
+};
+
+constexpr std::array graphs{
+    graph{"S", "selector(a, b, c)", 1},
+    graph{"R", "race(a, b, c)", 1},
+    graph{"B", "bond(a, b, c)", 3},
+    graph{"SR", "selector(a, race(b, c))", 1},
+    graph{"SB", "selector(bond(a, b), c)", 2},
+    graph{"RS", "race(selector(a, b), c)", 1},
+    graph{"RB", "race(bond(a, b), c)", 2},
+    graph{"BS", "bond(a, selector(b, c))", 2},
+    graph{"BR", "bond(race(a, b), c)", 2},
+};
+
+/// What a fault may cost the application, and why.
+enum class allowance : std::uint8_t {
+  quarter,   ///< 250 ms: the end of a carrier is told at once, as in G1
+  silent,    ///< the bound of G4
+  muted,     ///< a relay acknowledges: 2 sRTT + 55 ms more, as for any first hop
+  slowed,    ///< the path acknowledges all along: only its head is rescued
+  repaired,  ///< kernels repair: a lost retransmission is repeated by time-out alone, 200 ms later
+  stopped,   ///< nobody can deliver to a process that stands still
+  ended      ///< the peer has forgotten the link: an error, and soon
+};
+
+struct fault {
+  const char* name;
+  direction way;
+  allowance may;
+  std::function<void(world&, const std::string&)> begin;
+  bool relayed = false;
+  bool dies = false;   ///< the path must die of it
+  bool lives = false;  ///< no path may die of it
+};
+
+std::string text_of(const fault& f) {
+  constexpr std::array ways{"", " up", " down"};
+  return std::string(f.name) + ways.at(static_cast<std::size_t>(f.way));
+}
+
+void changed(std::vector<fault>& all, const char* name, allowance may, bool lives,
+             const std::function<void(lane&)>& change) {
+  for (const auto way : {direction::both, direction::to_server, direction::to_client}) {
+    all.push_back({name, way, may,
+                   [way, change](world& w, const std::string& p) { w.path(p).each(way, change); },
+                   false, false, lives});
+  }
+}
+
+std::vector<fault> every_fault() {
+  constexpr auto both = direction::both;
+  std::vector<fault> all;
+  all.push_back({"kill", both, allowance::quarter,
+                 [](world& w, const std::string& p) { w.path(p).kill(); }, false, true});
+  all.push_back({"reset of the server's end", both, allowance::quarter,
+                 [](world& w, const std::string& p) { w.path(p).kill_end(true); }, false, true});
+  all.push_back({"reset of the client's end", both, allowance::quarter,
+                 [](world& w, const std::string& p) { w.path(p).kill_end(false); }, false, true});
+  all.push_back({"kill, then refused", both, allowance::quarter,
+                 [](world& w, const std::string& p) {
+                   w.path(p).refuse(true);
+                   w.path(p).kill();
+                 },
+                 false, true});
+  changed(all, "blackhole", allowance::silent, false, [](lane& l) { l.blackhole(true); });
+  changed(all, "stall", allowance::silent, false, [](lane& l) { l.stall(true); });
+  all.push_back({"relay forwards nothing", both, allowance::muted,
+                 [](world& w, const std::string& p) { w.path(p).mute(true); }, true});
+  changed(all, "rate / 100", allowance::slowed, false,
+          [](lane& l) { l.set_rate(l.options().rate / 100); });
+  changed(all, "delay + 200 ms", allowance::silent, true,
+          [](lane& l) { l.set_delay(l.options().delay + 200ms); });
+  changed(all, "loss 20 %", allowance::repaired, false, [](lane& l) { l.set_loss(200'000); });
+  changed(all, "corruption 2 %", allowance::quarter, false,
+          [](lane& l) { l.set_corruption(20'000); });
+  all.push_back({"server stops", both, allowance::stopped,
+                 [](world& w, const std::string&) { w.server().stop(true); }, false, false, true});
+  all.push_back({"client stops", both, allowance::stopped,
+                 [](world& w, const std::string&) { w.client().stop(true); }, false, false, true});
+  all.push_back({"wrong doubt of the client", both, allowance::silent,
+                 [](world& w, const std::string& p) {
+                   w.client().ep().path_doubted(w.now(), w.status_of(p).carrier, "eth0 is down");
+                   w.client().wake();
+                 },
+                 false, false, true});
+  all.push_back({"wrong doubt of the server", both, allowance::silent,
+                 [](world& w, const std::string& p) {
+                   w.server().ep().path_doubted(w.now(), w.status_of(p, true).carrier,
+                                                "eth0 is down");
+                   w.server().wake();
+                 },
+                 false, false, true});
+  all.push_back({"restart, key kept", both, allowance::ended,
+                 [](world& w, const std::string&) { w.restart_server(true); }});
+  all.push_back({"restart, key lost", both, allowance::ended,
+                 [](world& w, const std::string&) { w.restart_server(false); }});
+  return all;
+}
+
+scenario three_paths(const graph& g, const fault& f) {
+  scenario s;
+  s.seed = seed_or(91);
+  s.paths = {path("a", 20ms, 10 * mbit), path("b", 30ms, 10 * mbit), path("c", 40ms, 10 * mbit)};
+  for (auto& p : s.paths) p.relayed = f.relayed;
+  s.root = g.root;
+  s.grace = 5s;
+  return s;
+}
+
+/// The path with the most flow data in `time`, both ways.
+std::string busiest(world& w, duration time) {
+  const auto sent = [&w](const char* name) {
+    return w.status_of(name).payload_sent + w.status_of(name, true).payload_sent;
+  };
+  constexpr std::array names{"a", "b", "c"};
+  std::array<std::uint64_t, 3> before{};
+  for (std::size_t i = 0; i < names.size(); ++i) before.at(i) = sent(names.at(i));
+  w.run(time);
+  std::size_t best = 0;
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto n = sent(names.at(i)) - before.at(i);
+    if (n > most) best = i;
+    most = std::max(most, n);
+  }
+  EXPECT_GT(most, 0u) << "nothing flows";
+  return names.at(best);
+}
+
+/// The bound of G4 for what one end sends: from the path as that end sees it.
+duration silence(const world& w, const scenario& s, const std::string& hit, bool at_server) {
+  const auto dark = w.status_of(hit, at_server);
+  duration survivor{0};
+  for (const auto& p : s.paths) {
+    if (p.name == hit) continue;
+    survivor = std::max(survivor, w.status_of(p.name, at_server).srtt - p.lanes.delay);
+  }
+  return dark.srtt + std::min<duration>(4 * dark.rttvar, dark.srtt) + 5ms + survivor + 5ms;
+}
+
+duration bound_of(const world& w, const scenario& s, const std::string& hit, bool at_server,
+                  allowance may) {
+  const auto g4 = silence(w, s, hit, at_server);
+  switch (may) {
+    case allowance::quarter:
+      return 250ms;
+    case allowance::silent:
+      return g4;
+    case allowance::muted:
+      return g4 + 2 * w.status_of(hit, at_server).srtt + 55ms;
+    case allowance::slowed:
+      return g4 + 250ms;
+    case allowance::repaired:
+      return g4 + 250ms;
+    case allowance::stopped:
+      return faulty + 250ms;
+    case allowance::ended:
+      return s.grace + 250ms;
+  }
+  return {};
+}
+
+struct cell {
+  std::string hit;
+  duration gap{0};  ///< the longest without a delivery, of the end that came nearer to its bound
+  duration bound{0};
+  std::uint64_t deaths = 0;
+  std::uint64_t suspicions = 0;
+  std::uint64_t moves = 0;
+  std::uint64_t extra = 0;
+  errc error{};
+  std::string when;  ///< where in the run the gap was
+};
+
+constexpr duration pace = 10ms;
+
+flow_plan plan_of(bool bulk, const graph& g) {
+  if (bulk) {
+    const auto size = 8 * mib * g.paths_at_once;
+    return {.up = traffic::bulk(size), .down = traffic::bulk(size)};
+  }
+  return {.up = traffic::paced(kib, pace, 800), .down = traffic::paced(kib, pace, 800)};
+}
+
+void heal(world& w, const fault& f, const std::string& hit) {
+  if (f.may == allowance::stopped) {
+    w.server().stop(false);
+    w.client().stop(false);
+  }
+  w.path(hit).refuse(false);
+  w.path(hit).mute(false);
+  w.path(hit).each(direction::both, [&](lane& l) {
+    const auto& was = w.path(hit).options().lanes;
+    l.blackhole(false);
+    l.stall(false);
+    l.set_rate(was.rate);
+    l.set_delay(f.relayed ? was.delay / 2 : was.delay);
+    l.set_loss(0);
+    l.set_corruption(0);
+  });
+}
+
+std::uint64_t suspicions(const world& w) {
+  std::uint64_t n = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    for (const bool at_server : {false, true}) n += w.status_of(name, at_server).suspicions;
+  }
+  return n;
+}
+
+/// When the gap was, counted from the fault.
+std::string place_of(const std::vector<conversation::delivery>& log, duration gap, instant began) {
+  auto last = began;
+  for (const auto& d : log) {
+    if (d.when < began) continue;
+    if (d.when - last == gap) {
+      const auto at = [began](instant t) {
+        return std::to_string(
+            std::chrono::duration_cast<std::chrono::milliseconds>(t - began).count());
+      };
+      return "from " + at(last) + " to " + at(d.when) + " ms after the fault";
+    }
+    last = d.when;
+  }
+  return "nowhere";
+}
+
+cell run_cell(const graph& g, const fault& f, bool bulk, std::size_t phase) {
+  const auto s = three_paths(g, f);
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto plan = plan_of(bulk, g);
+  if (f.may == allowance::ended) {
+    plan.may_fail = std::string_view(f.name).ends_with("kept") ? errc::peer_lost : errc::no_path;
+  }
+  auto& flow = w.open(plan);
+  w.run(2s + 3ms * static_cast<int>(phase % 17));
+  cell c;
+  c.hit = busiest(w, 500ms);
+  EXPECT_TRUE(w.run_until([&] { return w.path(c.hit).data_packets() != 0; }, 1s));
+  const auto moves = w.migrations().size();
+  const auto doubted = suspicions(w);
+  std::array<duration, 2> bounds{};
+  for (const bool at_server : {false, true}) {
+    bounds.at(at_server ? 0 : 1) =
+        bound_of(w, s, c.hit, !at_server, f.may) + (bulk ? duration(0) : pace);
+  }
+  const auto began = w.now();
+  f.begin(w, c.hit);
+  w.client().wake();
+  if (f.may == allowance::ended) {
+    EXPECT_TRUE(w.run_until([&] { return flow.client().failed; }, 30s));
+    c.gap = w.now() - began;
+    c.error = flow.client().error;
+    c.bound = c.error == errc::peer_lost ? duration(250ms) : bounds[0];
+    EXPECT_EQ(c.error, *plan.may_fail);
+    return c;
+  }
+  w.run(faulty);
+  EXPECT_FALSE(flow.client().eof && flow.server().eof) << "it ran meanwhile";
+  heal(w, f, c.hit);
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s))
+      << flow.server().received << " of " << flow.client().wanted << " up, "
+      << flow.client().received << " of " << flow.server().wanted << " down";
+  for (const bool at_server : {false, true}) {
+    const auto& log = (at_server ? flow.server() : flow.client()).log;
+    const auto gap =
+        log.empty() ? never - began : flow.longest_gap(at_server, began, log.back().when);
+    const auto bound = bounds.at(at_server ? 1 : 0);
+    if (c.bound == duration(0) || ms(gap) / ms(bound) > ms(c.gap) / ms(c.bound)) {
+      c.gap = gap;
+      c.bound = bound;
+      c.when = place_of(log, gap, began) + (at_server ? " at the server" : " at the client");
+    }
+  }
+  c.deaths = w.deaths() + w.deaths(true);
+  c.suspicions = suspicions(w) - doubted;
+  c.moves = w.migrations().size() - moves;
+  c.extra = std::max(w.extra_per_mille(), w.extra_per_mille(true));
+  if (f.dies) {
+    EXPECT_GE(c.deaths, 1u);
+  }
+  if (f.lives) {
+    EXPECT_EQ(c.deaths, 0u);
+  }
+  EXPECT_EQ(w.finish(), "");
+  return c;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size() + 1, width), ' ');
+  return text;
+}
+
+std::string shown(const cell& c) {
+  std::array<char, 64> text{};
+  if (c.error != errc{}) {
+    std::snprintf(text.data(), text.size(), "%s %.0f", std::string(name(c.error)).c_str(),
+                  ms(c.gap));
+  } else {
+    std::snprintf(text.data(), text.size(), "%s %.0f/%.0f %llu.%llu.%llu %llu", c.hit.c_str(),
+                  ms(c.gap), ms(c.bound), static_cast<unsigned long long>(c.deaths),
+                  static_cast<unsigned long long>(c.suspicions),
+                  static_cast<unsigned long long>(c.moves),
+                  static_cast<unsigned long long>(c.extra));
+  }
+  return text.data();
+}
+
+void print_head(const char* load) {
+  std::printf(
+      "\n%s; a cell: path hit, longest gap / bound in ms, deaths.suspicions.moves, extra "
+      "bytes in per mille\n",
+      load);
+  for (const auto& g : graphs) std::printf("  %-2s %s\n", g.name, g.root);
+  std::printf("%s", padded("", 27).c_str());
+  for (const auto& g : graphs) std::printf("%s", padded(g.name, 24).c_str());
+  std::printf("\n");
+}
+
+class matrix : public testing::TestWithParam<bool> {};
+
+TEST_P(matrix, has_no_cell_that_the_application_feels_beyond_its_bound) {
+  const bool bulk = GetParam();
+  const char* only_graph = std::getenv("RENDR_MATRIX_GRAPH");
+  const char* only_fault = std::getenv("RENDR_MATRIX_FAULT");
+  print_head(bulk ? "bulk both ways" : "1 KiB / 10 ms both ways");
+  double worst = 0;
+  std::string where;
+  std::size_t cells = 0;
+  std::size_t phase = 0;
+  for (const auto& f : every_fault()) {
+    phase += graphs.size();
+    if (only_fault != nullptr && text_of(f) != only_fault) continue;
+    auto row = padded(text_of(f), 27);
+    for (const auto& g : graphs) {
+      if (only_graph != nullptr && std::string_view(g.name) != only_graph) continue;
+      const std::string title = text_of(f) + ", " + g.root + (bulk ? ", bulk" : ", paced");
+      SCOPED_TRACE(title);
+      ++cells;
+      const auto c = run_cell(g, f, bulk, phase + static_cast<std::size_t>(&g - graphs.data()));
+      EXPECT_LE(ms(c.gap), ms(c.bound)) << c.when;
+      row += padded(shown(c) + (c.gap > c.bound ? " !" : ""), 24);
+      if (ms(c.gap) / ms(c.bound) > worst) {
+        worst = ms(c.gap) / ms(c.bound);
+        where = title;
+      }
+    }
+    std::printf("%s\n", row.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("worst: %s\n", where.c_str());
+  expect_at_most(std::string("matrix, ") + (bulk ? "bulk" : "paced") + ", " +
+                     std::to_string(cells) + " cells, the worst gap of its bound",
+                 100 * worst, 100, "%");
+}
+INSTANTIATE_TEST_SUITE_P(loads, matrix, testing::Bool());
+
+}  // namespace
+}  // namespace rendr::sim
