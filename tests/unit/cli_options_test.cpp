@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "cli/option_values.hpp"
+#include "rendr/runtime.hpp"
 
 namespace rendr::cli {
 namespace {
@@ -112,12 +114,22 @@ TEST(cli_options, help_names_every_key_and_word_that_a_path_and_a_graph_take) {
   }
 }
 
-TEST(cli_options, version_names_what_the_build_has_and_what_it_lacks) {
-  const auto text = run({"--version"}).text;
+TEST(cli_options, version_names_what_status_does_and_what_the_build_lacks) {
+  const auto text = run({"--version"}).text + " ";
+  const auto features = text.find("\nfeatures: ");
   const auto absent = text.find("\nabsent: ");
-  ASSERT_NE(absent, std::string::npos) << text;
-  for (const auto* word : {" tcp ", " fd ", " selector ", " race ", " bond"}) {
-    EXPECT_LT(text.find(word, text.find("\nfeatures: ")), absent) << text;
+  ASSERT_LT(features, absent) << text;
+  const runtime instance;
+  const auto status = instance.status();
+  for (const std::string word : {"tcp", "fd", "selector", "race", "bond"}) {
+    EXPECT_EQ(std::count(status.capabilities.begin(), status.capabilities.end(), word), 1) << word;
+  }
+  for (const auto& word : status.capabilities) {
+    if (word == "network_watch") {
+      EXPECT_FALSE(status.network_watch.code);
+    } else {
+      EXPECT_LT(text.find(" " + word, features), absent) << word << " in " << text;
+    }
   }
   for (const auto* word : {" quic ", " sealed "}) {
     const auto at = text.find(word);
