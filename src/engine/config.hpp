@@ -29,6 +29,8 @@ inline constexpr duration quiet_min = 10ms;  // silence that no gap between pack
 inline constexpr duration initial_rtt =
     100ms;  // before the first sample: neither LAN nor satellite
 inline constexpr duration deadline_floor = 10ms;  // schedulers of busy hosts are late by some ms
+inline constexpr unsigned deadline_variations =
+    4;  // rttvar in a deadline: fewer alarm falsely, more react later (docs/policies.md)
 inline constexpr duration max_ack_delay =
     5ms;  // upper bound of what a receiver waits before PATH_ACK
 inline constexpr duration evidence_slack =
@@ -141,6 +143,7 @@ struct endpoint_config {
   std::uint8_t loop = 0;      ///< goes into the routing tokens that this endpoint hands out
   bool accept_links = false;  ///< false: a HELLO is refused
   link_config accepted;       ///< grace and linger of accepted links (paths and root unused)
+  unsigned deadline_variations = defaults::deadline_variations;
   std::size_t budget = defaults::budget;
   std::size_t send_buffer = defaults::send_buffer;
   std::size_t flows_per_link = defaults::flows_per_link;

@@ -48,6 +48,7 @@ path* greeter::accepted(instant now, const carrier_traits& traits) {
   auto p = std::make_unique<path>();
   p->carrier = carrier_id{++s_.next_carrier};
   p->traits = traits;
+  p->rtt.deadline_variations(s_.config.deadline_variations);
   p->evidence = traits.evidence;
   p->attach_until = now + defaults::handshake_timeout;
   p->last_heard = now;

@@ -42,6 +42,7 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     p->carrier = carrier_id{++s_.next_carrier};
     p->leaf = leaf;
     p->traits = traits;
+    p->rtt.deadline_variations(s_.config.deadline_variations);
     p->evidence = s.config.evidence.value_or(traits.evidence);
     p->attach_until =
         now + (any_alive() || !up_ ? defaults::handshake_timeout

@@ -23,7 +23,9 @@ void rtt_estimator::sample(duration rtt) noexcept {
   smoothed_ = (7 * smoothed_ + rtt) / 8;
 }
 
-duration rtt_estimator::slack() const noexcept { return std::min(4 * variation_, smoothed_); }
+duration rtt_estimator::slack() const noexcept {
+  return std::min(static_cast<int>(variations_) * variation_, smoothed_);
+}
 
 void quality_estimator::sample(instant now, duration rtt) noexcept {
   last_ = now;

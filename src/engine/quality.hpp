@@ -19,14 +19,16 @@ class rtt_estimator {
   duration smoothed() const noexcept { return smoothed_; }
   duration variation() const noexcept { return variation_; }
   duration minimum() const noexcept { return minimum_; }
-  /// min(4 rttvar, sRTT): the slack of every deadline.
+  /// min(4 rttvar, sRTT), or as many rttvar as were set: the slack of every deadline.
   duration slack() const noexcept;
+  void deadline_variations(unsigned n) noexcept { variations_ = n; }
 
  private:
   static constexpr duration initial = std::chrono::milliseconds(100);
   duration smoothed_ = initial;
   duration variation_ = initial / 2;
   duration minimum_{0};
+  unsigned variations_ = 4;
   bool measured_ = false;
 };
 

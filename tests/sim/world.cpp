@@ -23,6 +23,7 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   for (auto& b : c.secret_seed) b = static_cast<std::byte>(rng.next());
   c.jitter_seed = rng.next();
   c.budget = options.budget;
+  c.deadline_variations = options.deadline_variations;
   c.accepted.no_path_grace = options.grace;
   c.accepted.linger = options.linger;
   return c;

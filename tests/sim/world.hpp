@@ -23,6 +23,7 @@ struct scenario {
   duration linger = engine::defaults::linger;
   tcp_options tcp{};
   std::size_t budget = engine::defaults::budget;
+  unsigned deadline_variations = engine::defaults::deadline_variations;
 };
 
 /// The seed to use: RENDR_SEED when set, else `fallback`.
