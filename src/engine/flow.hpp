@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "engine/placement.hpp"
 #include "engine/recv_stream.hpp"
 #include "engine/roots.hpp"
 #include "engine/send_stream.hpp"
+#include "policy/peak.hpp"
 #include "rendr/error.hpp"
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"
@@ -32,6 +36,12 @@ enum flow_duty : std::uint8_t {
 
 /// How the peer's application, or ours, answered the flow.
 enum class flow_answer : std::uint8_t { none, accepted, rejected };
+
+/// Where a flow stands at a selector that names a child for bulk.
+struct peak_watch {
+  policy::node_id selector = policy::no_node;
+  policy::peak_state state;
+};
 
 /// One stream flow: both directions, what is owed, and what the application still has to do. The
 /// link moves it through its life; the flow answers questions about itself.
@@ -57,6 +67,18 @@ struct flow {
   range_set carried;                 ///< what some path took and the peer has not acknowledged
   std::unique_ptr<placement> place;  ///< while something is unacknowledged
   std::uint64_t deficit = 0;         ///< deficit round robin
+
+  // What it asks for and gets (link_demand.cpp).
+  std::vector<peak_watch> peaks;  ///< of the graph with `peaks_version`
+  std::uint32_t peaks_version = 0;
+  std::uint64_t hole = 0;     ///< the lowest byte that the receiver waits for
+  instant hole_since{};       ///< since when
+  bool hole_rescued = false;  ///< it went by another path too
+  bool drained = false;       ///< since the last look there was a moment when nothing of it waited
+  std::deque<std::pair<instant, std::uint64_t>> acknowledged_log;
+  std::vector<std::optional<std::size_t>> waits_for;  ///< by bond: the child with the lowest byte
+  std::uint32_t waits_version = 0;
+  instant waits_since{};
   bool in_ring = false;
   std::optional<std::uint64_t> reset_code;  ///< our direction was reset
   bool reset_acknowledged = false;
@@ -88,6 +110,8 @@ struct flow {
   std::string detail;
   std::uint64_t linger_mark = 0;  ///< what had been acknowledged when its linger last began
 
+  /// The application has more than the placement got: buffer or credit hold it back.
+  bool hungry() const noexcept { return wants_write || offered < send.written(); }
   /// What a RESET says: the bytes that a path may have carried.
   std::uint64_t offered_size() const noexcept { return std::min(offered, send.written()); }
   bool send_done() const noexcept {

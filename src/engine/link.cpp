@@ -167,7 +167,8 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down_) return never;
-  auto next = std::min({dial_deadline_, closing_ ? close_until_ : never, quality_at_});
+  auto next = std::min(
+      {dial_deadline_, closing_ ? close_until_ : never, quality_at_, demand_at_, guard_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
   for (const auto& s : slots_) {
     next = std::min(next, s.next_dial);
@@ -197,6 +198,8 @@ void link::handle_timeout(instant now, duration lateness) {
   }
   if (!up_) start_handshakes(now);
   dial_due(now);
+  if (demand_at_ <= now) look_at_demand(now);
+  if (guard_at_ <= now) guard_bonds(now);
   if (quality_at_ <= now) {
     route(now, cause::quality);
   }

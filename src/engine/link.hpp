@@ -52,7 +52,8 @@ struct leaf_slot {
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
 /// link.cpp (life), link_paths.cpp (attach, loss, redial), link_liveness.cpp, link_receive.cpp,
-/// link_send.cpp, link_flows.cpp (application), link_routing.cpp (graph), link_status.cpp.
+/// link_send.cpp, link_flows.cpp (application), link_routing.cpp (graph), link_demand.cpp (bulk,
+/// guards), link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -218,6 +219,7 @@ class link {
   bool put_open(flow& f, record_writer& w);
   bool put_urgent(instant now, path& p, record_writer& w);
   bool put_data(instant now, path& p, record_writer& w);
+  void watch(instant now, const path& p, const flow& f);
   bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
   std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
   bool cold(instant now, const path& p) const noexcept;
@@ -244,6 +246,20 @@ class link {
   void settle(flow& f);
   void remove_flow(flow& f);
   bool closed_number(std::uint64_t number) const noexcept;
+
+  // link_demand.cpp
+  std::uint64_t goodput(instant now, flow& f) const;
+  void look_at_demand(instant now);
+  static void watch_peaks(flow& f, const named_root& root);
+  instant look_at_peak(instant now, named_root& root, flow& f, peak_watch& watch,
+                       policy::peak_facts facts);
+  void place(flow& f);
+  void account_waiting(instant now, flow& f);
+  void note_demand(instant now, named_root& root);
+  void rescue_hole(instant now, flow& f);
+  static void watch_bonds(named_root& root);
+  void guard_bonds(instant now);
+  void tell_guard(named_root& root, policy::node_id bond, const policy::guard_decision& decision);
 
   // link_routing.cpp
   void route(instant now, cause why);
@@ -310,6 +326,9 @@ class link {
   // Graph.
   root_set roots_;
   instant quality_at_ = never;      ///< the selectors are asked again then
+  instant demand_at_ = never;       ///< flows with a bulk child are looked at then
+  instant guard_at_ = never;        ///< the guards of the bonds are asked then
+  std::size_t bulk_flows_ = 0;      ///< flows that stand on a bulk child
   std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 

@@ -90,7 +90,7 @@ void link::offer(flow& f) {
   auto end = std::min(f.send.written(), f.send_limit);
   if (end == f.send.written() && f.send.finished()) ++end;  // the FIN needs no credit
   if (end <= f.offered) return;
-  if (!f.place) f.place = std::make_unique<placement>(root_of(f).target);
+  if (!f.place) place(f);
   f.place->offer({f.offered, end});
   f.offered = end;
   enter_ring(f);

@@ -189,10 +189,13 @@ void link::acknowledge_record(instant now, sent_record& record) {
   for (const auto& r : record.ranges) {
     auto* f = find(r.flow);
     if (f == nullptr) continue;
+    const auto before = f->send.acknowledged();
     f->send.acknowledge(r.bytes);
+    root_of(*f).in_order += f->send.acknowledged() - before;
     f->carried.remove({0, f->send.acknowledged()});
     if (f->place) {
       f->place->acknowledged(r.bytes);
+      account_waiting(now, *f);
       if (f->send.all_acknowledged()) f->place.reset();
     }
     if (f->wants_write && f->send.buffered() < send_room()) {

@@ -206,7 +206,7 @@ void link::install_root(instant now, named_root& root, policy::graph g) {
 // and comes back by `lose_ranges` when its path fails.
 void link::place_anew(flow& f) {
   const auto waiting = f.place->unplaced();
-  f.place = std::make_unique<placement>(root_of(f).target);
+  place(f);
   for (const auto& r : waiting.ranges()) f.place->offer(r);
   enter_ring(f);
 }

@@ -80,7 +80,7 @@ void link::wake_all() {
 
 bool link::reaches(const path& p) const noexcept {
   if (!up_ || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
-  return roots_.reaches(p.leaf);
+  return roots_.reaches(p.leaf) || (bulk_flows_ > 0 && roots_.reaches_in_bulk(p.leaf));
 }
 
 void link::wake_for(const flow&) {
@@ -339,7 +339,7 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
       const auto room = w.data_room(f.number, f.send.written());
       if (room <= opening + fin_room) return total;
       const auto most = std::min(limit - total, room - opening - fin_room);
-      const auto r = f.place->pull(root, place, most, retry);
+      const auto r = f.place->pull(root, place, most, now, retry);
       if (r.empty()) break;
       if (opening > 0) static_cast<void>(put_open(f, w));
       total += r.size();
@@ -348,16 +348,30 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
     }
   }
   if (retry != duration::max()) p.retry_at = std::min(p.retry_at, now + retry);
+  if (total > 0) watch(now, p, f);
   return total;
+}
+
+// What else must be looked at when `f` sends: its demand, the guards of its bonds, and the copies
+// that others send when this one is late.
+void link::watch(instant now, const path& p, const flow& f) {
+  const auto& root = root_of(f).target;
+  if (root.has_bulk() && demand_at_ == never) demand_at_ = now;
+  if (root.has_bond() && guard_at_ == never) guard_at_ = now;
+  const auto due = f.place ? f.place->late_due() : never;
+  if (due == never) return;
+  for (const auto& other : paths_) {
+    if (other.get() != &p) other->retry_at = std::min(other->retry_at, std::max(due, now));
+  }
 }
 
 // True: the record is full and more may wait.
 bool link::put_data(instant now, path& p, record_writer& w) {
   if (ring_.empty() || !reaches(p)) return false;
-  if (roots_.has_bond()) {
+  if (roots_.weighs()) {
     const auto facts = leaf_facts(now);
     for (auto& root : roots_.all()) {
-      if (root.target.has_bond()) root.target.refresh(facts);
+      if (root.target.weighs()) root.target.refresh(facts);
     }
   }
   p.retry_at = never;
@@ -368,6 +382,8 @@ bool link::put_data(instant now, path& p, record_writer& w) {
       if (f != nullptr) {
         f->in_ring = false;
         f->deficit = 0;
+        f->drained = true;
+        note_demand(now, root_of(*f));
       }
       ring_.pop_front();
       continue;

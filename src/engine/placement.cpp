@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "policy/race.hpp"
+
 namespace rendr::engine {
 
 using policy::no_node;
@@ -10,12 +12,6 @@ using policy::node_id;
 using policy::node_kind;
 
 namespace {
-
-// What waits at `node` will be taken: some leaf below it can, and every selector above stands on
-// it.
-bool serves(const root_target& root, node_id node) noexcept {
-  return root.can_place(node) && root.reaches(node);
-}
 
 constexpr std::uint64_t endless = std::uint64_t{1} << 40;
 
@@ -44,6 +40,35 @@ range part_behind(const range_set& set, std::uint64_t skip, std::uint64_t limit)
 placement::placement(const root_target& root)
     : graph_(root.shared_graph()), version_(root.version()), nodes_(root.graph().size()) {}
 
+void placement::use_bulk(node_id selector, bool on) { nodes_[selector].bulk = on; }
+
+std::optional<std::size_t> placement::chosen(const root_target& root,
+                                             node_id selector) const noexcept {
+  const auto bulk = (*graph_)[selector].bulk;
+  if (nodes_[selector].bulk && bulk && root.can_place(graph_->children_of(selector)[*bulk])) {
+    return bulk;
+  }
+  return root.selector(selector).current;
+}
+
+bool placement::reaches(const root_target& root, node_id leaf) const noexcept {
+  for (auto id = leaf; id != graph_->root();) {
+    const auto parent = (*graph_)[id].parent;
+    if ((*graph_)[parent].kind == node_kind::selector) {
+      const auto current = chosen(root, parent);
+      if (!current || graph_->children_of(parent)[*current] != id) return false;
+    }
+    id = parent;
+  }
+  return true;
+}
+
+// What waits at `node` will be taken: some leaf below it can, and every selector above stands on
+// it.
+bool placement::serves(const root_target& root, node_id node) const noexcept {
+  return root.can_place(node) && reaches(root, node);
+}
+
 void placement::give(node_id node, range r) {
   nodes_[node].assigned.add(r);
   switch ((*graph_)[node].kind) {
@@ -68,7 +93,7 @@ std::uint64_t placement::backlog(node_id node) const noexcept {
 }
 
 range placement::take_bonded(root_target& root, node_id parent, node_id node, std::uint64_t limit,
-                             duration& retry) {
+                             asking& ask_at) {
   auto& p = nodes_[parent];
   const policy::bond_ask ask{
       .child = graph_->position_of(node),
@@ -78,22 +103,72 @@ range placement::take_bonded(root_target& root, node_id parent, node_id node, st
   };
   const auto decision = policy::decide(ask, root.children_facts(parent));
   if (decision.take == 0) {
-    if (ask.backlog > 0) retry = std::min(retry, decision.after);
+    if (ask.backlog > 0) ask_at.retry = std::min(ask_at.retry, decision.after);
     return {};
   }
   const auto take = std::min(decision.take, limit);
   const auto want = ask.again ? take : decision.skip + take;
   while (p.pool.size() < want) {
-    const auto r = take_from_parent(root, parent, want - p.pool.size(), retry);
+    const auto r = take_from_parent(root, parent, want - p.pool.size(), ask_at);
     if (r.empty()) break;
     give(parent, r);
   }
   return ask.again ? first_of(p.returned, take) : part_behind(p.pool, decision.skip, take);
 }
 
+range placement::take_raced(root_target& root, node_id parent, node_id node, std::uint64_t limit,
+                            asking& ask) {
+  auto& own = nodes_[node].own;
+  if (own.empty()) {
+    if ((*graph_)[parent].late > duration(0)) return take_late(root, parent, node, limit, ask);
+    const auto more = take_from_parent(root, parent, limit, ask);
+    if (more.empty()) return {};
+    give(parent, more);
+  }
+  const auto r = first_of(own, limit);
+  own.remove(r);
+  return r;
+}
+
+// A race with `late`: what is late elsewhere before what is new.
+range placement::take_late(root_target& root, node_id parent, node_id node, std::uint64_t limit,
+                           asking& ask) {
+  auto& race = nodes_[parent];
+  const auto child = graph_->position_of(node);
+  const auto late = (*graph_)[parent].late;
+  while (!race.sent.empty() && race.assigned.intersection(race.sent.front().bytes).empty()) {
+    race.sent.pop_front();
+  }
+  for (auto& one : race.sent) {
+    const bool has =
+        one.by == child || std::find(one.also.begin(), one.also.end(), child) != one.also.end();
+    auto open = has ? range_set() : race.assigned.intersection(one.bytes);
+    if (open.empty()) continue;
+    const policy::race_ask again{child, open.size(), one.by, one.due};
+    const auto decision = policy::decide(again, root.children_facts(parent), ask.now, late);
+    if (!decision.take) {
+      if (decision.again != never) ask.retry = std::min(ask.retry, decision.again - ask.now);
+      break;  // later ones are due later
+    }
+    one.also.push_back(child);
+    const auto r = first_of(open, limit);
+    open.remove(r);
+    nodes_[node].own.add(open);
+    return r;
+  }
+  const policy::race_ask first{child, limit, std::nullopt, {}};
+  if (!policy::decide(first, root.children_facts(parent), ask.now, late).take) return {};
+  const auto r = take_from_parent(root, parent, limit, ask);
+  if (r.empty()) return {};
+  race.assigned.add(r);
+  const auto due = policy::race_due(root.children_facts(parent)[child], r.size(), ask.now);
+  race.sent.push_back({r, child, due, {}});
+  return r;
+}
+
 // What `node` gets from above; recorded at the parent, not yet at `node`.
 range placement::take_from_parent(root_target& root, node_id node, std::uint64_t limit,
-                                  duration& retry) {
+                                  asking& ask) {
   const auto parent = (*graph_)[node].parent;
   if (parent == no_node) {
     const auto r = first_of(unplaced_, limit);
@@ -101,35 +176,50 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
     return r;
   }
   const auto kind = (*graph_)[parent].kind;
-  if (kind == node_kind::selector) {
-    const auto current = root.selector(parent).current;
-    if (!current || graph_->children_of(parent)[*current] != node) return {};
-  }
+  if (kind == node_kind::race) return take_raced(root, parent, node, limit, ask);
   range r;
   if (kind == node_kind::bond) {
-    r = take_bonded(root, parent, node, limit, retry);
+    r = take_bonded(root, parent, node, limit, ask);
   } else {
-    auto& queue = kind == node_kind::race ? nodes_[node].own : nodes_[parent].pool;
-    if (queue.empty()) {
-      const auto more = take_from_parent(root, parent, limit, retry);
+    const auto current = chosen(root, parent);
+    if (!current || graph_->children_of(parent)[*current] != node) return {};
+    auto& pool = nodes_[parent].pool;
+    if (pool.empty()) {
+      const auto more = take_from_parent(root, parent, limit, ask);
       if (more.empty()) return {};
       give(parent, more);
     }
-    r = first_of(queue, limit);
+    r = first_of(pool, limit);
   }
-  if (kind == node_kind::race) {
-    nodes_[node].own.remove(r);
-  } else {
-    nodes_[parent].pool.remove(r);
-    nodes_[parent].returned.remove(r);
-  }
+  nodes_[parent].pool.remove(r);
+  nodes_[parent].returned.remove(r);
   return r;
 }
 
-range placement::pull(root_target& root, node_id leaf, std::uint64_t limit, duration& retry) {
-  const auto r = take_from_parent(root, leaf, limit, retry);
+range placement::pull(root_target& root, node_id leaf, std::uint64_t limit, instant now,
+                      duration& retry) {
+  asking ask{now, retry};
+  const auto r = take_from_parent(root, leaf, limit, ask);
   if (!r.empty()) nodes_[leaf].assigned.add(r);
   return r;
+}
+
+instant placement::late_due() const noexcept {
+  auto first = never;
+  for (node_id id = 0; id < nodes_.size(); ++id) {
+    for (const auto& one : nodes_[id].sent) {
+      if (one.also.empty()) first = std::min(first, one.due + (*graph_)[id].late);
+    }
+  }
+  return first;
+}
+
+std::optional<std::size_t> placement::charged(node_id bond, std::uint64_t offset) const noexcept {
+  const auto& children = graph_->children_of(bond);
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (nodes_[children[i]].assigned.contains(offset)) return i;
+  }
+  return std::nullopt;
 }
 
 void placement::acknowledged(range r) {
@@ -189,16 +279,25 @@ void placement::settle(const root_target& root) {
   }
 }
 
+node_id placement::holder(std::uint64_t offset) const noexcept {
+  for (node_id id = 0; id < nodes_.size(); ++id) {
+    if ((*graph_)[id].kind == node_kind::path && nodes_[id].assigned.contains(offset)) return id;
+  }
+  return no_node;
+}
+
 bool placement::waiting() const noexcept {
   if (!unplaced_.empty()) return true;
-  return std::any_of(nodes_.begin(), nodes_.end(),
-                     [](const node_state& n) { return !n.pool.empty() || !n.own.empty(); });
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const node_state& n) {
+    return !n.pool.empty() || !n.own.empty() || !n.sent.empty();
+  });
 }
 
 bool placement::may_have(node_id leaf) const noexcept {
   if (!unplaced_.empty()) return true;
   for (auto id = leaf; id != no_node; id = (*graph_)[id].parent) {
-    if (!nodes_[id].pool.empty() || !nodes_[id].own.empty()) return true;
+    if (!nodes_[id].pool.empty() || !nodes_[id].own.empty() || !nodes_[id].sent.empty())
+      return true;
   }
   return false;
 }

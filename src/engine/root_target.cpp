@@ -20,6 +20,8 @@ root_target::root_target(policy::graph graph, std::uint32_t version)
   for (node_id id = 0; id < graph_->size(); ++id) {
     const auto& n = (*graph_)[id];
     has_bond_ = has_bond_ || n.kind == node_kind::bond;
+    weighs_ = weighs_ || has_bond_ || n.late > duration(0);
+    has_bulk_ = has_bulk_ || n.bulk.has_value();
     if (n.kind == node_kind::path) places_[n.leaf].push_back(id);
   }
 }
@@ -152,6 +154,19 @@ policy::guard_decision root_target::guard(instant now, node_id node, std::uint64
 
 void root_target::mirror(node_id node, std::optional<std::size_t> child) {
   selectors_[node].override = child;
+}
+
+bool root_target::reaches_in_bulk(node_id leaf) const noexcept {
+  for (auto id = leaf; id != graph_->root();) {
+    const auto parent = (*graph_)[id].parent;
+    const auto& n = (*graph_)[parent];
+    if (n.kind == node_kind::selector) {
+      const auto at = graph_->position_of(id);
+      if (selectors_[parent].current != at && n.bulk != at) return false;
+    }
+    id = parent;
+  }
+  return true;
 }
 
 bool root_target::reaches(node_id leaf) const noexcept {

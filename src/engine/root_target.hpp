@@ -92,6 +92,12 @@ class root_target {
   /// Every selector on the way up stands on this side.
   bool reaches(policy::node_id leaf) const noexcept;
   bool has_bond() const noexcept { return has_bond_; }
+  /// Some policy weighs what each child holds and how fast it drains: `refresh` before pulls.
+  bool weighs() const noexcept { return weighs_; }
+  /// Some selector names a child for bulk.
+  bool has_bulk() const noexcept { return has_bulk_; }
+  /// As `reaches`, for a flow that uses every bulk child.
+  bool reaches_in_bulk(policy::node_id leaf) const noexcept;
   /// Facts of the children of `node`, in order. Valid until the next call.
   std::span<const policy::child_facts> children_facts(policy::node_id node) const;
 
@@ -113,6 +119,8 @@ class root_target {
   std::vector<policy::guard_state> guards_;  // of the bonds; others stay empty
   mutable std::vector<policy::child_facts> scratch_;
   bool has_bond_ = false;
+  bool weighs_ = false;
+  bool has_bulk_ = false;
 };
 
 }  // namespace rendr::engine

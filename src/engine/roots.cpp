@@ -30,9 +30,22 @@ bool root_set::reaches(std::uint32_t leaf) const noexcept {
   });
 }
 
+bool root_set::reaches_in_bulk(std::uint32_t leaf) const noexcept {
+  return std::any_of(roots_.begin(), roots_.end(), [&](const named_root& root) {
+    const auto places = root.target.places(leaf);
+    return std::any_of(places.begin(), places.end(),
+                       [&](policy::node_id place) { return root.target.reaches_in_bulk(place); });
+  });
+}
+
 bool root_set::has_bond() const noexcept {
   return std::any_of(roots_.begin(), roots_.end(),
                      [](const named_root& root) { return root.target.has_bond(); });
+}
+
+bool root_set::weighs() const noexcept {
+  return std::any_of(roots_.begin(), roots_.end(),
+                     [](const named_root& root) { return root.target.weighs(); });
 }
 
 bool root_set::owed() const noexcept {

@@ -7,8 +7,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/root_target.hpp"
+#include "rendr/time.hpp"
 
 namespace rendr::engine {
 
@@ -19,6 +21,12 @@ struct selection {
   bool owed = false;  ///< the peer must be told
 };
 
+/// What the guard of a bond is told.
+struct bond_watch {
+  policy::node_id node = policy::no_node;
+  std::vector<duration> blocked;  ///< by child: how long the receiver waited for it
+};
+
 /// A root target of a link under its name, as both ends know it.
 struct named_root {
   std::string name;  ///< empty: the default root
@@ -26,6 +34,13 @@ struct named_root {
   std::uint64_t version = 0;  ///< of its graph on the wire; 0: not known yet
   bool owed = false;          ///< the peer must be told the graph
   std::map<std::string, selection, std::less<>> selections;  ///< by selector
+
+  // Of the flows under it, for the guards of its bonds.
+  std::uint64_t in_order = 0;            ///< bytes acknowledged in order
+  bool limited = false;                  ///< there was a moment when no application had more
+  instant demand_seen = instant::min();  ///< when it was last looked whether one has
+  std::vector<bond_watch> bonds;         ///< of the graph with `bonds_version`
+  std::uint32_t bonds_version = 0;
 
   bool installed() const noexcept { return target.installed(); }
 };
@@ -50,7 +65,10 @@ class root_set {
 
   /// Some root places bytes on path `leaf` now: every selector above it stands on it.
   bool reaches(std::uint32_t leaf) const noexcept;
+  /// As `reaches`, for a flow that uses every bulk child.
+  bool reaches_in_bulk(std::uint32_t leaf) const noexcept;
   bool has_bond() const noexcept;
+  bool weighs() const noexcept;
   /// Some graph or choice must be told to the peer.
   bool owed() const noexcept;
   /// After the link came up, or a record that told them was lost.

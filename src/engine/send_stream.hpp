@@ -27,6 +27,8 @@ class send_stream {
   std::uint64_t end() const noexcept { return written_ + (finished_ ? 1 : 0); }
   std::uint64_t acknowledged() const noexcept { return base_; }
   bool all_acknowledged() const noexcept { return base_ == end(); }
+  /// Something behind the lowest unacknowledged byte is acknowledged.
+  bool has_gap() const noexcept { return !acked_.empty(); }
   std::size_t buffered() const noexcept {
     return static_cast<std::size_t>(written_ - std::min(base_, written_));
   }

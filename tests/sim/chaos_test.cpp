@@ -12,10 +12,13 @@ namespace {
 std::string random_graph(random& rng, std::vector<std::string> names, int depth, int& counter) {
   if (names.size() == 1 && (depth == 0 || rng.below(4) != 0)) return names[0];
   static constexpr std::array<const char*, 3> kinds{"selector", "race", "bond"};
-  std::string text = "n" + std::to_string(counter++) + ":" + kinds.at(rng.below(3)) + "(";
+  const auto kind = rng.below(3);
+  std::string text = "n" + std::to_string(counter++) + ":" + kinds.at(kind) + "(";
+  const std::string late = kind == 1 && rng.below(3) == 0 ? ", late=20ms" : "";
   if (depth <= 1 || names.size() == 1) {
     for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + names[i];
-    return text + ")";
+    if (kind == 0 && rng.below(3) == 0) text += ", bulk=" + names[rng.below(names.size())];
+    return text + late + ")";
   }
   const auto cut = 1 + rng.below(names.size() - 1);
   const std::vector<std::string> left(names.begin(),
@@ -28,7 +31,7 @@ std::string random_graph(random& rng, std::vector<std::string> names, int depth,
   if (rng.below(6) == 0) {
     text += ", n" + std::to_string(counter++) + ":selector(" + left[0] + ", " + right[0] + ")";
   }
-  return text + ")";
+  return text + late + ")";
 }
 
 scenario random_scenario(random& rng, std::uint64_t seed) {

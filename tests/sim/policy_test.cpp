@@ -17,13 +17,13 @@ class bond : public testing::TestWithParam<int> {};
 TEST_P(bond, adds_up_and_is_never_slower_than_the_best_alone) {
   const std::array<grid_point, 4> points{
       grid_point{"G7 50 + 50 Mbit/s at 20 and 20 ms", path("a", 20ms, 50 * mbit),
-                 path("b", 20ms, 50 * mbit), 90},
+                 path("b", 20ms, 50 * mbit), 98},
       grid_point{"G8 50 + 10 Mbit/s at 20 and 100 ms", path("a", 20ms, 50 * mbit),
-                 path("b", 100ms, 10 * mbit), 90},
+                 path("b", 100ms, 10 * mbit), 96},
       grid_point{"G8 50 + 10 Mbit/s, 1 % loss on the slow one", path("a", 20ms, 50 * mbit),
-                 path("b", 100ms, 10 * mbit, 10'000), 90},
+                 path("b", 100ms, 10 * mbit, 10'000), 96},
       grid_point{"G8 50 + 50 Mbit/s at 20 and 80 ms", path("a", 20ms, 50 * mbit),
-                 path("b", 80ms, 50 * mbit), 90}};
+                 path("b", 80ms, 50 * mbit), 96}};
   const auto& point = points.at(static_cast<std::size_t>(GetParam()));
   const auto alone_a = plain_tcp(point.first, 20s, 71);
   const auto alone_b = plain_tcp(point.second, 20s, 72);

@@ -49,11 +49,12 @@ struct placed {
   policy::node_id leaf(char name) { return root.places(static_cast<std::uint32_t>(name - 'a'))[0]; }
   range pull(char name, std::uint64_t limit = 1000) {
     duration retry = duration::max();
-    return place.pull(root, leaf(name), limit, retry);
+    return place.pull(root, leaf(name), limit, now, retry);
   }
 
   root_target root;
   placement place;
+  instant now{};
 };
 
 TEST(Placement, ASelectorGivesToItsCurrentChildAlone) {
@@ -200,7 +201,7 @@ class model {
   void pull(policy::node_id leaf) {
     if (!lives(leaf)) return;
     duration retry = duration::max();
-    const auto r = place_->pull(root_, leaf, 1 + random_.below(1500), retry);
+    const auto r = place_->pull(root_, leaf, 1 + random_.below(1500), instant{}, retry);
     if (r.empty()) return;
     EXPECT_LE(r.end, offered_);
     EXPECT_FALSE(acked_.overlaps(r)) << "acknowledged bytes are not sent again";
