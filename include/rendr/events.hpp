@@ -42,12 +42,12 @@ struct path_changed {
   cause why{};
   std::string detail;
 };
-/// New data of a root goes another way from now on.
+/// New data of a root, or of one flow that needs a bulk child, goes another way from now on.
 struct migration {
   std::string root;  ///< empty: the default root
-  std::string node;  ///< the selector that moved
-  std::string from;  ///< empty: it is the selector's first choice
-  std::string to;
+  std::string node;  ///< the selector that moved, or the bond
+  std::string from;  ///< empty: a selector's first choice, or a child that a bond takes again
+  std::string to;    ///< empty: a bond rests the child `from`, which made it slower
   cause why{};
   std::string reason;
   /// What it rested on, the child taken first: `lte 12 ms +-1 ms, fiber 90 ms +-3 ms, for 3 s`.

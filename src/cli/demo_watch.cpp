@@ -69,8 +69,8 @@ std::vector<std::string> demo_watch::new_lines() {
 
 void demo_watch::judge(const timed& happened) {
   if (const auto* moved = std::get_if<events::migration>(&happened.event.what)) {
-    if (moved->from.empty()) return;  // the first choice moves nothing
-    ++migrations_;
+    if (moved->from.empty() && moved->why != cause::quality) return;  // a first choice
+    if (!moved->from.empty() && !moved->to.empty()) ++migrations_;
     run_.marks.push_back({happened.at, timeline::mark_kind::migration, to_line(happened.event)});
     for (auto& cut : cuts_) {
       if (cut.kind == cut_kind::migrate && !cut.noticed && moved->to == demo_paths[cut.path] &&

@@ -13,6 +13,13 @@ std::string with_detail(std::string_view word, const std::string& detail) {
   return text;
 }
 
+std::string what(const events::migration& e, const std::string& node) {
+  if (e.to.empty()) return node + " rests " + e.from;
+  if (!e.from.empty()) return "moved " + node + ": " + e.from + " -> " + e.to;
+  return e.why == cause::quality ? node + " takes " + e.to + " again"
+                                 : "started " + node + " on " + e.to;
+}
+
 struct line_of {
   std::string operator()(const events::link_up& e) const {
     return "link is up, the peer is " + to_hex(e.peer).substr(0, 8);
@@ -34,10 +41,8 @@ struct line_of {
   }
   std::string operator()(const events::migration& e) const {
     const auto node = e.root.empty() ? e.node : e.node + " of root " + e.root;
-    const auto text = e.from.empty() ? "started " + node + " on " + e.to
-                                     : "moved " + node + ": " + e.from + " -> " + e.to;
     const auto why = with_detail(e.why == cause::none ? "" : to_string(e.why), e.reason);
-    return text + " (" + with_detail(why, e.evidence) + ")";
+    return what(e, node) + " (" + with_detail(why, e.evidence) + ")";
   }
 };
 

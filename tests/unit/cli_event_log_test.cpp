@@ -43,6 +43,13 @@ TEST(event_log, the_first_choice_of_a_selector_is_no_move) {
             "started best on fiber (the best child with a carrier: fiber usable)");
 }
 
+TEST(event_log, a_bond_rests_a_child_and_takes_it_again) {
+  EXPECT_EQ(line_of_move({"", "fat", "lte", "", cause::quality, "the rest helped", "4 MB/s"}),
+            "fat rests lte (quality: the rest helped: 4 MB/s)");
+  EXPECT_EQ(line_of_move({"", "fat", "", "lte", cause::quality, "the probe was good", ""}),
+            "fat takes lte again (quality: the probe was good)");
+}
+
 TEST(event_log, a_fault_that_repeats_is_told_once) {
   std::ostringstream out;
   std::ostringstream err;
