@@ -93,6 +93,8 @@ struct pair : std::enable_shared_from_this<pair> {
 };
 
 constexpr std::size_t most_queued = 256 * 1024;
+// Of a limited line: its queue is the one that counts, not that of a kernel beside it.
+const asio::socket_base::receive_buffer_size little_buffer(128 * 1024);
 
 void lane::read() {
   // Dark: what arrives is acknowledged by this kernel and goes nowhere.
@@ -196,6 +198,7 @@ struct fault_relay::state {
     }
     ++accepted;
     auto one = std::make_shared<pair>(context, std::move(socket));
+    if (common.rate > 0) one->near.set_option(little_buffer, ignored);
     one->forth = std::make_shared<lane>(context, common, count, one->near, one->far);
     one->back = std::make_shared<lane>(context, common, count, one->far, one->near);
     one->forth->owner = one->back->owner = one;
@@ -209,6 +212,7 @@ struct fault_relay::state {
       std::error_code unused;
       one->near.set_option(tcp::no_delay(true), unused);
       one->far.set_option(tcp::no_delay(true), unused);
+      if (common.rate > 0) one->far.set_option(little_buffer, unused);
       one->forth->read();
       one->back->read();
     });

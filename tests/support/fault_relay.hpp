@@ -30,7 +30,8 @@ class fault_relay {
   void admit();
   /// Adds this delay to what arrives from now on, in each direction.
   void delay(std::chrono::milliseconds each_way);
-  /// Bytes per second and direction; 0: no limit.
+  /// Bytes per second, direction and connection; 0: no limit. Connections that are made under a
+  /// limit have little buffers.
   void limit(std::uint64_t bytes_per_second);
 
   std::size_t connections() const;  ///< running now
