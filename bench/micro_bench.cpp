@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What single steps of the engine cost: frames, records, decisions, buffers, timers. One core, in
-// processor time; each figure is the median of five repetitions.
+// processor time; each figure is the best of seven repetitions.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <map>
-#include <optional>
+#include <cstdio>
+#include <limits>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -125,37 +127,40 @@ engine::root_target target(const std::string& text) {
   return root;
 }
 
-/// A leaf pulls a record's worth, the peer acknowledges it.
+/// Each of the four leaves asks for a record's worth; the peer acknowledges what they got.
 void pull(benchmark::State& state, const std::string& text) {
   auto root = target(text);
   engine::placement place(root);
   place.expect_more(true);
+  const instant now{};
   std::uint64_t offered = 0;
-  std::uint64_t pulled = 0;
-  std::uint32_t leaf = 0;
-  const auto used = static_cast<std::uint32_t>(root.graph().leaf_count());
+  std::uint64_t acknowledged = 0;
   for (auto _ : state) {
-    if (offered < pulled + 64 * piece) {
+    if (offered < acknowledged + 64 * piece) {
       place.offer({offered, offered + 256 * piece});
       offered += 256 * piece;
     }
-    duration retry = duration::max();
-    const auto got = place.pull(root, root.places(leaf)[0], piece, retry);
-    leaf = (leaf + 1) % used;
-    if (got.empty()) continue;
-    pulled = std::max(pulled, got.end);
-    place.acknowledged(got);
+    std::array<range, paths> got;
+    for (std::uint32_t leaf = 0; leaf < paths; ++leaf) {
+      duration retry = duration::max();
+      got[leaf] = place.pull(root, root.places(leaf)[0], piece, now, retry);
+    }
+    for (const auto& one : got) {
+      if (one.empty()) continue;
+      place.acknowledged(one);
+      acknowledged = std::max(acknowledged, one.end);
+    }
   }
-  if (pulled == 0) state.SkipWithError("no leaf was given anything");
+  if (acknowledged == 0) state.SkipWithError("no leaf was given anything");
 }
 void pull_selector(benchmark::State& state) { pull(state, "selector(a, b, c, d)"); }
 void pull_race(benchmark::State& state) { pull(state, "race(a, b, c, d)"); }
 void pull_bond(benchmark::State& state) { pull(state, "bond(a, b, c, d)"); }
 void pull_nested(benchmark::State& state) { pull(state, "selector(bond(a, race(b, c)), d)"); }
-BENCHMARK(pull_selector)->Name("pull under selector(a, b, c, d)");
-BENCHMARK(pull_race)->Name("pull under race(a, b, c, d)");
-BENCHMARK(pull_bond)->Name("pull under bond(a, b, c, d)");
-BENCHMARK(pull_nested)->Name("pull under selector(bond(a, race(b, c)), d)");
+BENCHMARK(pull_selector)->Name("four leaves pull under selector(a, b, c, d)");
+BENCHMARK(pull_race)->Name("four leaves pull under race(a, b, c, d)");
+BENCHMARK(pull_bond)->Name("four leaves pull under bond(a, b, c, d)");
+BENCHMARK(pull_nested)->Name("four leaves pull under selector(bond(a, race(b, c)), d)");
 
 void decide(benchmark::State& state) {
   auto root = target("selector(bond(a, race(b, c)), d)");
@@ -225,22 +230,26 @@ void next_timeout(benchmark::State& state) {
 }
 BENCHMARK(next_timeout)->Name("endpoint: next_timeout, flows")->Arg(1)->Arg(1000);
 
-/// Collects the medians and prints nothing itself.
+/// Collects the best repetition of each: what disturbs only adds.
 class collector : public benchmark::BenchmarkReporter {
  public:
   explicit collector(bench::report& to) : to_(to) {}
   bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
+    std::string name;
+    double best = std::numeric_limits<double>::max();
     for (const auto& run : runs) {
       if (run.error_occurred) {
         std::fprintf(stderr, "%s: %s\n", run.benchmark_name().c_str(), run.error_message.c_str());
         failed_ = true;
-      } else if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median") {
-        auto name = run.run_name.function_name;
-        if (!run.run_name.args.empty()) name += " " + run.run_name.args;
-        to_.figure(name, run.GetAdjustedCPUTime(), "ns");
+        return;
       }
+      if (run.run_type != Run::RT_Iteration) continue;
+      name = run.run_name.function_name;
+      if (!run.run_name.args.empty()) name += " " + run.run_name.args;
+      best = std::min(best, run.GetAdjustedCPUTime());
     }
+    if (!name.empty()) to_.figure(name, best, "ns");
   }
   bool failed() const { return failed_; }
 
@@ -255,8 +264,8 @@ int main(int argc, char** argv) {
   bench::report report(argc, argv);
   if (report.usage_error()) return 2;
   std::array<char, 8> self{"micro"};
-  std::array<char, 32> repetitions{"--benchmark_repetitions=5"};
-  std::array<char, 32> time{"--benchmark_min_time=0.05"};
+  std::array<char, 32> repetitions{"--benchmark_repetitions=7"};
+  std::array<char, 32> time{"--benchmark_min_time=0.04"};
   std::array<char*, 3> words{self.data(), repetitions.data(), time.data()};
   auto count = static_cast<int>(words.size());
   benchmark::Initialize(&count, words.data());
