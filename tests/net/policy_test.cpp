@@ -272,6 +272,52 @@ TEST_F(policies, a_selector_prefers_the_cheaper_of_two_good_paths) {
   EXPECT_NE(move->evidence.find("cost 100"), std::string::npos) << move->evidence;
 }
 
+TEST_F(policies, a_race_with_late_copies_nothing_in_time_and_at_once_what_is_not) {
+  dial_relays(2, "race(p1, p2, late=50ms)");
+  relays[0]->delay(5ms);
+  relays[1]->delay(10ms);
+  open_echo();
+  for (int i = 0; i < 50; ++i) round_trip();
+  const auto quiet = payload(*client, "p2");
+  EXPECT_LT(quiet, 10u * 1024) << "but what a busy machine made late";
+  EXPECT_GE(payload(*client, "p1"), 45u * 1024);
+  relays[0]->blackhole();
+  const auto start = std::chrono::steady_clock::now();
+  round_trip();
+  const auto gap = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(gap, 1s);
+  EXPECT_GE(payload(*client, "p2"), quiet + 1024);
+  std::printf(
+      "round trip into the dark %lld ms, %llu bytes copied before\n",
+      static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(gap).count()),
+      static_cast<unsigned long long>(quiet));
+  relays[0]->lighten();
+}
+
+TEST_F(policies, a_transfer_moves_to_the_child_for_bulk_and_a_small_flow_does_not) {
+  relays[0]->limit(4u << 20);
+  dial_relays(2, "quick: selector(p1, p2, bulk=p2)");
+  relays[1]->delay(10ms);
+  open_echo();
+  round_trip();
+  auto [bulk, bulk_far] = open_under("");
+  const auto text = pattern(48u << 20);
+  auto up = write_all(bulk, text);
+  auto got = std::async(std::launch::async, [&far = bulk_far] { return read_all(far); });
+  const auto move = moves.wait();
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->node, "quick");
+  EXPECT_EQ(move->to, "p2");
+  EXPECT_EQ(move->why, cause::quality) << move->reason;
+  std::printf("%s: %s\n", move->reason.c_str(), move->evidence.c_str());
+  const auto begun = payload(*client, "p2");
+  for (int i = 0; i < 20; ++i) round_trip();
+  EXPECT_EQ(line->status().selections.at(0).child, "p1") << "where the small flow stays";
+  EXPECT_TRUE(got.get() == text);
+  up.get();
+  EXPECT_GT(payload(*client, "p2"), begun + text.size() / 2);
+}
+
 TEST_F(policies, a_flow_leaves_all_paths_of_one_fate_at_once) {
   dial_relays(3, "selector(p1, p2, p3)", [](std::size_t i, path_spec& path) {
     if (i < 2) path.fate = "mast";
