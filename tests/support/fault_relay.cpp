@@ -26,6 +26,8 @@ namespace {
 using asio::ip::tcp;
 using steady = std::chrono::steady_clock;
 
+constexpr std::size_t most_queued = 256 * 1024;
+
 struct counters {
   std::atomic<std::uint64_t> forwarded{0};
   std::mutex mutex;
@@ -42,6 +44,13 @@ struct settings {
   bool refusing = false;
   std::chrono::milliseconds delay{0};
   std::uint64_t rate = 0;
+
+  /// A limited line holds 20 ms, beside what its delay holds.
+  std::size_t queue_limit() const {
+    if (rate == 0) return most_queued;
+    const auto time = static_cast<std::uint64_t>(delay.count()) + 20;
+    return std::min<std::size_t>(most_queued, rate * time / 1000);
+  }
 };
 
 struct pair;
@@ -92,13 +101,12 @@ struct pair : std::enable_shared_from_this<pair> {
   std::shared_ptr<lane> back;
 };
 
-constexpr std::size_t most_queued = 256 * 1024;
 // Of a limited line: its queue is the one that counts, not that of a kernel beside it.
 const asio::socket_base::receive_buffer_size little_buffer(128 * 1024);
 
 void lane::read() {
   // Dark: what arrives is acknowledged by this kernel and goes nowhere.
-  if (reading || ended || (queued > most_queued && !common.dark)) return;
+  if (reading || ended || (queued > common.queue_limit() && !common.dark)) return;
   reading = true;
   from.async_read_some(asio::buffer(buffer), [self = shared_from_this(), keep = owner.lock()](
                                                  const std::error_code& code, std::size_t n) {
