@@ -299,6 +299,8 @@ class link {
   std::string last_dial_error_;
   errc last_dial_code_ = errc::no_path;
   instant last_death_ = instant::min();
+  instant last_life_ = instant::min();    ///< evidence of life on any path
+  instant heard_again_ = instant::min();  ///< the first after no path had shown any for long
   std::uint64_t goaway_version_ = 0;
   std::uint64_t goaway_code_ = 0;
   std::string goaway_reason_;

@@ -136,6 +136,10 @@ void link::check_path(instant now, path& p) {
 }
 
 void link::look_at_quality(instant now, path& p, duration rtt) {
+  if (p.quality.surprising(rtt) && p.sent.in_flight() == 0 && !p.want_ping) {
+    p.want_ping = true;
+    s_.transmit.wake(p.carrier);
+  }
   p.quality.sample(now, rtt);
   quality_at_ = std::min(quality_at_, now + defaults::quality_look);
 }
@@ -192,7 +196,7 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
     const auto limit = p.delivered_since + 2 * std::max(p.rtt.smoothed(), rtt) +
                        defaults::max_ack_delay + defaults::delivered_grace;
     if (now < limit) return become_late(now, p, limit);
-    if (others_live_since(p, oldest->sent_at)) {
+    if (others_live_since(p, std::max(oldest->sent_at, p.delivered_since))) {
       p.evidence = evidence_kind::first_hop;
       return suspect(now, p, cause::first_hop_only,
                      "the carrier acknowledges what the peer does not get");
@@ -441,12 +445,19 @@ void link::copy_unacknowledged(instant now, path& p) {
     lose_ranges(record);
     record.requeued = true;
   });
-  if (held_back) p.copy_more_at = p.suspected_at + defaults::death_min;
+  if (held_back) {
+    // The receiver waits for the lowest of them: one at a time they go on all the same.
+    rescue_head(now, p, 1, false);
+    const auto* other = best_other(p);
+    const auto step = other == nullptr ? defaults::death_min : other->rtt.smoothed() / 2;
+    p.copy_more_at = std::min<instant>(p.suspected_at + defaults::death_min,
+                                       now + std::max<duration>(step, defaults::deadline_floor));
+  }
   wake_all();
 }
 
 void link::check_death(instant now, path& p) {
-  const auto silent = now - std::max(p.suspected_at, p.last_life);
+  const auto silent = now - std::max({p.suspected_at, p.last_life, heard_again_});
   const bool spaced = last_death_ != instant::min() && now - last_death_ < defaults::death_spacing;
   const auto needed =
       spaced ? std::max<duration>(death_after(p), defaults::death_deadlines * suspect_wait(p))
@@ -460,6 +471,8 @@ void link::check_death(instant now, path& p) {
 // An acknowledgement of record `number` arrived on the path itself.
 void link::life(instant now, path& p, std::uint64_t number) {
   p.last_life = now;
+  if (last_life_ != instant::min() && now - last_life_ > defaults::link_silence) heard_again_ = now;
+  last_life_ = now;
   p.life_number = number + 1;
   stalled_ = false;
   if (p.suspected_at != never) {
@@ -480,6 +493,9 @@ void link::clear_suspicion(instant now, path& p) {
   p.suspected_at = never;
   p.check_at = never;
   p.copy_more_at = never;
+  p.recovering = false;
+  p.rtt.begin_anew();
+  p.want_ping = true;
   p.ack_elsewhere = false;
   p.delivered_since = never;
   auto& s = slot(p.leaf);

@@ -287,7 +287,10 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   set_phase(now, p, path_phase::dead, why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
-    s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
+    // A reset needs no judgement: it took no time.
+    const bool reset = why == cause::carrier_error || why == cause::carrier_eof;
+    s.judged_by =
+        reset ? duration(0) : std::max<duration>(suspect_wait(p), defaults::deadline_floor);
     count_flap(now, s);
     last_death_ = now;
     stalled_ = false;

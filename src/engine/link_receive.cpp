@@ -172,7 +172,7 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
       const auto whole = now - newest_sent;
       const auto least = about->rtt.measured() ? std::min(whole, about->rtt.minimum()) : whole / 2;
       const auto rtt = std::max<duration>(whole - f.delay, least);
-      about->rtt.sample(rtt);
+      about->rtt.sample(rtt, now);
       // The first record of a burst waited for nothing, but what is acknowledged with it did.
       if (unloaded && newest >= about->load_number) look_at_quality(now, *about, rtt);
     }

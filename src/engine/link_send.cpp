@@ -150,7 +150,8 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   const bool bye = p.bye_sent;
   auto& record = p.sent.add(w.finish());
   record.heard = p.heard_bytes;
-  record.unloaded = p.life_number >= p.load_number;
+  const bool starting = p.cold_number && p.life_number <= *p.cold_number;
+  record.unloaded = p.life_number >= p.load_number && !starting;
   if (record.eliciting) p.last_eliciting = now;
   if (bye) order_close(p, true);
   return true;

@@ -8,14 +8,20 @@
 
 namespace rendr::engine {
 
-void rtt_estimator::sample(duration rtt) noexcept {
+void rtt_estimator::sample(duration rtt, instant now) noexcept {
   rtt = std::max(rtt, duration(1));
-  if (!measured_) {
+  if (!measured_ || anew_) {
     measured_ = true;
+    anew_ = false;
     smoothed_ = rtt;
     variation_ = rtt / 2;
-    minimum_ = rtt;
+    minimum_ = minimum_before_ = rtt;
+    window_end_ = now + defaults::minimum_window;
     return;
+  }
+  if (now >= window_end_ && window_end_ != instant{}) {
+    window_end_ = now + defaults::minimum_window;
+    minimum_before_ = std::exchange(minimum_, rtt);
   }
   minimum_ = std::min(minimum_, rtt);
   const auto error = smoothed_ > rtt ? smoothed_ - rtt : rtt - smoothed_;
@@ -34,15 +40,28 @@ void quality_estimator::sample(instant now, duration rtt) noexcept {
     peak_before_ = std::exchange(peak_now_, duration(0));
   }
   peak_now_ = std::max(peak_now_, rtt);
-  if (samples_ == 0) {
+  const auto error = latency_ > rtt ? latency_ - rtt : rtt - latency_;
+  if (surprising(rtt)) {
+    // One is an accident, as many in a row are what the path is now.
+    if (++surprises_ < defaults::quality_surprises) return;
+    latency_ = rtt;
+    samples_ = defaults::quality_surprises;
+  } else if (samples_ == 0) {
     latency_ = rtt;
   } else {
-    const auto error = latency_ > rtt ? latency_ - rtt : rtt - latency_;
     // The first samples weigh more, so that a path is known after a few.
     jitter_ += (error - jitter_) / static_cast<int>(std::clamp(samples_, 2u, 4u));
     latency_ += (rtt - latency_) / static_cast<int>(samples_ + 1);
   }
+  surprises_ = 0;
   samples_ = std::min(samples_ + 1, 7u);
+}
+
+bool quality_estimator::surprising(duration rtt) const noexcept {
+  if (!known()) return false;
+  const auto error = latency_ > rtt ? latency_ - rtt : rtt - latency_;
+  const auto band = std::max<duration>(latency_ / 4, std::chrono::milliseconds(5));
+  return error > band + 4 * jitter_;
 }
 
 bool quality_estimator::fresh(instant now) const noexcept {

@@ -13,12 +13,15 @@ namespace rendr::engine {
 /// path.
 class rtt_estimator {
  public:
-  void sample(duration rtt) noexcept;
+  void sample(duration rtt, instant now = {}) noexcept;
+  /// The path may be another one now: the next sample counts as a first one.
+  void begin_anew() noexcept { anew_ = true; }
   bool measured() const noexcept { return measured_; }
   /// `defaults::initial_rtt` until measured.
   duration smoothed() const noexcept { return smoothed_; }
   duration variation() const noexcept { return variation_; }
-  duration minimum() const noexcept { return minimum_; }
+  /// Of the last one or two windows of half a minute.
+  duration minimum() const noexcept { return std::min(minimum_, minimum_before_); }
   /// min(4 rttvar, sRTT), or as many rttvar as were set: the slack of every deadline.
   duration slack() const noexcept;
   void deadline_variations(unsigned n) noexcept { variations_ = n; }
@@ -28,6 +31,9 @@ class rtt_estimator {
   duration smoothed_ = initial;
   duration variation_ = initial / 2;
   duration minimum_{0};
+  duration minimum_before_{0};
+  instant window_end_{};
+  bool anew_ = false;
   unsigned variations_ = 4;
   bool measured_ = false;
 };
@@ -44,6 +50,8 @@ class quality_estimator {
   duration latency() const noexcept { return latency_; }
   /// Mean deviation of the samples from the latency.
   duration jitter() const noexcept { return jitter_; }
+  /// A sample that departs from all before it: worth another one at once.
+  bool surprising(duration rtt) const noexcept;
   instant last_sample() const noexcept { return last_; }
   /// The largest sample of the last two windows of a minute.
   duration peak() const noexcept { return std::max(peak_now_, peak_before_); }
@@ -55,6 +63,7 @@ class quality_estimator {
   duration peak_before_{0};
   instant window_end_ = instant::min();
   unsigned samples_ = 0;
+  unsigned surprises_ = 0;
   instant last_ = instant::min();
 };
 

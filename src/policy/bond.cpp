@@ -60,9 +60,10 @@ duration ask_again(duration completion) noexcept {
 struct admission {
   health worst = health::suspect;
   bool rested = true;
+  bool probation = true;
 
   bool admits(const child_facts& c) const noexcept {
-    return c.state <= worst && (rested || !c.rested);
+    return c.state <= worst && (rested || !c.rested) && (probation || c.eligible);
   }
 };
 
@@ -72,6 +73,7 @@ admission admission_to(std::span<const child_facts> children) noexcept {
     if (c.state > health::late) continue;
     out.worst = health::late;
     if (!c.rested) out.rested = false;
+    if (!c.rested && c.eligible) out.probation = false;
   }
   return out;
 }
@@ -118,6 +120,8 @@ std::string_view name(bond_reason reason) noexcept {
       return "suspect";
     case bond_reason::rested:
       return "rested";
+    case bond_reason::probation:
+      return "probation";
     case bond_reason::full:
       return "full";
     case bond_reason::others_sooner:
@@ -144,6 +148,8 @@ std::string_view to_string(bond_reason reason) noexcept {
       return "it is suspect and another child is not";
     case bond_reason::rested:
       return "it rests, as it made the bond slower";
+    case bond_reason::probation:
+      return "it came back a moment ago and has to be good for a while";
     case bond_reason::full:
       return "it holds as much as it drains in two round trips";
     case bond_reason::others_sooner:
@@ -165,7 +171,9 @@ std::uint64_t in_flight_limit(const child_facts& child, std::uint64_t record_siz
   if (child.rate == 0) return std::max(base_limit, two_records);
   const auto rate = rate_of(child);
   const auto least = std::max(base_limit + bytes_in(limit_slack, rate), two_records);
-  return round_trips_in_flight * bytes_in(rtt_of(child), rate) + least;
+  // What stands behind a hole in the carrier counts as held until the repair, a round trip later.
+  const auto trips = round_trips_in_flight + (child.state == health::late ? 1 : 0);
+  return trips * bytes_in(rtt_of(child), rate) + least;
 }
 
 bond_decision decide(const bond_ask& ask, std::span<const child_facts> children) {
@@ -179,7 +187,9 @@ bond_decision decide(const bond_ask& ask, std::span<const child_facts> children)
   const auto& child = children[ask.child];
   const auto who = admission_to(children);
   if (child.state > who.worst) return declined(suspect);
-  if (!who.admits(child)) return declined(rested);
+  if (!who.admits(child)) {
+    return child.rested ? declined(rested) : declined(probation, latest_question);
+  }
 
   const auto limit = in_flight_limit(child, ask.size);
   if (child.queued >= limit) {

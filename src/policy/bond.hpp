@@ -21,6 +21,7 @@ enum class bond_reason : std::uint8_t {
   unusable,       ///< declines: no carrier
   suspect,        ///< declines: suspect, and another child is not
   rested,         ///< declines: the guard rests it, and another child is not rested
+  probation,      ///< declines: it came back a moment ago, and another child is good
   full,           ///< declines: it holds as much as it drains in about two round trips
   others_sooner,  ///< declines: the others deliver all that waits before this child would deliver
 };

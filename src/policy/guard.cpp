@@ -49,18 +49,21 @@ class step {
  public:
   step(const guard_state& before, const guard_sample& sample, instant now,
        const guard_options& options)
-      : sample_(sample), now_(now), options_(options) {
+      : sample_(sample), now_(now), options_(options), window_(options.window) {
     out_.next = before;
     if (s().children.size() != sample.children.size()) {
       s() = {};
       s().children.resize(sample.children.size());
     }
     s().limited = s().limited || sample.limited;
+    for (const auto& child : sample.children) {
+      window_ = std::max(window_, options.round_trips * child.facts.min_rtt);
+    }
   }
 
   guard_decision run() {
     if (release_when_needed()) return finish();
-    if (!s().open || now_ - s().begun >= 2 * options_.window) {
+    if (!s().open || now_ - s().begun >= 2 * window_) {
       if (probe_under_way()) end_probe(guard_reason::probe_void);
       if (s().phase == guard_phase::doubting) s().phase = guard_phase::watching;
       begin_window();
@@ -69,7 +72,7 @@ class step {
         rest(*s().subject, true);
         enter(guard_phase::judging, guard_reason::probe_over);
       }
-      if (now_ - s().begun >= options_.window) end_window();
+      if (now_ - s().begun >= window_) end_window();
     }
     if (s().phase == guard_phase::watching && !out_.changed) begin_probe();
     return finish();
@@ -97,7 +100,7 @@ class step {
   }
 
   guard_decision finish() {
-    auto at = s().begun + options_.window;
+    auto at = s().begun + window_;
     if (s().phase == guard_phase::probing) at = std::min(at, s().probe_until);
     out_.again = at;
     return std::move(out_);
@@ -210,7 +213,11 @@ class step {
       s().subject = best;
       return enter(guard_phase::watching, guard_reason::returned);
     }
-    const bool bad = best && !at_least(goodput, floor, options_.floor_percent);
+    // While even the best child still grows, the transfer has not shown what its bond carries.
+    const bool grows =
+        s().best_rate > 0 && at_least(floor, s().best_rate, 100 + options_.growth_percent);
+    s().best_rate = floor;
+    const bool bad = best && !grows && !at_least(goodput, floor, options_.floor_percent);
     if (!bad) forgive();
     const auto suspect = bad ? returned_child(*best) : std::nullopt;
     if (suspect) {
@@ -299,6 +306,7 @@ class step {
   const guard_sample& sample_;
   instant now_;
   const guard_options& options_;
+  duration window_;
   guard_decision out_;
 };
 

@@ -38,7 +38,10 @@ struct guard_sample {
 };
 
 struct guard_options {
-  duration window = std::chrono::seconds(2);
+  duration window = std::chrono::seconds(2);  ///< but at least so many
+  int round_trips = 8;                        ///< of the longest child: a start takes as long
+  std::uint32_t growth_percent =
+      10;  ///< of the best child since the window before: the start is not over
   std::uint32_t floor_percent = 98;  ///< of the best child's own rate, in order
   std::uint32_t gain_percent = 2;    ///< a child whose rest brings less was not the harmful one
   duration spared = std::chrono::minutes(1);  ///< such a child is not rested again for so long,
@@ -104,6 +107,7 @@ struct guard_state {
   instant probe_until{};
   std::uint64_t in_order_then = 0;
   std::uint64_t goodput = 0;    ///< bytes per second in order in the last window that counted
+  std::uint64_t best_rate = 0;  ///< of the best child at the end of the window before
   std::uint64_t reference = 0;  ///< what a verification or a probe is held against
   std::optional<std::size_t> subject;  ///< the child that is verified or probed
   std::vector<guard_child_state> children;
