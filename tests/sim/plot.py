@@ -5,12 +5,13 @@
 Usage: plot.py TABLES PLOTS     TABLES holds grid-*.csv, curve.csv, drop.csv and step.csv; scripts/plots makes both."""
 import csv
 import html
+import math
 import pathlib
 import sys
 
 COLOURS = ["#1f6fb2", "#c2571a", "#2b8a4b", "#8254a8", "#b0243a", "#5f6b76"]
 LEFT, TOP, WIDTH, HEIGHT = 64, 40, 560, 260
-FONT = 'font-family="sans-serif" font-size="12" fill="#333"'
+FONT = 'font-family="sans-serif" fill="#333"'
 
 
 def read(path):
@@ -18,8 +19,9 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def text(x, y, words, anchor="start", more=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {FONT} {more}>{html.escape(words)}</text>'
+def text(x, y, words, anchor="start", more="", size=12):
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
+    return f'<text {where} {FONT} {more}>{html.escape(words)}</text>'
 
 
 def page(width, height, parts):
@@ -29,19 +31,16 @@ def page(width, height, parts):
 
 def ticks(low, high):
     """Round values, about five of them."""
-    raw = (high - low) / 5
-    step = 10 ** len(str(int(raw))) / 10 if raw >= 1 else 10.0 ** -len(f"{1 / raw:.0f}")
-    step = next(step * f for f in (1, 2, 5, 10, 20) if step * f >= raw)
-    value = step * -(-low // step)
-    while value <= high + 1e-9:
-        yield value
-        value += step
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = next(power * f for f in (1, 2, 5, 10) if (high - low) / (power * f) <= 7)
+    for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
+        yield i * step
 
 
 class Axes:
     """A chart with two linear axes."""
 
-    def __init__(self, title, x, y, x_range, y_range):
+    def __init__(self, title, x, y, x_range, y_range, legend_at=12):
         self.x_range, self.y_range = x_range, y_range
         self.parts = [text(LEFT, 22, title, more='font-weight="bold"')]
         for value in ticks(*y_range):
@@ -55,6 +54,7 @@ class Axes:
         middle = TOP + HEIGHT / 2
         self.parts.append(text(16, middle, y, "middle", f'transform="rotate(-90 16 {middle})"'))
         self.legend = 0
+        self.legend_x = LEFT + legend_at
 
     def px(self, value):
         low, high = self.x_range
@@ -75,8 +75,8 @@ class Axes:
         self.parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         if name:
             at = TOP + 14 + 17 * self.legend
-            self.parts.append(f'<path d="M{LEFT + 12} {at - 4}h20" stroke="{colour}" stroke-width="3"/>')
-            self.parts.append(text(LEFT + 38, at, name))
+            self.parts.append(f'<path d="M{self.legend_x} {at - 4}h20" stroke="{colour}" stroke-width="3"/>')
+            self.parts.append(text(self.legend_x + 26, at, name))
             self.legend += 1
 
     def mark(self, x, words, row=0):
@@ -116,16 +116,16 @@ def grid(rows, control):
 
 def curve(rows):
     names = list(dict.fromkeys(r["line"] for r in rows))
-    high_y = max(float(r["extra"]) for r in rows) * 1.45 + 1
+    high_y = max(float(r["extra"]) for r in rows) * 1.8 + 1
     reactions = [float(r["reaction"]) for r in rows]
     axes = Axes("False alarms against reaction; each dot: rttvar in the deadline",
                 "reaction to a silent drop, 1 KiB / 5 ms, median, ms", "extra bytes in a quiet run, per mille",
-                (min(reactions) * 0.9, max(reactions) * 1.05), (0, high_y))
+                (min(reactions) * 0.9, max(reactions) * 1.05), (0, high_y), legend_at=350)
     for name, colour in zip(names, COLOURS):
         points = [(float(r["reaction"]), float(r["extra"]), r["variations"]) for r in rows if r["line"] == name]
         axes.line([p[:2] for p in points], colour, name, dots=True)
         for x, y, n in points:
-            axes.parts.append(text(axes.px(x) + 5, axes.py(y) - 5, n, more='font-size="10"'))
+            axes.parts.append(text(axes.px(x) + 5, axes.py(y) - 5, n, size=10))
     return axes.svg()
 
 
