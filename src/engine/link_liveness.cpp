@@ -434,11 +434,13 @@ void link::copy_unacknowledged(instant now, path& p) {
     std::uint64_t size = 0;
     for (const auto& r : record.ranges) size += r.bytes.size();
     if (size == 0) return;
-    if (!free && p.copy_reserve < size && extra_.take(now, size) < size) {
+    // What the carrier did not take is no second copy.
+    const bool spends = record.transmitted && !free;
+    if (spends && p.copy_reserve < size && extra_.take(now, size) < size) {
       held_back = true;
       return;
     }
-    if (p.copy_reserve >= size) {
+    if (record.transmitted && p.copy_reserve >= size) {
       p.copy_reserve -= size;
       extra_.used(now, size);
     }
