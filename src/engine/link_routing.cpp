@@ -51,6 +51,7 @@ cause cause_of(policy::selector_reason reason, cause why) noexcept {
 
 std::vector<policy::leaf_info> link::leaf_infos() const {
   std::vector<policy::leaf_info> out;
+  out.reserve(slots_.size());
   for (const auto& s : slots_) {
     out.push_back(
         {s.config.name, weight_of(s.config), s.config.evidence, s.config.cost, s.config.fate});
