@@ -148,7 +148,7 @@ def step(rows):
     axes.mark(0, "first: 10 ms to 90 ms", 1)
     for r in rows:
         if r["series"] != "moved" and not r["series"].startswith("round") or r["series"] == "moved" and float(r["s"]) < until:
-            axes.mark(float(r["s"]), r["series"] + f", {float(r['s']):.1f} s")
+            axes.mark(float(r["s"]), r["series"] + f", {float(r['s']):.1f} s", 0 if r["series"] == "moved" else 2)
     return axes.svg()
 
 
