@@ -273,9 +273,9 @@ TEST_F(policies, a_selector_prefers_the_cheaper_of_two_good_paths) {
 }
 
 TEST_F(policies, a_race_with_late_copies_nothing_in_time_and_at_once_what_is_not) {
-  dial_relays(2, "race(p1, p2, late=50ms)");
   relays[0]->delay(5ms);
   relays[1]->delay(10ms);
+  dial_relays(2, "race(p1, p2, late=50ms)");
   open_echo();
   for (int i = 0; i < 50; ++i) round_trip();
   // The one that was measured first carries; on a quiet machine that is p1.
@@ -321,10 +321,10 @@ TEST_F(policies, a_transfer_moves_to_the_child_for_bulk_and_a_small_flow_does_no
 }
 
 TEST_F(policies, a_flow_leaves_all_paths_of_one_fate_at_once) {
+  for (auto& relay : relays) relay->delay(5ms);  // from the first round trip on
   dial_relays(3, "selector(p1, p2, p3)", [](std::size_t i, path_spec& path) {
     if (i < 2) path.fate = "mast";
   });
-  for (auto& relay : relays) relay->delay(5ms);
   open_echo();
   for (int i = 0; i < 20; ++i) round_trip();
   for (std::size_t i : {0u, 1u}) relays.at(i)->blackhole();
@@ -334,7 +334,7 @@ TEST_F(policies, a_flow_leaves_all_paths_of_one_fate_at_once) {
   const auto move = moves.wait();  // a copy may have been quicker than the verdict
   ASSERT_TRUE(move);
   EXPECT_EQ(move->from, "p1");
-  EXPECT_EQ(move->to, "p3") << "p2 hangs on the same mast";
+  EXPECT_EQ(move->to, "p3") << "p2 hangs on the same mast: " << move->evidence;
   EXPECT_LT(gap, 2s);
   for (std::size_t i : {0u, 1u}) relays.at(i)->lighten();
 }
