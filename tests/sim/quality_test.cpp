@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates G9 and G10, and what else a selector does for quality alone.
+// Gates G9 and G10, and what else a selector does for quality alone. ctest: timeout=600
 #include <cstdlib>
 
 #include "sim/gates.hpp"
