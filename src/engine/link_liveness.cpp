@@ -44,8 +44,10 @@ bool link::filled_by_peer(instant now, const path& p) const noexcept {
 duration link::patience(const path& p) const noexcept {
   const auto usual = p.rtt.smoothed() + p.rtt.slack();
   const auto peak = p.quality.peak();
-  const auto spread = std::max(peak - p.quality.latency(), duration(0));
-  return std::min(peak + spread / 2 + defaults::max_ack_delay, 2 * usual);
+  // A path that was asked seldom has not shown its worst yet: five deviations stand in for it.
+  const auto spread = std::max(peak - p.quality.latency(), 5 * p.quality.jitter());
+  const auto worst = p.quality.latency() + std::max(spread, duration(0));
+  return std::min(worst + spread / 2 + defaults::max_ack_delay, 2 * usual);
 }
 
 instant link::record_deadline(const path& p, const sent_record& record) const noexcept {
