@@ -120,7 +120,7 @@ dialer_hello::dialer_hello(const hello_offer& self, drbg& random)
     : self_(self),
       link_nonce_(random.array<16>()),
       state_(noise::nn, noise::role::initiator, prologue_of(clear_hello(self, link_nonce_)),
-             fresh_secret(random)) {
+             {fresh_secret(random), {}, {}, {}}) {
   auto first = state_.write_message({});
   assert(first.has_value());  // nothing of the peer is in it
   noise_ = std::move(*first);
@@ -177,7 +177,7 @@ result<acceptor_hello> acceptor_hello::make(const hello_offer& self, const secre
       agree(self, {hello.instance, hello.required, hello.optional, hello.grace_ms});
   if (!features) return features.error();
   noise::handshake_state state(noise::nn, noise::role::responder, prologue_of(hello),
-                               fresh_secret(random));
+                               {fresh_secret(random), {}, {}, {}});
   const auto first = state.read_message(hello.noise);
   if (!first) return first.error();
   if (!first->empty()) return errc::protocol_violation;

@@ -1,0 +1,181 @@
+// layer: tests
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+/// Handshakes of other implementations, byte by byte.
+namespace rendr::test {
+
+struct noise_message {
+  const char* payload;
+  const char* sealed;
+};
+
+/// Hexadecimal. Messages 0 and 1 are the handshake; then the initiator and the responder write in
+/// turn. Empty: the pattern has no such key, the origin no such value.
+struct noise_vector {
+  const char* origin;
+  const char* protocol_name;
+  const char* prologue;
+  const char* initiator;  ///< ephemeral private keys
+  const char* responder;
+  const char* initiator_static;  ///< static private keys
+  const char* responder_static;
+  const char* psk;
+  const char* hash;
+  std::vector<noise_message> messages;
+};
+
+inline const noise_vector noise_vectors[]{
+    {"cacophony.txt, as shipped with the Rust crate snow 0.9.6",
+     "Noise_NN_25519_ChaChaPoly_SHA256",
+     "4a6f686e2047616c74",
+     "893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
+     "bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
+     "",
+     "",
+     "",
+     "9223fec1b892ec9d0dc2fb3bbeb261f170d1ea679f9c44ccf34aa131b4f5d97e",
+     {{"4c756477696720766f6e204d69736573",
+       "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c79444c756477696720766f6e"
+       "204d69736573"},
+      {"4d757272617920526f746862617264",
+       "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843a0ff96bdf86b579ef7db"
+       "f94e812a7470b903c20a85a87e3a1fe863264ae547"},
+      {"462e20412e20486179656b", "eb1a3e3d80c1792b1bb9cb0e1382f8d8322bfb1ca7c4c8517bb686"},
+      {"4361726c204d656e676572", "c781b198d2a974eb1da2c7d518c000cf6396de87ca540963c03713"},
+      {"4a65616e2d426170746973746520536179",
+       "c77048eb6919fdfe8fe45842bfc5b8d1ff50d1e20c717453ccdfe6176d805b996d"},
+      {"457567656e2042f6686d20766f6e2042617765726b",
+       "61834d7069dcfb7a1adf8d5ac910f83fa04c73a67789895c6f5f995c5db2ce88e49b124178"}}},
+    {"snow.txt of the Rust crate snow 0.9.6",
+     "Noise_NN_25519_ChaChaPoly_SHA256",
+     "5468657265206973206e6f20726967687420616e642077726f6e672e2054686572652773206f6e6c7920"
+     "66756e20616e6420626f72696e672e",
+     "62f413cbba418a204fad52c7cc22b387bc515a9f75a894bf8216732a88f831d1",
+     "55bc80a205afa5dbb1d9a96e2d15f99119c54709186b1f2039fe90cf59f94b9d",
+     "",
+     "",
+     "",
+     "",
+     {{"180572762549727a4c0ec6bba8a9669387bcc2d358233cfc9cf18263c7b857f6",
+       "4ff81542b059502e1bb15c9762ed1fb9a35c398b69173189f9a6dca7f913343d180572762549727a4c0e"
+       "c6bba8a9669387bcc2d358233cfc9cf18263c7b857f6"},
+      {"9b6fff9e0e63c45f1c8519f5ca48b85144e90b845605c71ac6f3700a518d9af4",
+       "391ed097af19f70b4a89ca235bd4d388c57dcd54b32d561217efd0a83ba4b13aabb422fa751bf702cab8"
+       "2dcc689a349e4e36dae43c3e4144f0998055f1b34d0bae9722abffee4a2b15c03f0dc141a427"}}},
+    {"made with the Python packages noiseprotocol 0.3.1 and dissononce 0.34.3, which agree",
+     "Noise_NN_25519_ChaChaPoly_SHA256",
+     "",
+     "a1147188a85df6ef522e8e5b290bc99d3822464d2d709eea6fe6998bdfaa32ea",
+     "5711c5d819fa337569a914db574277d45bd93e5fdbbe807b019e5bdbd459fc0d",
+     "",
+     "",
+     "",
+     "17b81d3880d718365634823bdae71b388d71acf0a7db5864179ae867d4af50c9",
+     {{"", "a2b6176c6c086e8ff42829fb06b845ca074d3f2113077fec226ec41c60dfea52"},
+      {"",
+       "c25b162c0efc8db0a30c10abeb67dcf1566c9bf533177062a85de22b48837f535d2c01de49313f0cbeca"
+       "956e5977bf1a"},
+      {"6669727374", "ad2e4997e333f26721a693834417fba17e27f4c794"},
+      {"7365636f6e64", "5b836b2b83ef765f1cdc866906d227c6e5a344a3c9d9"}}},
+    {"cacophony.txt, as shipped with the Rust crate snow 0.9.6",
+     "Noise_NNpsk0_25519_ChaChaPoly_SHA256",
+     "4a6f686e2047616c74",
+     "893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
+     "bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
+     "",
+     "",
+     "54686973206973206d7920417573747269616e20706572737065637469766521",
+     "f4d03dc34495c95729ea6de9e1b59004b59733102488b3e24bc441e0be208eaf",
+     {{"4c756477696720766f6e204d69736573",
+       "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c794479b962b8aff8485742ac"
+       "32f905ba45369e2465fb59e138a93d67a0d1266b6a54"},
+      {"4d757272617920526f746862617264",
+       "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843d6062704d5a9c422a8e8"
+       "34423f8c1feada7e8d0d910a1a2cd030fb584221e3"},
+      {"462e20412e20486179656b", "e632c3763d7669067383433197a3baddf146e9e70ad4b4e9e59e0f"},
+      {"4361726c204d656e676572", "64c6bee32ea91c8474bb4c21d7a700109ad45af77b29764ba5eb1e"},
+      {"4a65616e2d426170746973746520536179",
+       "e2fa0bed0603b62d3ccac2ecabbf3fe33f3e86514909b323361626266cb2471cc8"},
+      {"457567656e2042f6686d20766f6e2042617765726b",
+       "0c01dc9cec1fe4ddd692e8dd32188aa351088dc91183639a53b57aa4692b5ebdef8b8ca111"}}},
+    {"made with the Python packages noiseprotocol 0.3.1 and dissononce 0.34.3, which agree",
+     "Noise_NNpsk0_25519_ChaChaPoly_SHA256",
+     "72656e6472",
+     "622b1ada23b77a994c7f55902089389ac82a55bbb9dda6041251e15b1819e3e2",
+     "9307dcf5cb3e85df34c964c859970f0b3d9d3a96ea49d33c06258b6d0ee7fc6e",
+     "",
+     "",
+     "f597a96017ab40b75c4896559b8c14ce002e94b59d6eb7376769633c186a7312",
+     "4e6c4da5e5b4488385e7e0122271e86c2e80c0963dc4bb09bf4e60d44fcc340b",
+     {{"",
+       "a4ee47f3e254648bcc63dfb00d07f52cbe7f53c946541c0fa7d1a683f925a8076a10c2a95f26e298cf62"
+       "870096b2f809"},
+      {"746f6b656e",
+       "189c1653f0c8872de17ca22a7ed5193de1c4d1d22391bd8a52ce2bf3fe4cfe3ad5bf997e6eb03c7b2384"
+       "6fddeee37260609bfdb65a"},
+      {"6669727374", "8a97b4e492c6eb8b01b1e40faed6f0401cd08c8ab0"},
+      {"7365636f6e64", "0d1be746728fa62e7f216ba6fe94351d4e48b32d145c"}}},
+    {"cacophony.txt, as shipped with the Rust crate snow 0.9.6",
+     "Noise_IKpsk2_25519_ChaChaPoly_SHA256",
+     "4a6f686e2047616c74",
+     "893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
+     "bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
+     "e61ef9919cde45dd5f82166404bd08e38bceb5dfdfded0a34c8df7ed542214d1",
+     "4a3acbfdb163dec651dfa3194dece676d437029c62a408b4c5ea9114246e4893",
+     "54686973206973206d7920417573747269616e20706572737065637469766521",
+     "8310f86394dc0dabb40beb8210031556db4403ab1202db7034c526232147a700",
+     {{"4c756477696720766f6e204d69736573",
+       "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c79442ec9b09893d0f5107917"
+       "84c10cbc959f25b1766e0def6e301d14fbca1c7790ac829b8b3674f5f649a5f0e98479662cbfbf2b2c47"
+       "cd4b09fcd266cd29d7cb675f1808849707847840f6d178ec4d3733aa"},
+      {"4d757272617920526f746862617264",
+       "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f1448088439a1b3cebf680b2c74217"
+       "fcb5eba4ff58a9468cd90c4aca6194f57479b379a7"},
+      {"462e20412e20486179656b", "a8fde7a0accec190cd306c5950d4fd8e04a205ec288aa747d8b347"},
+      {"4361726c204d656e676572", "59caddd9984a3bbe24c4fb31a2bd455b7eba3fa0980674b1a3a5f9"},
+      {"4a65616e2d426170746973746520536179",
+       "3b9bfebd210c22ba0cff9de79b4007d7a552fffbf92616881faa8a883e25b80258"},
+      {"457567656e2042f6686d20766f6e2042617765726b",
+       "f37512df1043d564d7c46ac85c53d3b6a9a05724bc297e7142808f217561651217fe85b782"}}},
+    {"made with the Python packages noiseprotocol 0.3.1 and dissononce 0.34.3, which agree",
+     "Noise_IKpsk2_25519_ChaChaPoly_SHA256",
+     "72656e6472",
+     "c1cfb26e3bb719b32e824946c859d17a60fe65edf475f434e1a29e9819b745f9",
+     "a1a3581ac427901b7eda110e9637eaff54294d3f09ac9a58b51ce3118517ffd9",
+     "a08ff385c2b4d1982d787731239c6b129044a0d05cb121d183f2e8e9704f94e9",
+     "7e91c6c846e9830967a7241297393d50b8af5bd09d16403f159ae2b3ef523c85",
+     "f8d433c8488d718e7aa198349bcb397b407f896408e3503b4e110b2f14b20026",
+     "068a97c5aba2b9c8e6c2b60c92126963510a28fdd60b3dce811924c6fd8c3617",
+     {{"",
+       "770b695dafcd4668d81b265ea9a83ccdebcd31badb5f4c2dabbb983be65e9a1915b52bff6e62a1858db6"
+       "1af3788af2c223daecec362db7da67e161d9989d973172ac1e9e2b3ceae2ffcc337e3348e7ac73279f56"
+       "a1516529cdce1f9dd96227b1"},
+      {"746f6b656e",
+       "f6093d4b99a1dc55cf6919978181d7e6e2e4511f21894d6dbce7283c90a18b47827b3bd3d4144c7c43c6"
+       "950e4ecae5d40ab0f865a0"},
+      {"6669727374", "402663a74ce3eb040991ff3e3101af29c5ecb14dff"},
+      {"7365636f6e64", "3ae569d204ca1389c0361808b86a140d07d5ebe8b8d2"}}},
+    {"made with the Python packages noiseprotocol 0.3.1 and dissononce 0.34.3, which agree",
+     "Noise_IKpsk2_25519_ChaChaPoly_SHA256",
+     "6e6f20736861726564206b6579",
+     "8b68213c93ae1a325c639a3a8754367a0efac41eb5390145a6afe0afc0bec971",
+     "c30691087643ffe0842e29d1dbe13f28b4ceff8723d0157bc57d06c32f48dd9b",
+     "42aad621201793baa9d21377c79f191d3c76c011f4af0a0d2403d5778f91d313",
+     "be6130957f1bd36f71a346e37ced90304a5b5ab57e1b6319e885b30d1452a829",
+     "0000000000000000000000000000000000000000000000000000000000000000",
+     "5c11e116b4a67a7aa0910098cea4d3083a6001725471b08d843058749dde7f94",
+     {{"",
+       "42bd5e6cf82b23b20dfaaa66513803e747a2a08093187ebed3371c06225dd3040dc2d5926fc02b9ee82d"
+       "84964d79eb3e38fdd6757883732d75e9e29ee75b533d6806043e4b3299f784b33c979867c93a9af15ab2"
+       "ddc06dd042abef466a621ce1"},
+      {"746f6b656e",
+       "bb290b496961d94cf192abd966f161ed977fa28c258a533ded911e818ccf5d2bca20665ceb68d87affeb"
+       "bb9ff1202b0ef1a2867ad2"},
+      {"6669727374", "e36f4f57906cf6af877f17a24478d8996ca8b48a1b"},
+      {"7365636f6e64", "bac1079277f2a5247fad4a4ba95d3a3bc7d8c07abf90"}}},
+};
+
+}  // namespace rendr::test
