@@ -3,6 +3,7 @@
 #pragma once
 
 /// Everything of rendr's C++ interface.
+#include "rendr/credentials.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
 #include "rendr/incoming.hpp"

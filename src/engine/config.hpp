@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/carrier.hpp"
 #include "policy/graph.hpp"
+#include "rendr/credentials.hpp"
 #include "rendr/time.hpp"
 
 namespace rendr::engine {
@@ -136,6 +137,7 @@ struct link_config {
   duration no_path_grace = defaults::no_path_grace;  ///< `duration::max()`: for ever
   duration linger = defaults::linger;
   duration dial_deadline = duration::max();  ///< a link that is not up by then fails with `no_path`
+  rendr::credentials credentials;  ///< dialer only (`check_dialer`); gone once the hello is made
 };
 
 struct endpoint_config {
@@ -143,9 +145,11 @@ struct endpoint_config {
   std::array<std::byte, 32> secret_seed{};  ///< seed of the DRBG for keys, nonces and fresh values
   std::uint64_t jitter_seed = 1;            ///< seed of what need not be secret (redial jitter)
   std::array<std::byte, 32> reset_key{};    ///< persistent key of the link reset tokens
-  std::uint8_t loop = 0;      ///< goes into the routing tokens that this endpoint hands out
-  bool accept_links = false;  ///< false: a HELLO is refused
-  link_config accepted;       ///< grace and linger of accepted links (paths and root unused)
+  std::uint8_t loop = 0;           ///< goes into the routing tokens that this endpoint hands out
+  bool accept_links = false;       ///< false: a HELLO is refused
+  link_config accepted;            ///< grace and linger of accepted links (paths and root unused)
+  credentials accept_credentials;  ///< what dialers must prove (`check_acceptor`)
+  std::uint64_t features = 0;      ///< optional feature bits that hellos offer
   unsigned deadline_variations = defaults::deadline_variations;
   std::size_t budget = defaults::budget;
   std::size_t send_buffer = defaults::send_buffer;

@@ -159,14 +159,14 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   auto known = hellos_.find(key);
   if (known == hellos_.end()) {
     const auto grace = s_.config.accepted.no_path_grace;
-    const hello_offer self{s_.config.instance, 0, 0,
+    const hello_offer self{s_.config.instance, 0, s_.config.features,
                            grace == duration::max()
                                ? wire::grace_forever_ms
                                : static_cast<std::uint64_t>(
                                      std::chrono::floor<std::chrono::milliseconds>(grace).count())};
-    auto made = acceptor_hello::make(self, secret<32>(s_.config.reset_key), make_token(), hello,
-                                     s_.secrets);
-    if (!made) return refuse(g, made.error(), make_error_code(made.error()).message());
+    auto made = acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key), make_token(),
+                                     hello, s_.secrets);
+    if (!made) return refuse(g, made.error().code, made.error().reason);
     if (hellos_.size() >= s_.config.handshakes) {
       hellos_.erase(std::min_element(
           hellos_.begin(), hellos_.end(),

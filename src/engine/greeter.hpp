@@ -32,7 +32,7 @@ class link_directory {
 /// Bounded in number, time and per source; a failed one costs nothing that lives.
 class greeter {
  public:
-  explicit greeter(services& shared) : s_(shared) {}
+  explicit greeter(services& shared) : s_(shared), keys_(shared.config.accept_credentials) {}
 
   /// A carrier that proved where it belongs.
   struct admission {
@@ -93,6 +93,7 @@ class greeter {
   void drop(guest& g, bool flush);
 
   services& s_;
+  const hello_keys keys_;
   std::deque<guest> carriers_;  // oldest first
   std::map<crypto::hash, pending_link> hellos_;
   std::uint64_t evicted_ = 0;

@@ -15,6 +15,27 @@ namespace {
 void append(bytes& out, bytes_view field) { out.insert(out.end(), field.begin(), field.end()); }
 void append(bytes& out, std::uint64_t value) { append(out, bytes_view(crypto::integer(value))); }
 
+using wire::hello_pattern;
+
+/// nullptr: unknown here.
+const noise::pattern* shape_of(hello_pattern pattern) noexcept {
+  switch (pattern) {
+    case hello_pattern::nn:
+      return &noise::nn;
+    case hello_pattern::nn_psk0:
+      return &noise::nn_psk0;
+    case hello_pattern::ik_psk2:
+      return &noise::ik_psk2;
+  }
+  return nullptr;
+}
+
+/// What a dialer with these credentials says.
+hello_pattern pattern_of(const hello_keys& keys) noexcept {
+  if (keys.peer) return hello_pattern::ik_psk2;
+  return keys.psk ? hello_pattern::nn_psk0 : hello_pattern::nn;
+}
+
 /// All of a HELLO but its leaf and its Noise message: the Noise prologue.
 bytes prologue_of(const wire::hello& hello) {
   bytes out;
@@ -25,16 +46,19 @@ bytes prologue_of(const wire::hello& hello) {
   append(out, hello.required);
   append(out, hello.optional);
   append(out, hello.grace_ms);
+  out.push_back(static_cast<std::byte>(hello.pattern));
   return out;
 }
 
-wire::hello clear_hello(const hello_offer& self, const byte_array<16>& link_nonce) noexcept {
+wire::hello clear_hello(const hello_offer& self, const byte_array<16>& link_nonce,
+                        hello_pattern pattern) noexcept {
   wire::hello out;
   out.link_nonce = link_nonce;
   out.instance = self.instance;
   out.required = self.required;
   out.optional = self.optional;
   out.grace_ms = self.grace_ms;
+  out.pattern = pattern;
   return out;
 }
 
@@ -90,6 +114,51 @@ secret<32> fresh_secret(drbg& random) noexcept {
   return out;
 }
 
+/// An absent pre-shared key is 32 zeros. A dialer without a key of its own shows a fresh one.
+noise::handshake_keys dialer_keys(const hello_keys& keys, drbg& random) noexcept {
+  noise::handshake_keys out;
+  out.ephemeral = fresh_secret(random);
+  if (keys.psk) out.psk = *keys.psk;
+  if (!keys.peer) return out;
+  out.own = keys.own ? *keys.own : noise::key_pair(fresh_secret(random));
+  out.peer = *keys.peer;
+  return out;
+}
+
+/// Whether a hello of this pattern can prove what is demanded here.
+std::optional<hello_refusal> demand(hello_pattern pattern, const hello_keys& keys) {
+  const auto refuse = [](std::string reason) {
+    return hello_refusal{errc::auth_failed, std::move(reason)};
+  };
+  switch (pattern) {
+    case hello_pattern::nn:
+      if (keys.allowed) return refuse("this server takes clients with an allowed key alone");
+      if (keys.psk) return refuse("this server takes clients with its pre-shared key alone");
+      if (keys.own) return refuse("this server takes clients that know its public key alone");
+      return std::nullopt;
+    case hello_pattern::nn_psk0:
+      if (keys.allowed) {
+        return refuse("a pre-shared key is not enough: this server wants an allowed key too");
+      }
+      if (!keys.psk) return refuse("this server has no pre-shared key");
+      return std::nullopt;
+    case hello_pattern::ik_psk2:
+      if (!keys.own) return refuse("this server has no key that a client could know it by");
+      return std::nullopt;
+  }
+  return hello_refusal{
+      errc::version_mismatch,
+      "handshake pattern " + std::to_string(static_cast<unsigned>(pattern)) + " is not known here"};
+}
+
+/// Why the first Noise message was not taken.
+hello_refusal unread(errc code, hello_pattern pattern) {
+  if (code != errc::auth_failed) return {code, make_error_code(code).message()};
+  return {code, pattern == hello_pattern::nn_psk0
+                    ? "the pre-shared key is not that of this server"
+                    : "the pinned public key is not that of this server"};
+}
+
 attach_facts facts_of(const link_keys& keys, const link_ends& ends, std::uint64_t path,
                       std::uint64_t leaf, bytes_view channel_binding) noexcept {
   attach_facts out;
@@ -116,18 +185,25 @@ path_keys keys_of(const link_keys& keys, proof_kind kind, const attach_facts& fa
 
 }  // namespace
 
-dialer_hello::dialer_hello(const hello_offer& self, drbg& random)
+hello_keys::hello_keys(const credentials& from) : peer(from.peer_key), allowed(from.allowed_keys) {
+  if (from.psk) psk = secret<32>(from.psk->view());
+  if (from.own_key) own.emplace(secret<32>(from.own_key->view()));
+  if (allowed) std::sort(allowed->begin(), allowed->end());
+}
+
+dialer_hello::dialer_hello(const hello_offer& self, const hello_keys& keys, drbg& random)
     : self_(self),
       link_nonce_(random.array<16>()),
-      state_(noise::nn, noise::role::initiator, prologue_of(clear_hello(self, link_nonce_)),
-             {fresh_secret(random), {}, {}, {}}) {
+      pattern_(pattern_of(keys)),
+      state_(*shape_of(pattern_), noise::role::initiator,
+             prologue_of(clear_hello(self, link_nonce_, pattern_)), dialer_keys(keys, random)) {
   auto first = state_.write_message({});
   assert(first.has_value());  // nothing of the peer is in it
   noise_ = std::move(*first);
 }
 
 wire::hello dialer_hello::message(std::uint64_t leaf) const noexcept {
-  auto out = clear_hello(self_, link_nonce_);
+  auto out = clear_hello(self_, link_nonce_, pattern_);
   out.leaf = leaf;
   out.noise = noise_;
   return out;
@@ -163,24 +239,47 @@ result<link_agreement> dialer_hello::accept(const wire::hello_ack& ack) {
   out.grace_ms = grace_ms;
   out.reset_token = payload.reset_token;
   out.token = payload.token;
+  if (pattern_ == hello_pattern::ik_psk2) out.peer_key = state.remote_static();
   return out;
+}
+
+std::string dialer_hello::explain(errc error) const {
+  if (error == errc::auth_failed && pattern_ != hello_pattern::nn) {
+    return "the server's answer does not verify: its pre-shared key is another one, or somebody on "
+           "the way answered";
+  }
+  return make_error_code(error).message();
 }
 
 crypto::hash hello_key(const wire::hello& hello) {
   return crypto::sha256({as_bytes("rendr 1 hello key"), prologue_of(hello), hello.noise});
 }
 
-result<acceptor_hello> acceptor_hello::make(const hello_offer& self, const secret<32>& reset_key,
-                                            const routing_token& token, const wire::hello& hello,
-                                            drbg& random) {
+result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& self,
+                                                           const hello_keys& keys,
+                                                           const secret<32>& reset_key,
+                                                           const routing_token& token,
+                                                           const wire::hello& hello, drbg& random) {
+  const auto plain = [](errc code) { return hello_refusal{code, make_error_code(code).message()}; };
   const auto features =
       agree(self, {hello.instance, hello.required, hello.optional, hello.grace_ms});
-  if (!features) return features.error();
-  noise::handshake_state state(noise::nn, noise::role::responder, prologue_of(hello),
-                               {fresh_secret(random), {}, {}, {}});
+  if (!features) return plain(features.error());
+  if (auto bad = demand(hello.pattern, keys)) return std::move(*bad);
+  noise::handshake_keys mine;
+  mine.ephemeral = fresh_secret(random);
+  if (keys.psk) mine.psk = *keys.psk;
+  if (keys.own) mine.own = *keys.own;
+  noise::handshake_state state(*shape_of(hello.pattern), noise::role::responder, prologue_of(hello),
+                               mine);
   const auto first = state.read_message(hello.noise);
-  if (!first) return first.error();
-  if (!first->empty()) return errc::protocol_violation;
+  if (!first) return unread(first.error(), hello.pattern);
+  if (!first->empty()) return plain(errc::protocol_violation);
+  if (keys.allowed &&
+      !std::binary_search(keys.allowed->begin(), keys.allowed->end(), state.remote_static())) {
+    return hello_refusal{errc::auth_failed, "the client's key " +
+                                                fingerprint(state.remote_static()) +
+                                                " is not on the list of allowed keys"};
+  }
 
   acceptor_hello out;
   out.self_ = self.instance;
@@ -197,9 +296,10 @@ result<acceptor_hello> acceptor_hello::make(const hello_offer& self, const secre
   auto payload = ack_payload{agreed.reset_token, token, self}.encode();
   auto second = state.write_message(payload);
   crypto::wipe(payload);
-  if (!second) return second.error();
+  if (!second) return plain(second.error());
   out.noise_ = std::move(*second);
   agreed.keys = derive_link_keys(link, state.chaining_key(), state.handshake_hash());
+  if (hello.pattern == hello_pattern::ik_psk2) agreed.peer_key = state.remote_static();
   return out;
 }
 

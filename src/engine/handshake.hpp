@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
@@ -12,6 +14,7 @@
 #include "engine/attach_proof.hpp"
 #include "engine/key_schedule.hpp"
 #include "engine/noise.hpp"
+#include "rendr/credentials.hpp"
 #include "wire/handshake.hpp"
 
 /// The state machines that a path goes through before it carries frames. They make and take message
@@ -24,9 +27,9 @@
 /// on it; the dialer may send frames right behind its ATTACH_ACK, so the proof costs no round trip.
 ///
 /// What is bound, and by what:
-/// - HELLO: wire version, link nonce, instance, required, optional and grace are the Noise
-/// prologue.
-///   `leaf` is not (see below); the ATTACH_ACK on the same carrier covers it.
+/// - HELLO: wire version, link nonce, instance, required, optional, grace and pattern are the Noise
+///   prologue, and Noise itself hashes the name of the pattern. `leaf` is not (see below); the
+///   ATTACH_ACK on the same carrier covers it.
 /// - HELLO_ACK: the Noise payload carries, encrypted, the reset token (32), the routing token (16),
 ///   and the acceptor's instance (16), required, optional and grace (8 each, big-endian). The
 ///   dialer recomputes link id, features and grace from both offers and accepts no other clear
@@ -45,7 +48,29 @@
 /// he has seen. The endpoint keeps an `acceptor_hello` until its ATTACH_ACK verifies or 10 s have
 /// passed, 256 at most, the oldest evicted; a duplicate that comes later than that makes a link
 /// that nobody confirms.
+///
+/// Who is authenticated, by pattern (`hello_keys`): NN nobody; NNpsk0 both ends, as holders of the
+/// pre-shared key; IKpsk2 the acceptor by the key that the dialer pinned, the dialer by its own key
+/// (a fresh one when it has none) and both by the pre-shared key when there is one. The dialer
+/// chooses, the acceptor takes it or refuses: nothing is negotiated that somebody could lower.
 namespace rendr::engine {
+
+/// Credentials made ready for handshakes.
+struct hello_keys {
+  std::optional<secret<32>> psk;
+  std::optional<noise::key_pair> own;
+  std::optional<crypto::public_key> peer;                  ///< dialer: the acceptor's key
+  std::optional<std::vector<crypto::public_key>> allowed;  ///< acceptor: ascending
+
+  hello_keys() = default;
+  explicit hello_keys(const credentials& from);
+};
+
+/// Why an end does not take a hello, for people: the thing and the rule.
+struct hello_refusal {
+  errc code{};
+  std::string reason;
+};
 
 /// What one end says of itself in a hello.
 struct hello_offer {
@@ -63,6 +88,8 @@ struct link_agreement {
   std::uint64_t grace_ms = 0;  ///< the lower of both
   secret<32> reset_token;      ///< see `verify_reset_token`
   routing_token token{};       ///< for the prologue of the dialer's attaches
+  /// The static key that the peer proved; none where the pattern has none.
+  std::optional<crypto::public_key> peer_key;
 };
 
 /// The two ends of a link, and its incarnation: what every attach of the link is about.
@@ -79,7 +106,7 @@ inline constexpr std::uint64_t first_path = 0;
 /// ephemeral private key: drop it when the race is over.
 class dialer_hello {
  public:
-  dialer_hello(const hello_offer& self, drbg& random);
+  dialer_hello(const hello_offer& self, const hello_keys& keys, drbg& random);
 
   /// The HELLO for the carrier of path spec `leaf`. Its view lives as long as this object or what
   /// this object was moved to.
@@ -92,10 +119,13 @@ class dialer_hello {
   /// required) · instance_mismatch (another carrier reached another instance before) · refused
   /// (another carrier made another link of this instance before: attach this one instead).
   result<link_agreement> accept(const wire::hello_ack& ack);
+  /// What such an error of `accept` means with the credentials of this hello, for people.
+  std::string explain(errc error) const;
 
  private:
   hello_offer self_;
   byte_array<16> link_nonce_{};
+  wire::hello_pattern pattern_;
   noise::handshake_state state_;
   bytes noise_;
   std::optional<instance_id> peer_;
@@ -109,12 +139,16 @@ crypto::hash hello_key(const wire::hello& hello);
 class acceptor_hello {
  public:
   /// @param reset_key the acceptor's persistent key (`make_reset_token`).
+  /// @param keys what the dialer must prove: with a pre-shared key or a key of its own, NN is
+  /// refused; a pre-shared key is demanded of everybody, and so is an allowed key.
   /// @param token where attaches of this link are to be sent, chosen by the endpoint.
-  /// Errors: version_mismatch (one side requires a feature that the other does not offer) ·
+  /// Errors: version_mismatch (one side requires a feature that the other does not offer, or the
+  /// pattern is unknown) · auth_failed (the dialer does not prove what is demanded) ·
   /// protocol_violation (no Noise message, or a low-order key).
-  static result<acceptor_hello> make(const hello_offer& self, const secret<32>& reset_key,
-                                     const routing_token& token, const wire::hello& hello,
-                                     drbg& random);
+  static result<acceptor_hello, hello_refusal> make(const hello_offer& self, const hello_keys& keys,
+                                                    const secret<32>& reset_key,
+                                                    const routing_token& token,
+                                                    const wire::hello& hello, drbg& random);
 
   /// The HELLO_ACK, the same for each carrier on which this HELLO came. Its view lives as long as
   /// this object or what this object was moved to.

@@ -37,7 +37,9 @@ errc link::start(instant now, policy::graph root) {
   slots_.resize(config_.paths.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
   hello_ = std::make_unique<dialer_hello>(
-      hello_offer{s_.config.instance, 0, 0, grace_on_wire(config_.no_path_grace)}, s_.secrets);
+      hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
+      hello_keys(config_.credentials), s_.secrets);
+  config_.credentials = {};
   if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
   roots_.standard().version = 1;
   install_root(now, roots_.standard(), std::move(root));

@@ -134,8 +134,9 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
     const auto why =
         agreed.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
     last_dial_code_ = agreed.error();
-    last_dial_error_ = make_error_code(agreed.error()).message();
-    return path_down(now, p, why, std::string(name(agreed.error())));
+    const auto sentence = hello_->explain(agreed.error());
+    last_dial_error_ = slots_[p.leaf].config.name + ": " + sentence;
+    return path_down(now, p, why, sentence);
   }
   agreement_ = std::move(*agreed);
   ends_ = {s_.config.instance, agreement_.peer, 0};
@@ -183,7 +184,8 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   last_dial_code_ = code;
   last_dial_error_ =
       slots_[p.leaf].config.name + ": the peer refused: " + std::string(refusal.reason);
-  path_down(now, p, cause::refused, std::string(refusal.reason));
+  path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused,
+            std::string(refusal.reason));
   return false;
 }
 

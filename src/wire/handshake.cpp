@@ -32,6 +32,7 @@ void put(writer& w, const hello& m) noexcept {
   w.u64(m.optional);
   w.varint(m.leaf);
   w.varint(m.grace_ms);
+  w.u8(static_cast<std::uint8_t>(m.pattern));
   w.counted(m.noise, max_noise_message);
 }
 void put(writer& w, const hello_ack& m) noexcept {
@@ -82,6 +83,7 @@ hello take_hello(reader& r) noexcept {
           r.u64(),
           r.varint(),
           r.varint(),
+          static_cast<hello_pattern>(r.u8()),
           r.counted(max_noise_message)};
 }
 hello_ack take_hello_ack(reader& r) noexcept {

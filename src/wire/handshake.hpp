@@ -20,6 +20,13 @@ inline constexpr std::uint64_t grace_forever_ms = max_varint;
 using fresh_value = byte_array<16>;
 using proof = byte_array<32>;
 
+/// Feature bit: records are sealed with AES-128-GCM when both ends offer it, which an end does
+/// where the machine computes it fast, else with ChaCha20-Poly1305.
+inline constexpr std::uint64_t feature_aes_128_gcm = 1;
+
+/// Which Noise pattern the messages of a hello follow.
+enum class hello_pattern : std::uint8_t { nn = 0, nn_psk0 = 1, ik_psk2 = 2 };
+
 /// The first message of a link, from the dialer. `noise` is the first Noise message.
 struct hello {
   byte_array<16> link_nonce{};  ///< hellos raced over several paths with one nonce make one link
@@ -28,6 +35,7 @@ struct hello {
   std::uint64_t optional = 0;  ///< feature bits it may use
   std::uint64_t leaf = 0;      ///< path spec index at the dialer
   std::uint64_t grace_ms = 0;  ///< the dialer's no_path_grace; the lower of both holds
+  hello_pattern pattern = hello_pattern::nn;  ///< any value: who does not know it can say so
   bytes_view noise;
 };
 /// The answer. `noise` carries, encrypted as Noise payload, the link reset token.

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,20 +26,46 @@ const link_ends both_ends{dialer_offer.instance, acceptor_offer.instance, 0};
 const secret<32> reset_key(filled<32>(0x77));
 const routing_token token = filled<16>(0x55);
 
+/// What the two ends hold. Nothing: NN.
+struct keyring {
+  credentials dialer;
+  credentials acceptor;
+};
+secret_key key_of(unsigned char value) { return secret_key(filled<32>(value)); }
+keyring shared_key() {
+  keyring k;
+  k.dialer.psk = k.acceptor.psk = key_of(0x33);
+  return k;
+}
+/// The acceptor's key is pinned, the dialer has one too, and both the pre-shared one.
+keyring pinned_key() {
+  auto k = shared_key();
+  k.dialer.own_key = key_of(0x11);
+  k.acceptor.own_key = key_of(0x22);
+  k.dialer.peer_key = public_key_of(*k.acceptor.own_key);
+  return k;
+}
+
 /// A pair of ends with seeds of their own, the hellos exchanged where a test begins later.
 struct pair {
+  explicit pair(const keyring& held = {}) : keys(held) {}
+
+  keyring keys;
   drbg dialer_random{secret<32>(filled<32>(1))};
   drbg acceptor_random{secret<32>(filled<32>(2))};
-  dialer_hello dialer{dialer_offer, dialer_random};
+  dialer_hello dialer{dialer_offer, hello_keys(keys.dialer), dialer_random};
 
-  result<acceptor_hello> accept(const wire::hello& hello,
-                                const hello_offer& self = acceptor_offer) {
-    return acceptor_hello::make(self, reset_key, token, hello, acceptor_random);
+  result<acceptor_hello, hello_refusal> accept(const wire::hello& hello,
+                                               const hello_offer& self = acceptor_offer) {
+    return acceptor_hello::make(self, hello_keys(keys.acceptor), reset_key, token, hello,
+                                acceptor_random);
   }
 };
 
 /// A pair whose link is made.
 struct linked : pair {
+  explicit linked(const keyring& held = {}) : pair(held) {}
+
   acceptor_hello acceptor{std::move(*accept(dialer.message(0)))};
   link_agreement at_dialer{std::move(*dialer.accept(acceptor.answer()))};
   link_agreement at_acceptor{acceptor.agreement()};
@@ -65,61 +93,129 @@ TEST(Handshake, BothEndsAgreeOnEverything) {
 }
 
 // Computed by another implementation: Noise by the Python package noiseprotocol 0.3.1, the rest
-// from the formulas in the headers with Python's hashlib and hmac.
+// from the formulas in the headers with Python's hashlib, hmac and cryptography.
+struct transcript {
+  const char* pattern;
+  const char* hello;  ///< its Noise message
+  const char* hello_ack;
+  const char* hash;
+  const char* link_secret;
+  const char* attach_auth;
+  const char* confirm;  ///< the proof for path 0 of leaf 3
+  const char* confirm_to_acceptor;
+  const char* confirm_to_dialer;
+  const char* attach;  ///< the proof for path 7 of leaf 1 over the channel "exporter"
+  const char* challenge;
+  const char* attach_ack;
+  const char* attach_to_acceptor;
+  const char* attach_to_dialer;
+};
+const transcript transcripts[]{
+    {"NN", "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731",
+     "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
+     "dae995d35d273514320fcd6821160d2150b937fbe0f4f0b995741425674ff59c"
+     "749b63f12239ad96e38370cae96c02b30fb725601a1b22c960894e604d08969e"
+     "e40f7736b01bc2ca268ef94998239a9e1ba39e3c6d51f34c553f2b2d1a18f142"
+     "559baa33e6c26616",
+     "582f98f6a1b17fdfa1409bc495146484d565bab8c39a8ff82be2a8329c5b4834",
+     "cc357b7d00b9ad01f3c6763c67aaca10e7cfca3d92ea190f248337685b2d673e",
+     "400249c7fbcca1a882be30791367c134b6d52891242cf9b7918b4f4563384927",
+     "6f5c60c9315e6b301def47f3a4159c39cbe813ab719803d096e852ac1d1e0fa5",
+     "33401982445d97e1882806a0f0d3bb10dbbcbf58178424d1ed9b56d80d0868e9",
+     "94945bce4f2816186ba8bcd3ced1b08efea6de32ed5c1d8f235da65b24c7dcd6",
+     "777dd57b7078468ecada5e72f3af1abb424bf0255c17ce2f1fefe533bd2e7642",
+     "cda014b363ab064aeca03bfa67663840940920470fd9a725e132f3e4cb5d98f3",
+     "ed13fc0671097b757ca839391c440aea7e93dc7d3a82b3e224811239050217e5",
+     "91fc48b002ed0106e28c5b11bbfe21f198cb7271e4586b17b53edb306f461a22",
+     "b66c9d40942c2c10037f090920fe5c941a4820353e03725a690b82c7d339de42"},
+    {"NNpsk0",
+     "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
+     "f545d573d80479e0cb3aeb1f353706f6",
+     "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
+     "32bee7f3593c81bde646c44118477b2c932dc9d8e12662494bcd09a4a76f8293"
+     "43bcc0a557fa7e30375adfb8ee50cb673ae3c802f864c11c31d95f8e29896727"
+     "57e106897eacadf62926d2cc6dd8cc7931c68e512c73d692cda83444192a4563"
+     "7016ced18b2fe107",
+     "cf66c8f6becfd532e2f85cc42b6d1343818fe66e4a009f49f0961450e2a92e6b",
+     "f3aa484f51f54e3da951a6fe94597f8ce8255684656fa8408b982fb60bec75eb",
+     "e2cfbfdb8e73b0bc25e535c204e3316f95b43b7224f70ad1c4f9a715ccb7f985",
+     "2491f0f2060cdb24a8c2d8c00d41460cfc08f8e4339936e600cd94431aaec104",
+     "a24c7bf1d9faa830ece3e473f9094cce4ee2a7731c6c3acdc7be5ea85bda56a9",
+     "2314570c2fa448b95a51f51bca499ae5d9b435311ce882ae779a9a531cce46e0",
+     "03cd5218775e9049685ec9eb9cb236ba96d190b0b41a65fc8e1e287911f503e1",
+     "0717ed1d5c3417df96ccb0b3849d170bb1b749e2256e172b301a77208be45857",
+     "ce95d40bf3baf207b3ed88490d69f7ddcc862017fc47a9e82be22c9c60ebe9b2",
+     "6145711be1a4a4b2a133f31689df202bfd5d04c1f859c8a561975d3f53431c58",
+     "0124f1337990a6996628fd7d67cd30665c496e60fb96a8448c2b250c431899fa"},
+    {"IKpsk2",
+     "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
+     "dfcf7a45fe009834faa45b49987a7f5a87a69201fd03efa5e7c1bff8a03ef2ab"
+     "9052e3c2f06ab6dcbb1199a339d8a641759699216b66145c81d2a0a45a428654",
+     "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
+     "60abc5ca8f392312d47fa85639d31f3c4d8791c99cf9a7e7545187fb2c11f5ac"
+     "437acc8579260474d4d386ff7d854c9d841a6fcba6e54ba57c763c79874b0bfc"
+     "091e74dfd0800a3d23f77aea272d4b1d0bdc9a0da92a9cf8db155406079ea75d"
+     "f6f3d7a11620aac8",
+     "8646c7ebe6a5dbdd630f0aa4a6e3ecf557bf8af4dedf36f85660e8e8e8e948f2",
+     "cc79b23e09b68aee71fc83d4ae9090ff736602e71d50f5377405c1b4e93cfe08",
+     "8863dc3a681dc24291a0a586ad8ec4fd3bcf4a1f46e9b1c9fbbee571b2b86dd6",
+     "38b8676d057630dbf4c4a97793d2d125198442b56d244f1f8edc5a52dd84e4b2",
+     "76470b5b29f72ddafd06e45726240cb1f9e5957571cc3abf706d1ee3b070c48c",
+     "5b3f5e554bc660b7f49db322ef46fe849eb2c076e69aff56f42800c1cfccddce",
+     "8b749a5906d25128a51c22ac8b5d9324c375af259d28437cf75d0efe3b56cbe7",
+     "e406239d74bb82b1f2d980b41d760a2de4e5e10bb6810f6e559d520000cf7572",
+     "b58f0acf328b7eb404c42e101d02d12c3b813a69f3bd08516f21640f855aa76a",
+     "a280eab7993cffcf5407145e7e0cdd11b5d8d98ffaa51eed94a32ca6c260a288",
+     "aaebf8ba12b7726d824141341a25fe368e9e09e863bc6cd4dc536b2a42623c4e"},
+};
+keyring keys_of(std::string_view pattern) {
+  if (pattern == "NN") return {};
+  return pattern == "NNpsk0" ? shared_key() : pinned_key();
+}
+
 TEST(Handshake, TheTranscriptOfAHelloIsTheDocumentedOne) {
-  linked l;
-  const auto hello = l.dialer.message(3);
-  EXPECT_EQ(to_hex(hello.link_nonce), "1ecc3686b60ee3b84b6c7d321d70d5c0");
-  EXPECT_EQ(to_hex(hello.noise),
-            "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731");
-  EXPECT_EQ(to_hex(l.acceptor.answer().noise),
-            "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
-            "dae995d35d273514320fcd6821160d2150b937fbe0f4f0b995741425674ff59c"
-            "749b63f12239ad96e38370cae96c02b30fb725601a1b22c960894e604d08969e"
-            "e40f7736b01bc2ca268ef94998239a9e1ba39e3c6d51f34c9a195042913352d5"
-            "3d3ad697a905a55b");
-  EXPECT_EQ(to_hex(l.at_dialer.keys.link), "34f3fae713d438d3e5fa96546b5589b5");
-  EXPECT_EQ(to_hex(l.at_dialer.reset_token.view()),
-            "1de9093a693bf91b270d9d74a93b7876e5303c053d622bffb7cbc6a6bb54d537");
-  EXPECT_EQ(to_hex(l.at_dialer.keys.transcript),
-            "1247ff5bb5ef4fd3678e78a7065806a124f078c63b3b1af15a979572a7f73770");
-  EXPECT_EQ(to_hex(l.at_dialer.keys.link_secret.view()),
-            "52539f49cadda8fe566d6c808ca94e044ae2bfab4d9132a8dbc2e1097b0a05a0");
-  EXPECT_EQ(to_hex(l.at_dialer.keys.attach_auth.view()),
-            "5503203dd039fbae26bcb58d08b852a98558eca5e3efea4fced7a9dca7f486b7");
-  const auto first = make_confirm(l.at_dialer.keys, both_ends, 3, {});
-  EXPECT_EQ(to_hex(first.ack.mac),
-            "3c2d7aab8bd1d8317a84dba5dfc6edf2176a477ec2807a3209163e3dae3a4d80");
-  EXPECT_EQ(to_hex(first.keys.to_acceptor.view()),
-            "d7739682c78cc71c4c3d996c77e29c1be2ca1cf974dfc19707d15ee7a4ebcb76");
-  EXPECT_EQ(to_hex(first.keys.to_dialer.view()),
-            "763e08a5be741c9293c18f4607ca67734e3e1291c1c0604a382bb366b5266204");
+  for (const auto& t : transcripts) {
+    SCOPED_TRACE(t.pattern);
+    linked l(keys_of(t.pattern));
+    const auto hello = l.dialer.message(3);
+    EXPECT_EQ(to_hex(hello.link_nonce), "1ecc3686b60ee3b84b6c7d321d70d5c0");
+    EXPECT_EQ(to_hex(hello.noise), t.hello);
+    EXPECT_EQ(to_hex(l.acceptor.answer().noise), t.hello_ack);
+    EXPECT_EQ(to_hex(l.at_dialer.keys.link), "34f3fae713d438d3e5fa96546b5589b5");
+    EXPECT_EQ(to_hex(l.at_dialer.reset_token.view()),
+              "1de9093a693bf91b270d9d74a93b7876e5303c053d622bffb7cbc6a6bb54d537");
+    EXPECT_EQ(to_hex(l.at_dialer.keys.transcript), t.hash);
+    EXPECT_EQ(to_hex(l.at_dialer.keys.link_secret.view()), t.link_secret);
+    EXPECT_EQ(to_hex(l.at_dialer.keys.attach_auth.view()), t.attach_auth);
+    const auto first = make_confirm(l.at_dialer.keys, both_ends, 3, {});
+    EXPECT_EQ(to_hex(first.ack.mac), t.confirm);
+    EXPECT_EQ(to_hex(first.keys.to_acceptor.view()), t.confirm_to_acceptor);
+    EXPECT_EQ(to_hex(first.keys.to_dialer.view()), t.confirm_to_dialer);
+  }
 }
 
 TEST(Handshake, TheTranscriptOfAnAttachIsTheDocumentedOne) {
-  linked l;
-  const auto binding = as_bytes("exporter");
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, binding, l.dialer_random);
-  EXPECT_EQ(to_hex(dialer.message().fresh), "e98b6f0fdd046dcc3a86bb079e36f024");
-  EXPECT_EQ(to_hex(dialer.message().mac),
-            "6db7bdd7b9e135dd6058cf8034c40c4dc5b967acc7ca76e60913b9d907123093");
-  auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), binding,
-                                        l.acceptor_random);
-  ASSERT_TRUE(acceptor);
-  EXPECT_EQ(to_hex(acceptor->message().fresh), "4aca33714d944be16e8a66e255e856ae");
-  EXPECT_EQ(to_hex(acceptor->message().mac),
-            "2d23d48e59b6ebec8e21635a8b41d1fa886bbe7e6b83f400a23f79dd80bf3610");
-  const auto answer = dialer.answer(l.at_dialer.keys, acceptor->message());
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(to_hex(answer->ack.mac),
-            "77b8022aa09abda4c09c3ebc9d630d20ecd263e8231343550e846642d9290852");
-  EXPECT_EQ(to_hex(answer->keys.to_acceptor.view()),
-            "151a9249d6ab67ea3714b5851efbe17080d2debe47fc9284dacb30ee1a75a821");
-  EXPECT_EQ(to_hex(answer->keys.to_dialer.view()),
-            "b715c530102e5140900a57dca94ab3a20a76c075fa9bf5c4d04ef8dbde59db5f");
-  const auto keys = acceptor->finish(l.at_acceptor.keys, answer->ack);
-  ASSERT_TRUE(keys);
-  EXPECT_TRUE(*keys == answer->keys);
+  for (const auto& t : transcripts) {
+    SCOPED_TRACE(t.pattern);
+    linked l(keys_of(t.pattern));
+    const auto binding = as_bytes("exporter");
+    const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, binding, l.dialer_random);
+    EXPECT_EQ(to_hex(dialer.message().fresh), "e98b6f0fdd046dcc3a86bb079e36f024");
+    EXPECT_EQ(to_hex(dialer.message().mac), t.attach);
+    auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), binding,
+                                          l.acceptor_random);
+    ASSERT_TRUE(acceptor);
+    EXPECT_EQ(to_hex(acceptor->message().fresh), "4aca33714d944be16e8a66e255e856ae");
+    EXPECT_EQ(to_hex(acceptor->message().mac), t.challenge);
+    const auto answer = dialer.answer(l.at_dialer.keys, acceptor->message());
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(to_hex(answer->ack.mac), t.attach_ack);
+    EXPECT_EQ(to_hex(answer->keys.to_acceptor.view()), t.attach_to_acceptor);
+    EXPECT_EQ(to_hex(answer->keys.to_dialer.view()), t.attach_to_dialer);
+    const auto keys = acceptor->finish(l.at_acceptor.keys, answer->ack);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE(*keys == answer->keys);
+  }
 }
 
 /// A message as it comes out at the other end; views point into `buffer`.
@@ -157,8 +253,9 @@ TEST(Handshake, BothExchangesWorkThroughTheCodec) {
 /// Runs a first path with one change to one message; true when the acceptor took the path.
 bool first_path_survives(const std::function<void(wire::hello&, bytes&)>& change_hello,
                          const std::function<void(wire::hello_ack&, bytes&)>& change_ack,
-                         const std::function<void(wire::attach_ack&)>& change_confirm) {
-  pair p;
+                         const std::function<void(wire::attach_ack&)>& change_confirm,
+                         const keyring& keys = {}) {
+  pair p(keys);
   auto hello = p.dialer.message(5);
   bytes first(hello.noise.begin(), hello.noise.end());
   if (change_hello) change_hello(hello, first);
@@ -235,20 +332,20 @@ TEST(Handshake, ARequiredFeatureThatTheOtherLacksIsAVersionMismatch) {
   acceptor.optional &= ~std::uint64_t{1};
   auto refused = p.accept(p.dialer.message(0), acceptor);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), errc::version_mismatch);
+  EXPECT_EQ(refused.error().code, errc::version_mismatch);
 
   acceptor = acceptor_offer;
   acceptor.required |= std::uint64_t{1} << 40;
   refused = p.accept(p.dialer.message(0), acceptor);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), errc::version_mismatch);
+  EXPECT_EQ(refused.error().code, errc::version_mismatch);
 }
 
 TEST(Handshake, AnUnknownOptionalFeatureIsIgnored) {
   drbg random(secret<32>(filled<32>(9)));
   auto offer = dialer_offer;
   offer.optional |= std::uint64_t{1} << 50;
-  dialer_hello dialer(offer, random);
+  dialer_hello dialer(offer, {}, random);
   pair p;
   const auto acceptor = p.accept(dialer.message(0));
   ASSERT_TRUE(acceptor);
@@ -264,11 +361,11 @@ TEST(Handshake, ErrorsNameWhoIsToBlame) {
   hello.noise = low_order;
   const auto refused = p.accept(hello);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), errc::protocol_violation);
+  EXPECT_EQ(refused.error().code, errc::protocol_violation);
 
   const auto with_payload = filled<33>(9);
   hello.noise = with_payload;
-  EXPECT_EQ(p.accept(hello).error(), errc::protocol_violation);
+  EXPECT_EQ(p.accept(hello).error().code, errc::protocol_violation);
 
   auto acceptor = std::move(*p.accept(p.dialer.message(0)));
   auto ack = acceptor.answer();
@@ -305,9 +402,13 @@ TEST(Handshake, AHelloWithTheNonceOfAnotherIsAnotherLink) {
   pair p;
   const auto hello = p.dialer.message(0);
   const std::vector<std::function<void(wire::hello&)>> changes{
-      [](auto& m) { flip(m.link_nonce, 0); }, [](auto& m) { flip(m.instance, 0); },
-      [](auto& m) { m.required ^= 2; },       [](auto& m) { m.optional ^= 2; },
-      [](auto& m) { m.grace_ms ^= 2; },       [](auto& m) { m.noise = m.noise.first(31); },
+      [](auto& m) { flip(m.link_nonce, 0); },
+      [](auto& m) { flip(m.instance, 0); },
+      [](auto& m) { m.required ^= 2; },
+      [](auto& m) { m.optional ^= 2; },
+      [](auto& m) { m.grace_ms ^= 2; },
+      [](auto& m) { m.noise = m.noise.first(31); },
+      [](auto& m) { m.pattern = wire::hello_pattern::ik_psk2; },
   };
   for (const auto& change : changes) {
     auto other = hello;
@@ -318,6 +419,178 @@ TEST(Handshake, AHelloWithTheNonceOfAnotherIsAnotherLink) {
   const auto key = filled<32>(9);
   other.noise = key;
   EXPECT_NE(hello_key(other), hello_key(hello));
+}
+
+TEST(Handshake, EveryFieldIsBoundInThePatternsWithKeys) {
+  for (const auto& keys : {shared_key(), pinned_key()}) {
+    EXPECT_TRUE(first_path_survives({}, {}, {}, keys));
+    const auto survives_hello = [&](const std::function<void(wire::hello&, bytes&)>& change) {
+      return first_path_survives(change, {}, {}, keys);
+    };
+    for (std::size_t i = 0; i < 16; ++i) {
+      EXPECT_FALSE(survives_hello([i](auto& m, auto&) { flip(m.link_nonce, i); })) << i;
+      EXPECT_FALSE(survives_hello([i](auto& m, auto&) { flip(m.instance, i); })) << i;
+    }
+    EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.required ^= 2; }));
+    EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.optional ^= 2; }));
+    EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.grace_ms ^= 2; }));
+    EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.leaf ^= 2; }));
+    const auto noise_size = pair(keys).dialer.message(0).noise.size();
+    for (std::size_t i = 0; i < noise_size; ++i) {
+      EXPECT_FALSE(survives_hello([i](auto&, auto& noise) { noise.at(i) ^= std::byte{0x80}; }))
+          << i;
+    }
+    for (std::size_t i = 0; i < 136; ++i) {
+      EXPECT_FALSE(first_path_survives(
+          {}, [i](auto&, auto& noise) { noise.at(i) ^= std::byte{1}; }, {}, keys))
+          << i;
+    }
+  }
+}
+
+TEST(Handshake, ThePatternCannotBeLoweredOnTheWay) {
+  for (const auto& keys : {keyring(), shared_key(), pinned_key()}) {
+    for (unsigned other = 0; other < 5; ++other) {
+      const auto pattern = static_cast<wire::hello_pattern>(other);
+      pair p(keys);
+      auto hello = p.dialer.message(0);
+      if (hello.pattern == pattern) continue;
+      hello.pattern = pattern;
+      const auto accepted = p.accept(hello);
+      if (!accepted) continue;
+      // An acceptor without credentials answers a HELLO that was changed to NN; the dialer does not
+      // take the answer.
+      EXPECT_FALSE(p.dialer.accept(accepted->answer())) << other;
+    }
+  }
+}
+
+/// The refusal of the acceptor, if it refuses; else that of the dialer.
+std::optional<hello_refusal> refusal(const keyring& keys) {
+  pair p(keys);
+  const auto accepted = p.accept(p.dialer.message(0));
+  if (!accepted) return accepted.error();
+  const auto agreed = p.dialer.accept(accepted->answer());
+  if (!agreed) return hello_refusal{agreed.error(), p.dialer.explain(agreed.error())};
+  return std::nullopt;
+}
+void expect_refusal(const keyring& keys, std::string_view part) {
+  const auto got = refusal(keys);
+  ASSERT_TRUE(got) << part;
+  EXPECT_EQ(got->code, errc::auth_failed) << part;
+  EXPECT_NE(got->reason.find(part), std::string::npos) << got->reason;
+  EXPECT_LE(got->reason.size(), wire::max_refuse_reason);
+}
+
+TEST(Handshake, AWrongPreSharedKeyIsRefusedWithASentence) {
+  auto keys = shared_key();
+  keys.dialer.psk = key_of(0x34);
+  expect_refusal(keys, "the pre-shared key is not that of this server");
+  keys = pinned_key();
+  keys.dialer.psk = key_of(0x34);
+  expect_refusal(keys, "its pre-shared key is another one");
+  keys.dialer.psk.reset();
+  expect_refusal(keys, "its pre-shared key is another one");
+}
+
+TEST(Handshake, AnotherServerThanThePinnedOneIsNotSpokenTo) {
+  auto keys = pinned_key();
+  keys.acceptor.own_key = key_of(0x23);
+  expect_refusal(keys, "the pinned public key is not that of this server");
+}
+
+TEST(Handshake, AServerWithCredentialsRefusesADialerWithout) {
+  auto keys = shared_key();
+  keys.dialer = {};
+  expect_refusal(keys, "pre-shared key alone");
+  keys = pinned_key();
+  keys.dialer = keys.acceptor = {};
+  keys.acceptor.own_key = key_of(0x22);
+  expect_refusal(keys, "know its public key alone");
+  keys.acceptor.allowed_keys = {public_key_of(key_of(0x11))};
+  expect_refusal(keys, "allowed key alone");
+}
+
+TEST(Handshake, ADialerWithCredentialsDoesNotTakeAServerWithout) {
+  auto keys = shared_key();
+  keys.acceptor = {};
+  expect_refusal(keys, "has no pre-shared key");
+  keys = pinned_key();
+  keys.acceptor = {};
+  expect_refusal(keys, "has no key that a client could know it by");
+}
+
+TEST(Handshake, OnlyAllowedKeysMakeLinks) {
+  auto keys = pinned_key();
+  const auto mine = public_key_of(*keys.dialer.own_key);
+  keys.acceptor.allowed_keys = {public_key_of(key_of(0x90)), mine, public_key_of(key_of(0x91))};
+  EXPECT_FALSE(refusal(keys));
+  linked l(keys);
+  EXPECT_EQ(l.at_acceptor.peer_key, mine);
+  EXPECT_EQ(l.at_dialer.peer_key, public_key_of(*keys.acceptor.own_key));
+
+  keys.acceptor.allowed_keys = {public_key_of(key_of(0x90))};
+  expect_refusal(keys, fingerprint(mine));
+  keys.dialer.own_key.reset();  // a fresh key is on no list
+  expect_refusal(keys, "is not on the list of allowed keys");
+}
+
+TEST(Handshake, APreSharedKeyDoesNotGoRoundTheListOfAllowedKeys) {
+  auto keys = pinned_key();
+  keys.acceptor.allowed_keys = {public_key_of(*keys.dialer.own_key)};
+  keys.dialer.own_key.reset();
+  keys.dialer.peer_key.reset();
+  expect_refusal(keys, "a pre-shared key is not enough");
+  keys.acceptor.allowed_keys.reset();
+  EXPECT_FALSE(refusal(keys)) << "without a list it is";
+}
+
+TEST(Handshake, AKnownServerTakesClientsWithoutAKeyWhenNothingIsDemanded) {
+  auto keys = pinned_key();
+  keys.dialer.psk.reset();
+  keys.dialer.own_key.reset();
+  keys.acceptor.psk.reset();
+  EXPECT_FALSE(refusal(keys));
+  pair first(keys);
+  const auto one = first.accept(first.dialer.message(0));
+  const dialer_hello again(dialer_offer, hello_keys(keys.dialer), first.dialer_random);
+  const auto two = first.accept(again.message(0));
+  ASSERT_TRUE(one && two);
+  EXPECT_NE(one->agreement().peer_key, two->agreement().peer_key) << "a fresh key each time";
+}
+
+TEST(Handshake, AnUnknownPatternIsAnsweredSo) {
+  pair p;
+  auto hello = p.dialer.message(0);
+  hello.pattern = static_cast<wire::hello_pattern>(3);
+  const auto refused = p.accept(hello);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::version_mismatch);
+  EXPECT_NE(refused.error().reason.find("pattern 3"), std::string::npos);
+}
+
+TEST(Handshake, TheCipherIsTheOneThatBothEndsOffer) {
+  for (const bool dialer_has : {false, true}) {
+    for (const bool acceptor_has : {false, true}) {
+      drbg random(secret<32>(filled<32>(9)));
+      hello_offer here{filled<16>(1), 0, dialer_has ? wire::feature_aes_128_gcm : 0, 1000};
+      hello_offer there{filled<16>(2), 0, acceptor_has ? wire::feature_aes_128_gcm : 0, 1000};
+      dialer_hello dialer(here, {}, random);
+      const auto accepted =
+          acceptor_hello::make(there, {}, reset_key, token, dialer.message(0), random);
+      ASSERT_TRUE(accepted);
+      const auto agreed = dialer.accept(accepted->answer());
+      ASSERT_TRUE(agreed);
+      const auto expected = dialer_has && acceptor_has ? wire::feature_aes_128_gcm : 0;
+      EXPECT_EQ(agreed->features, expected);
+      EXPECT_EQ(accepted->agreement().features, expected);
+      // Who strikes it off one offer is found out by the other end.
+      auto lowered = dialer.message(0);
+      lowered.optional ^= wire::feature_aes_128_gcm;
+      const auto other = acceptor_hello::make(there, {}, reset_key, token, lowered, random);
+      EXPECT_FALSE(dialer.accept(other->answer()));
+    }
+  }
 }
 
 TEST(Handshake, AReplayedHelloGivesNoPath) {
@@ -371,7 +644,7 @@ TEST(Handshake, ASecondLinkOfOneHelloIsRefused) {
 
 TEST(Handshake, ViewsOutliveAMoveOfTheMachine) {
   pair p;
-  auto first = std::make_unique<dialer_hello>(dialer_offer, p.dialer_random);
+  auto first = std::make_unique<dialer_hello>(dialer_offer, hello_keys(), p.dialer_random);
   const auto hello = first->message(0);
   const auto before = to_hex(hello.noise);
   const dialer_hello moved(std::move(*first));

@@ -28,7 +28,14 @@ class message_source {
   handshake_message next() {
     switch (random_() % 6) {
       case 0:
-        return hello{array<16>(), array<16>(), random_(), random_(), number(), number(), noise()};
+        return hello{array<16>(),
+                     array<16>(),
+                     random_(),
+                     random_(),
+                     number(),
+                     number(),
+                     static_cast<hello_pattern>(random_() & 0xff),
+                     noise()};
       case 1:
         return hello_ack{array<16>(), array<16>(), array<16>(), random_(),
                          number(),    array<16>(), noise()};
@@ -84,6 +91,7 @@ TEST(HandshakeMessages, KeepEachFieldInItsPlace) {
   EXPECT_EQ(h.optional, 5u);
   EXPECT_EQ(h.leaf, 1u);
   EXPECT_EQ(h.grace_ms, 90000u);
+  EXPECT_EQ(h.pattern, hello_pattern::nn_psk0);
   EXPECT_EQ(h.noise.size(), 32u);
   EXPECT_EQ(h.noise.data() + h.noise.size(), wire.data() + wire.size()) << "a view, not a copy";
 }
