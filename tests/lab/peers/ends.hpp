@@ -30,6 +30,7 @@ struct job {
   std::size_t first = 0;  ///< link that the connection begins on
   std::size_t links = 1;  ///< how many from there on it may use
   bool loopback = false;  ///< on 127.0.0.1, without links
+  bool nagle = false;     ///< without TCP_NODELAY, as a socket is made
   pace how;
 };
 

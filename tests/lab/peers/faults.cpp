@@ -258,6 +258,9 @@ void measure_drops(const plan& p, lab_report& report) {
   jobs.push_back(of_rendr(p, "bond"));
   measure(p, where, fault::drop, bulk, jobs, report);
   jobs.back() = of_rendr(p, "race");
+  jobs.insert(jobs.begin() + 2, mptcp(p));
+  jobs[2].name = "MPTCP without TCP_NODELAY";
+  jobs[2].nagle = true;
   measure(p, where, fault::drop, dense, jobs, report);
   measure(p, where, fault::drop, rare, jobs, report);
 }

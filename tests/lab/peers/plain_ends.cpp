@@ -30,7 +30,7 @@ int checked(int result, const char* what) {
 owned_fd stream_socket(const job& what) {
   const int protocol = what.by == carrier::mptcp ? IPPROTO_MPTCP : IPPROTO_TCP;
   owned_fd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol), "socket"));
-  const int on = 1;
+  const int on = what.nagle ? 0 : 1;
   checked(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
   checked(::setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, what.congestion.data(),
                        static_cast<socklen_t>(what.congestion.size())),
