@@ -18,8 +18,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* usage =
-    "lab_peers [--short] [--only=throughput,drop,reset,cpu] [--congestion=cubic|bbr]\n"
-    "          [--rounds=N] [--tries=N] [--seconds=N] [--json=FILE]\n";
+    "lab_peers [--short] [--only=PIECE,...] [--congestion=cubic|bbr] [--rounds=N] [--tries=N]\n"
+    "          [--seconds=N] [--json=FILE]\n"
+    "pieces: cpu, reset-bulk, reset-1k, drop-bulk, drop-1k, drop-200, throughput-equal,\n"
+    "        throughput-slow, throughput-far, throughput-slow-loss, throughput-far-loss;\n"
+    "        or the word before the hyphen for all of it\n";
 
 std::size_t number(std::string_view text) {
   std::size_t value = 0;
@@ -80,10 +83,10 @@ int run(const plan& p) {
   report.note(
       "Processor time is that of both processes; what the kernel does in interrupts on "
       "account of others is not in it, for any system.");
-  if (p.wants("cpu")) measure_cpu(p, report);
-  if (p.wants("reset")) measure_resets(p, report);
-  if (p.wants("drop")) measure_drops(p, report);
-  if (p.wants("throughput")) measure_throughput(p, report);
+  measure_cpu(p, report);
+  measure_resets(p, report);
+  measure_drops(p, report);
+  measure_throughput(p, report);
   if (!report.write(p.json)) return 2;
   return report.missed() && !p.brief ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Plain TCP, MPTCP and rendr side by side over the same emulated links; the figures stay in build/lab/peers.json.
-# RENDR_LAB_PEERS may hold further options, such as --only=drop or --congestion=bbr.
+# RENDR_LAB_PEERS may hold further options, such as --only=drop-1k or --congestion=bbr.
 . "$(dirname "$0")/lib.inc"
 . "$here/../../scripts/lib.sh"
 need ip nft

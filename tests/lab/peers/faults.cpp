@@ -249,28 +249,27 @@ const pace rare{"200 B each 100 ms", 200, 100ms};
 
 void measure_drops(const plan& p, lab_report& report) {
   two_links where(quick, quick);
-  std::vector<job> jobs{plain_tcp(p, 0), mptcp(p), of_rendr(p, "selector")};
-  if (p.brief) {
-    measure(p, where, fault::drop, bulk, jobs, report);
-    measure(p, where, fault::drop, dense, jobs, report);
-    return;
-  }
-  jobs.push_back(of_rendr(p, "bond"));
-  measure(p, where, fault::drop, bulk, jobs, report);
-  jobs.back() = of_rendr(p, "race");
-  jobs.insert(jobs.begin() + 2, mptcp(p));
-  jobs[2].name = "MPTCP without TCP_NODELAY";
-  jobs[2].nagle = true;
-  measure(p, where, fault::drop, dense, jobs, report);
-  measure(p, where, fault::drop, rare, jobs, report);
+  const std::vector<job> common{plain_tcp(p, 0), mptcp(p), of_rendr(p, "selector")};
+  const auto drop = [&](const std::string& name, const pace& how, const std::vector<job>& more) {
+    if (!p.wants("drop-" + name)) return;
+    auto jobs = common;
+    if (!p.brief) jobs.insert(jobs.end(), more.begin(), more.end());
+    measure(p, where, fault::drop, how, jobs, report);
+  };
+  auto slow_to_send = mptcp(p);
+  slow_to_send.name = "MPTCP without TCP_NODELAY";
+  slow_to_send.nagle = true;
+  drop("bulk", bulk, {of_rendr(p, "bond")});
+  drop("1k", dense, {slow_to_send, of_rendr(p, "race")});
+  if (!p.brief) drop("200", rare, {slow_to_send, of_rendr(p, "race")});
 }
 
 void measure_resets(const plan& p, lab_report& report) {
   if (p.brief) return;
   two_links where(quick, quick);
   const std::vector<job> jobs{plain_tcp(p, 0), mptcp(p), of_rendr(p, "selector")};
-  measure(p, where, fault::reset, bulk, jobs, report);
-  measure(p, where, fault::reset, dense, jobs, report);
+  if (p.wants("reset-bulk")) measure(p, where, fault::reset, bulk, jobs, report);
+  if (p.wants("reset-1k")) measure(p, where, fault::reset, dense, jobs, report);
 }
 
 }  // namespace rendr::test

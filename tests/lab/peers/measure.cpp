@@ -168,8 +168,10 @@ void measure_cell(const plan& p, line_shape a, line_shape b, double least, lab_r
 
 }  // namespace
 
-bool plan::wants(std::string_view piece) const {
-  return only.empty() || std::find(only.begin(), only.end(), piece) != only.end();
+bool plan::wants(const std::string& piece) const {
+  return only.empty() || std::any_of(only.begin(), only.end(), [&piece](const std::string& one) {
+           return piece == one || piece.starts_with(one + "-");
+         });
 }
 
 two_links::two_links(line_shape a, line_shape b)
@@ -235,15 +237,19 @@ double median(std::vector<double> values) {
 
 void measure_throughput(const plan& p, lab_report& report) {
   const line_shape quick{50, 20};
-  measure_cell(p, quick, quick, 0.98, report);
-  measure_cell(p, quick, {10, 100}, 0.96, report);
+  const auto cell = [&](const std::string& name, line_shape other, double least) {
+    if (p.wants("throughput-" + name)) measure_cell(p, quick, other, least, report);
+  };
+  cell("equal", quick, 0.98);
+  cell("slow", {10, 100}, 0.96);
   if (p.brief) return;
-  measure_cell(p, quick, {50, 80}, 0.96, report);
-  measure_cell(p, quick, {10, 100, 10'000}, 0.96, report);
-  measure_cell(p, quick, {50, 80, 10'000}, 0.96, report);
+  cell("far", {50, 80}, 0.96);
+  cell("slow-loss", {10, 100, 10'000}, 0.96);
+  cell("far-loss", {50, 80, 10'000}, 0.96);
 }
 
 void measure_cpu(const plan& p, lab_report& report) {
+  if (!p.wants("cpu")) return;
   two_links where({50, 20}, {50, 20});
   std::map<std::string, std::vector<double>> rate, cpu;
   std::vector<job> jobs{plain_tcp(p, 0), mptcp(p), of_rendr(p, "path")};

@@ -23,7 +23,8 @@ struct plan {
   duration cap = std::chrono::seconds(25);  ///< a gap is not waited for any longer
   std::string json;
 
-  bool wants(std::string_view piece) const;
+  /// `only` has it, or the group before one of its hyphens.
+  bool wants(const std::string& piece) const;
 };
 
 /// One line of a link, both ways.
@@ -53,6 +54,8 @@ class two_links {
 job plain_tcp(const plan& p, std::size_t link);
 job mptcp(const plan& p);
 job of_rendr(const plan& p, const std::string& kind);  ///< "bond": rendr bond(a, b)
+
+// Each measures the pieces that the plan wants.
 
 /// Bulk over equal and unequal links, against the sum of plain TCP on each alone.
 void measure_throughput(const plan& p, lab_report& report);
