@@ -4,8 +4,8 @@
 
 Usage: relay.py LISTEN_PORT TARGET_PORT
 Prints "ready" when it listens. Each line on stdin is a command: "kill" resets every connection and refuses new ones
-for 300 ms, "silent" carries nothing for 1 s and tells nobody. It answers with the number of connections it hit. It
-ends with its stdin.
+for 300 ms, "silent" carries nothing and tells nobody until "heal". It answers with the number of connections it hit.
+It ends with its stdin.
 """
 import asyncio
 import socket
@@ -74,10 +74,11 @@ class Line:
 
     async def silent(self):
         self.open.clear()
-        hit = self.pairs
-        await asyncio.sleep(1)
+        return self.pairs
+
+    async def heal(self):
         self.open.set()
-        return hit
+        return self.pairs
 
 
 async def main():
@@ -88,8 +89,8 @@ async def main():
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     while command := (await commands.readline()).decode().strip():
-        hit = await (line.kill() if command == "kill" else line.silent())
-        print(hit, flush=True)
+        verb = {"kill": line.kill, "silent": line.silent, "heal": line.heal}[command]
+        print(await verb(), flush=True)
 
 
 asyncio.run(main())

@@ -17,6 +17,5 @@ pids+=($transfer)
 cut_while $transfer
 wait $transfer || fail 'rsync failed'
 diff -r "$work/source" "$work/copy" || fail 'the trees differ'
-printf '%s files equal; %s deaths of lines, %s migrations\n' "$files" "$deaths" \
-  "$(grep -c 'moved ' "$work/pipe.log" || true)"
-[ "$deaths" -ge 5 ] || fail "only $deaths deaths: the fault was not mounted"
+printf '%s files equal\n' "$files"
+judge_deaths
