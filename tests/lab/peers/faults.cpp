@@ -13,10 +13,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr line_shape quick{50, 20};
+constexpr duration quick_rtt = std::chrono::milliseconds(quick.rtt_ms);
 constexpr duration steady = 1s;  // what is written so long after the fault has to arrive
-constexpr duration shown_before = 500ms;
-constexpr duration shown_after = 3s;
-constexpr duration shown_step = 10ms;
+constexpr duration shown_before = 300ms;
+constexpr duration shown_after = 1500ms;
+constexpr duration shown_step = 5ms;
+constexpr duration judged_over = 200ms;  // for the rate after a fault
+constexpr double full_rate = 0.8;        // of the link that is left
 
 enum class fault : std::uint8_t { drop, reset };
 
@@ -25,6 +28,9 @@ double ms(duration d) { return std::chrono::duration<double, std::milli>(d).coun
 struct try_result {
   double gap = 0;     ///< longest time without a new byte, ms
   double before = 0;  ///< the same in the second before the fault
+  /// Bulk: ms from the fault until the rate of the link that is left was reached. Paced: the
+  /// longest way of a message from its write to its arrival, ms.
+  double recovery = 0;
   bool capped = false;
   std::string error;      ///< what the application saw
   std::uint64_t hit = 0;  ///< packets that vanished, or connections that were reset
@@ -42,6 +48,38 @@ duration longest_gap(std::span<const trace_entry> all, instant from, instant end
     last = e.at;
   }
   return std::max(longest, end - last);
+}
+
+/// When a total had arrived; `end` when it never did.
+instant arrival_of(std::span<const trace_entry> all, std::uint64_t total, instant end) {
+  const auto found =
+      std::lower_bound(all.begin(), all.end(), total,
+                       [](const trace_entry& e, std::uint64_t goal) { return e.total < goal; });
+  return found == all.end() ? end : found->at;
+}
+
+double worst_delay(std::span<const trace_entry> sent, std::span<const trace_entry> arrived,
+                   instant from, instant end) {
+  duration worst{0};
+  for (const auto& e : sent) {
+    if (e.at < from || e.at > end - 500ms) continue;
+    worst = std::max(worst, arrival_of(arrived, e.total, end) - e.at);
+  }
+  return ms(worst);
+}
+
+double until_full_rate(std::span<const trace_entry> arrived, instant at, instant end) {
+  const auto goal = full_rate * static_cast<double>(quick.mbit) * 1e6 / 8 *
+                    std::chrono::duration<double>(judged_over).count();
+  const auto total_at = [&](instant t) {
+    const auto after = std::upper_bound(arrived.begin(), arrived.end(), t,
+                                        [](instant i, const trace_entry& e) { return i < e.at; });
+    return after == arrived.begin() ? 0.0 : static_cast<double>(std::prev(after)->total);
+  };
+  for (auto t = at + quick_rtt; t + judged_over <= end; t += 1ms) {
+    if (total_at(t + judged_over) - total_at(t) >= goal) return ms(t - at);
+  }
+  return ms(end - at);
 }
 
 std::vector<std::pair<double, double>> course_of(std::span<const trace_entry> all, instant fault_at,
@@ -147,11 +185,14 @@ try_result one_try(const plan& p, two_links& where, const job& what, fault kind,
     if (goal == 0 && t >= at + steady) goal = running.sent().total();
     return goal != 0 && running.received().total() >= goal;
   });
-  const auto stopped = monotonic_now();
+  if (done) static_cast<void>(running.wait(at + shown_after, [] { return false; }));
+  const auto stopped = running.error().empty() ? monotonic_now() : end;
   const auto arrived = running.received().entries();
   r.capped = !done;
   r.error = running.error();
-  r.gap = ms(longest_gap(arrived, at, r.error.empty() ? stopped : end));
+  r.gap = ms(longest_gap(arrived, at, stopped));
+  r.recovery = bulk ? until_full_rate(arrived, at, stopped)
+                    : worst_delay(running.sent().entries(), arrived, at - 200ms, stopped);
   r.before = ms(longest_gap(arrived, at - 1s, at));
   r.hit = now.hits();
   r.subflows = running.sent().links();
@@ -162,6 +203,7 @@ try_result one_try(const plan& p, two_links& where, const job& what, fault kind,
 struct outcome {
   std::vector<double> gaps;
   std::vector<double> before;
+  std::vector<double> recovery;
   std::size_t capped = 0;
   std::size_t lost = 0;
   std::string error;
@@ -172,6 +214,7 @@ struct outcome {
   void add(try_result r) {
     gaps.push_back(r.gap);
     before.push_back(r.before);
+    recovery.push_back(r.recovery);
     capped += r.capped ? 1u : 0u;
     lost += r.error.empty() ? 0u : 1u;
     if (error.empty()) error = r.error;
@@ -200,12 +243,15 @@ std::string spoken(const plan& p, const outcome& o) {
 
 void report_outcome(const plan& p, const std::string& title, fault kind, const job& what,
                     const outcome& o, lab_report& report) {
+  const bool bulk = what.how.every == duration(0);
   lab_row row;
   row.gate = kind == fault::drop ? "G4" : "G1";
   row.what = title + ": " + what.name;
   row.figures = {{"gap median", median(o.gaps), "ms"},
                  {"gap maximum", *std::max_element(o.gaps.begin(), o.gaps.end()), "ms"},
                  {"before the fault", median(o.before), "ms"},
+                 {bulk ? "until the rate of the other link" : "worst delay of a message",
+                  median(o.recovery), "ms"},
                  {"tries", static_cast<double>(o.gaps.size()), ""},
                  {"not back in " + std::to_string(p.cap / 1s) + " s",
                   static_cast<double>(o.capped - o.lost), ""},
@@ -236,7 +282,8 @@ void measure(const plan& p, two_links& where, fault kind, const pace& how,
   }
   const auto title = std::string(kind == fault::drop ? "Silent drop" : "Reset") +
                      " of the path in use, " + how.name;
-  for (const auto& one : jobs) {
+  for (auto one : jobs) {
+    one.how = how;
     report_outcome(p, title, kind, one, outcomes[one.name], report);
   }
 }
