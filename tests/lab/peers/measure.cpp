@@ -55,11 +55,13 @@ struct usage {
 std::vector<usage> observe(const plan& p, two_links& where, const std::vector<job>& jobs) {
   where.settle();
   std::vector<std::unique_ptr<transfer>> running;
+  running.reserve(jobs.size());
   for (const auto& one : jobs) running.push_back(std::make_unique<transfer>(where.net(), one));
   const auto from = monotonic_now() + p.warm_up;
   const auto end = from + p.span;
   running.front()->run_until(from);
   std::vector<double> cpu;
+  cpu.reserve(running.size());
   for (const auto& one : running) cpu.push_back(one->cpu_seconds());
   const auto out = where.entered_bytes(way::to_server);
   const auto back = where.entered_bytes(way::to_client);

@@ -111,6 +111,7 @@ void transfer::run_until(instant end) const {
 
 void run_in(const netns& where, const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const netns::scope there(where);
