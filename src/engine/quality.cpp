@@ -14,7 +14,8 @@ void rtt_estimator::sample(duration rtt, instant now) noexcept {
     measured_ = true;
     anew_ = false;
     smoothed_ = rtt;
-    variation_ = rtt / 2;
+    variation_ = deviation_ = largest_ = rtt / 2;
+    round_end_ = now + rtt;
     minimum_ = minimum_before_ = rtt;
     window_end_ = now + defaults::minimum_window;
     return;
@@ -25,8 +26,14 @@ void rtt_estimator::sample(duration rtt, instant now) noexcept {
   }
   minimum_ = std::min(minimum_, rtt);
   const auto error = smoothed_ > rtt ? smoothed_ - rtt : rtt - smoothed_;
-  variation_ = (3 * variation_ + error) / 4;
+  deviation_ = (3 * deviation_ + error) / 4;
   smoothed_ = (7 * smoothed_ + rtt) / 8;
+  largest_ = std::max(largest_, deviation_);
+  variation_ = std::max(variation_, deviation_);
+  if (now < round_end_) return;
+  round_end_ = now + smoothed_;
+  variation_ -= (variation_ - largest_) / 4;
+  largest_ = deviation_;
 }
 
 duration rtt_estimator::slack() const noexcept {

@@ -10,7 +10,9 @@
 namespace rendr::engine {
 
 /// Smoothed round-trip time as in RFC 9002 section 5.3, from records acknowledged on their own
-/// path.
+/// path. The variation rises at once and falls by a quarter in each round trip whose largest
+/// deviation was smaller: samples that come many to a round trip are alike, and would let it shrink
+/// to nothing in between (RFC 7323 appendix G).
 class rtt_estimator {
  public:
   void sample(duration rtt, instant now = {}) noexcept;
@@ -30,6 +32,9 @@ class rtt_estimator {
   static constexpr duration initial = std::chrono::milliseconds(100);
   duration smoothed_ = initial;
   duration variation_ = initial / 2;
+  duration deviation_ = initial / 2;      ///< smoothed over the samples
+  duration largest_{0};                   ///< of the deviations of this round trip
+  instant round_end_ = instant::min();
   duration minimum_{0};
   duration minimum_before_{0};
   instant window_end_{};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace rendr::policy {
 
@@ -91,6 +92,17 @@ rivalry rival_of(const selector_state& state, facts_span children, std::size_t c
   return out;
 }
 
+// Lateness alone ends no rivalry, as it ends no choice: the rival wins nothing while it is late, and
+// goes on when that was nothing.
+bool only_late(const selector_state& state, facts_span children, std::size_t current,
+               duration cost_bound) noexcept {
+  const auto before = inside(state.rival, children);
+  if (!before || *before == current || !comparable(children[current])) return false;
+  auto rival = children[*before];
+  if (std::exchange(rival.state, health::usable) != health::late || !may_win(rival)) return false;
+  return preferred(rival, children[current], cost_bound).has_value();
+}
+
 selector_reason reason_of(merit by) noexcept {
   switch (by) {
     case merit::loss:
@@ -131,7 +143,16 @@ selector_decision by_quality(const selector_state& state, facts_span children, s
   auto out = outcome(state, current, pinned, late ? kept_late : kept, children);
   if (pinned == current || options.dwell == duration::max()) return out;
   const auto found = rival_of(state, children, current, options.cost_bound);
-  if (!found.child) return out;
+  if (!found.child) {
+    if (only_late(state, children, current, options.cost_bound)) {
+      out.next.rival = state.rival;
+      out.next.rival_since = state.rival_since;
+      out.next.rival_seen = state.rival_seen;
+      out.next.rival_renewals = state.rival_renewals;
+      out.reason = kept_dwell;
+    }
+    return out;
+  }
 
   const auto& rival = children[*found.child];
   auto& next = out.next;

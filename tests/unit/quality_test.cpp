@@ -44,9 +44,33 @@ TEST(Rtt, FurtherSamplesAreSmoothedAsInRfc9002) {
 
 TEST(Rtt, ASteadyPathEndsWithAlmostNoSlack) {
   rtt_estimator r;
-  for (int i = 0; i < 200; ++i) r.sample(30ms);
+  instant now{1s};
+  for (int i = 0; i < 200; ++i) r.sample(30ms, now += 10ms);
   EXPECT_EQ(r.smoothed(), 30ms);
   EXPECT_LT(r.slack(), 1us);
+}
+
+TEST(Rtt, SamplesOfOneRoundTripAreAlikeAndLetNoSlackShrink) {
+  rtt_estimator r;
+  instant now{1s};
+  for (int i = 0; i < 100; ++i) {
+    for (int k = 0; k < 20; ++k) r.sample(i % 2 == 0 ? 85ms : 115ms, now += 5ms);
+  }
+  EXPECT_GE(r.variation(), 10ms) << "between the trips it is 15 ms, within one it is nothing";
+  EXPECT_GT(r.smoothed() + r.slack(), 115ms);
+}
+
+TEST(Rtt, TheVariationRisesAtOnceAndFallsByAQuarterInARoundTrip) {
+  rtt_estimator r;
+  instant now{1s};
+  for (int i = 0; i < 200; ++i) r.sample(40ms, now += 10ms);
+  r.sample(80ms, now += 10ms);
+  const auto risen = r.variation();
+  EXPECT_GE(risen, 9ms);
+  for (int i = 0; i < 8; ++i) r.sample(45ms, now += 1ms);
+  EXPECT_EQ(r.variation(), risen) << "within one round trip nothing is forgotten";
+  for (int i = 0; i < 40; ++i) r.sample(45ms, now += 10ms);
+  EXPECT_LT(r.variation(), risen / 4);
 }
 
 TEST(Rtt, ADelayThatExceedsTheRttNeverMakesItZeroOrNegative) {

@@ -200,6 +200,26 @@ TEST(SelectorQuality, OneLookAtWhichItIsNotBetterBeginsTheDwellAnew) {
   EXPECT_EQ(r.moves, 1);
 }
 
+TEST(SelectorQuality, ALateRivalWaitsAndItsDwellGoesOn) {
+  run r({child(90ms), child(30ms)});
+  r.go(2s);
+  r.facts[1].state = health::late;
+  EXPECT_EQ(r.go(2s).reason, kept_dwell);
+  EXPECT_EQ(r.moves, 0) << "nothing moves to a child in doubt";
+  r.facts[1].state = health::usable;
+  EXPECT_EQ(r.go(100ms).reason, quicker) << "the three seconds were over long ago";
+}
+
+TEST(SelectorQuality, ASuspectRivalBeginsTheDwellAnew) {
+  run r({child(90ms), child(30ms)});
+  r.go(2s);
+  r.facts[1].state = health::suspect;
+  EXPECT_EQ(r.go(100ms).reason, kept);
+  r.facts[1].state = health::usable;
+  EXPECT_EQ(r.go(2900ms).reason, kept_dwell);
+  EXPECT_EQ(r.moves, 0);
+}
+
 TEST(SelectorQuality, TheEvidenceOfBothIsRenewedMeanwhile) {
   run r({child(90ms), child(30ms)});
   EXPECT_EQ(r.go(10s, false).reason, kept_unproven);
