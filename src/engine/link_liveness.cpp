@@ -267,6 +267,7 @@ bool link::others_live_since(const path& p, instant when) const noexcept {
 // path: what is needed there after a suspicion must find room. Returns when the next is overdue.
 instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
+  bool refused = false;  // by the meter, or for want of another path
   const auto* other = best_other(p);
   const auto largest = other != nullptr && cold(now, *other) ? 2 * defaults::record_min : ~0u;
   bool head = true;
@@ -277,15 +278,16 @@ instant link::rescue_overdue(instant now, path& p) {
     const bool first = std::exchange(head, false);
     if (!overdue || record.rescued) return;
     if (!first && (p.recovering || record.size > largest)) return;
-    record.rescued = true;
     for (const auto& c : record.controls) ask_again(c);
     for (const auto& r : record.ranges) {
       auto* f = find(r.flow);
       if (f == nullptr || f->reset_code) continue;
       const auto open = f->send.open_part(r.bytes);
-      for (const auto& part : open.ranges()) urge(now, r.flow, part, p, 1, true);
+      for (const auto& part : open.ranges()) refused |= !urge(now, r.flow, part, p, 1, true);
     }
+    record.rescued = !refused;
   });
+  if (refused) return now + std::max<duration>(p.rtt.smoothed() / 2, defaults::deadline_floor);
   return p.recovering ? never : std::max(next, now + std::chrono::milliseconds(1));
 }
 
@@ -499,6 +501,7 @@ void link::clear_suspicion(instant now, path& p) {
   p.copy_more_at = never;
   p.recovering = false;
   p.rtt.begin_anew();
+  p.rate.begin_anew();
   p.want_ping = true;
   p.ack_elsewhere = false;
   p.delivered_since = never;

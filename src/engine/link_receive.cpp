@@ -177,6 +177,8 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
       if (unloaded && newest >= about->load_number) look_at_quality(now, *about, rtt);
     }
     life(now, *about, f.largest());
+    // It takes no data before it was measured again, and without data only a PING measures it.
+    if (about->rtt.beginning_anew() && about->sent.in_flight() == 0) about->want_ping = true;
   }
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());

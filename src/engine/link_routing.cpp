@@ -72,11 +72,13 @@ policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   }
   const auto& p = *s.current;
   facts.state = health_of(p.phase);
+  facts.eligible = facts.eligible && !p.rtt.beginning_anew();
   facts.measured = p.rtt.measured();
   facts.srtt = p.rtt.smoothed();
   facts.rttvar = p.rtt.variation();
   facts.min_rtt = p.rtt.minimum();
   facts.rate = p.rate.rate();
+  facts.cold = cold(now, p);
   facts.queued = p.sent.in_flight() + p.out.pending();
   facts.latency = p.quality.latency();
   facts.jitter = p.quality.jitter();

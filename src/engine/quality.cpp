@@ -8,6 +8,12 @@
 
 namespace rendr::engine {
 
+namespace {
+
+constexpr std::uint64_t telling_sample = 4 * 1024;  // bytes
+
+}  // namespace
+
 void rtt_estimator::sample(duration rtt, instant now) noexcept {
   rtt = std::max(rtt, duration(1));
   if (!measured_ || anew_) {
@@ -93,7 +99,8 @@ void rate_estimator::on_acknowledged(instant now, const delivery_mark& mark, ins
   auto interval = std::max(now - mark.delivered_at, sent_at - mark.first_sent);
   interval = std::max(interval, std::max(min_rtt, duration(1'000)));
   const auto seconds = std::chrono::duration<double>(interval).count();
-  sample_ = static_cast<double>(delivered_ - mark.delivered) / seconds;
+  sample_bytes_ = delivered_ - mark.delivered;
+  sample_ = static_cast<double>(sample_bytes_) / seconds;
   sample_limited_ = mark.app_limited;
   sampled_ = true;
 }
@@ -101,9 +108,15 @@ void rate_estimator::on_acknowledged(instant now, const delivery_mark& mark, ins
 void rate_estimator::finish_ack(instant now, duration srtt) noexcept {
   if (!sampled_) return;
   sampled_ = false;
+  const auto window = std::max(10 * srtt, duration(std::chrono::milliseconds(500)));
+  if (anew_ && sample_bytes_ >= telling_sample) {
+    anew_ = false;
+    best_now_ = best_before_ = 0;
+    window_end_ = now + window;
+  }
   if (sample_limited_ && sample_ <= std::max(best_now_, best_before_)) return;
   if (now >= window_end_) {
-    window_end_ = now + std::max(10 * srtt, duration(std::chrono::milliseconds(500)));
+    window_end_ = now + window;
     best_before_ = best_now_;
     before_limited_ = now_limited_;
     best_now_ = 0;

@@ -18,6 +18,8 @@ class rtt_estimator {
   void sample(duration rtt, instant now = {}) noexcept;
   /// The path may be another one now: the next sample counts as a first one.
   void begin_anew() noexcept { anew_ = true; }
+  /// Until that sample is there.
+  bool beginning_anew() const noexcept { return anew_; }
   bool measured() const noexcept { return measured_; }
   /// `defaults::initial_rtt` until measured.
   duration smoothed() const noexcept { return smoothed_; }
@@ -89,6 +91,9 @@ class rate_estimator {
   /// A record was acknowledged.
   void on_acknowledged(instant now, const delivery_mark& mark, instant sent_at, std::uint64_t bytes,
                        duration min_rtt) noexcept;
+  /// The path may be another one now: the next sample that several packets gave counts as a first
+  /// one. A lone small message says nothing about the rate.
+  void begin_anew() noexcept { anew_ = true; }
   /// Called once after all records of one acknowledgement.
   void finish_ack(instant now, duration srtt) noexcept;
   /// 0: unknown.
@@ -108,8 +113,10 @@ class rate_estimator {
   bool before_limited_ = false;
   instant window_end_{};
   double sample_ = 0;
+  std::uint64_t sample_bytes_ = 0;
   bool sample_limited_ = false;
   bool sampled_ = false;
+  bool anew_ = false;
 };
 
 }  // namespace rendr::engine

@@ -18,7 +18,7 @@ constexpr duration guessed_rtt = 100ms;
 
 constexpr std::uint64_t base_limit = 16 * 1024;
 constexpr duration limit_slack = 10ms;  // covers the peer's ack delay of at most 5 ms twice
-constexpr std::uint64_t round_trips_in_flight = 2;
+constexpr std::uint64_t round_trips_in_flight = 3;
 
 constexpr duration soonest_question = 2ms;
 constexpr duration latest_question = 100ms;
@@ -151,7 +151,7 @@ std::string_view to_string(bond_reason reason) noexcept {
     case bond_reason::probation:
       return "it came back a moment ago and has to be good for a while";
     case bond_reason::full:
-      return "it holds as much as it drains in two round trips";
+      return "it holds as much as it drains in three round trips";
     case bond_reason::others_sooner:
       return "the others deliver all that waits sooner";
   }
@@ -168,12 +168,10 @@ duration completion_time(const child_facts& child, std::uint64_t size) noexcept 
 
 std::uint64_t in_flight_limit(const child_facts& child, std::uint64_t record_size) noexcept {
   const auto two_records = 2 * std::min(record_size, top_bytes);
-  if (child.rate == 0) return std::max(base_limit, two_records);
+  if (child.rate == 0 || child.cold) return std::max(base_limit, two_records);
   const auto rate = rate_of(child);
   const auto least = std::max(base_limit + bytes_in(limit_slack, rate), two_records);
-  // What stands behind a hole in the carrier counts as held until the repair, a round trip later.
-  const auto trips = round_trips_in_flight + (child.state == health::late ? 1 : 0);
-  return trips * bytes_in(rtt_of(child), rate) + least;
+  return round_trips_in_flight * bytes_in(rtt_of(child), rate) + least;
 }
 
 bond_decision decide(const bond_ask& ask, std::span<const child_facts> children) {

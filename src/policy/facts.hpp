@@ -39,6 +39,8 @@ struct child_facts {
   /// Bytes per second that the child drained while it was kept busy. A time when the application
   /// offered too little says nothing about it and must not lower it. Zero: unknown.
   std::uint64_t rate = 0;
+  /// Its carrier begins with a first window again, as after an idle time: `rate` comes later.
+  bool cold = false;
   std::uint64_t queued = 0;  ///< bytes given to it and not yet acknowledged, the kernel's included
   std::uint32_t weight = 1;  ///< preference between otherwise equal children; never a share
 

@@ -105,13 +105,12 @@ TEST_P(grid, of_two_paths_is_never_slower_than_the_best_alone) {
   }
   std::printf("worst of the sum: %s; worst of the best: %s\n", worst_sum->text().c_str(),
               worst_best->text().c_str());
-  // The rule is 98 % of the best alone. Known shortfall with bbr: what the bond lets a path hold is
-  // less than bbr keeps in flight while its kernel repairs, and a path of 400 ms starts slowly.
+  // With bbr a path of 400 ms has hardly begun when the measurement does.
   const bool bbr = control == congestion::bbr;
   expect_at_least("G8 grid, " + title + ", the worst cell of the best alone", worst_best->of_best(),
-                  bbr ? 92 : 98, "%");
+                  98, "%");
   expect_at_least("G8 grid, " + title + ", the worst cell of the sum", worst_sum->of_sum(),
-                  bbr ? 65 : 93, "%");
+                  bbr ? 68 : 93, "%");
 }
 INSTANTIATE_TEST_SUITE_P(g8, grid, testing::Values(congestion::cubic, congestion::bbr));
 
