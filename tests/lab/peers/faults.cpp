@@ -296,19 +296,20 @@ const pace rare{"200 B each 100 ms", 200, 100ms};
 
 void measure_drops(const plan& p, lab_report& report) {
   two_links where(quick, quick);
-  const std::vector<job> common{plain_tcp(p, 0), mptcp(p), of_rendr(p, "selector")};
-  const auto drop = [&](const std::string& name, const pace& how, const std::vector<job>& more) {
-    if (!p.wants("drop-" + name)) return;
-    auto jobs = common;
-    if (!p.brief) jobs.insert(jobs.end(), more.begin(), more.end());
-    measure(p, where, fault::drop, how, jobs, report);
-  };
-  auto slow_to_send = mptcp(p);
+  const auto tcp = plain_tcp(p, 0);
+  const auto peer = mptcp(p);
+  const auto selector = of_rendr(p, "selector");
+  auto slow_to_send = peer;
   slow_to_send.name = "MPTCP without TCP_NODELAY";
   slow_to_send.nagle = true;
-  drop("bulk", bulk, {of_rendr(p, "bond")});
-  drop("1k", dense, {slow_to_send, of_rendr(p, "race")});
-  if (!p.brief) drop("200", rare, {slow_to_send, of_rendr(p, "race")});
+  const auto drop = [&](const std::string& name, const pace& how, const std::vector<job>& full) {
+    if (!p.wants("drop-" + name)) return;
+    measure(p, where, fault::drop, how, p.brief ? std::vector{tcp, peer, selector} : full, report);
+  };
+  const auto race = of_rendr(p, "race");
+  drop("bulk", bulk, {tcp, peer, selector, of_rendr(p, "bond")});
+  drop("1k", dense, {tcp, peer, slow_to_send, selector, race});
+  if (!p.brief) drop("200", rare, {tcp, peer, slow_to_send, selector, race});
 }
 
 void measure_resets(const plan& p, lab_report& report) {
