@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "rendr/credentials.hpp"
 #include "rendr/detail/completion.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
@@ -41,10 +42,15 @@ struct link_options {
   /// (`auth_failed`, `version_mismatch`, `refused`, …), else with `no_path`; the detail names the
   /// last dial's fault. `duration::max()`: keep trying.
   duration dial_deadline = duration::max();
-  /// Accept an unauthenticated peer. Needed by every path whose host is not on loopback: this
-  /// version encrypts nothing and proves only that all paths reach the same instance, so whoever
-  /// is on the way can read, change or answer in place of the peer. Without it such a path is
-  /// refused with `permission_denied`.
+  /// What this end proves itself with, and what it demands of the peer (`check_dialer`). A peer
+  /// that does not hold what is demanded is refused with `auth_failed`: each such dial ends, the
+  /// link goes on trying. Copies of the secrets are wiped once the link is made.
+  rendr::credentials credentials;
+  /// Accept an unauthenticated peer, and records in clear. Needed by every path whose host is not
+  /// on loopback, also with `credentials`: this version authenticates the peer with them when the
+  /// link is made and each path by the link's key, but encrypts no records, so whoever is on the
+  /// way can still read and change them. Without it such a path is refused with
+  /// `permission_denied`.
   bool insecure = false;
   /// Take flows that the acceptor opens (`link::async_accept`). Otherwise they are refused.
   bool accept_flows = false;

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "rendr/credentials.hpp"
 #include "rendr/detail/completion.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
@@ -66,6 +67,9 @@ struct runtime_options {
   std::size_t flows_per_link = 16384;
   /// Connections that have not proved anything yet, per loop; the oldest are closed first.
   std::size_t handshakes = 256;
+  /// What dialers must prove to make links here, and what this instance proves to them
+  /// (`check_acceptor`). Empty: anybody may.
+  credentials accepted_credentials;
   /// Grace and linger of accepted links. The lower grace of both ends holds.
   duration accepted_grace = std::chrono::seconds(90);
   duration accepted_linger = std::chrono::seconds(30);
@@ -92,7 +96,8 @@ class runtime {
   using executor_type = asio::any_io_executor;
 
   /// Starts its own loops. Throws `std::system_error` when a thread or the system's random source
-  /// cannot be had, and `invalid_argument` for options outside their ranges.
+  /// cannot be had, and `invalid_argument` for options outside their ranges or credentials that do
+  /// not fit together.
   explicit runtime(runtime_options options = {});
   /// Runs on the embedder's io_context, as its only loop. The embedder runs that context from one
   /// thread at a time and keeps it alive until after the runtime. Blocking calls work from other

@@ -14,5 +14,7 @@ exit_code run_demo(const demo_options& options, console& to);
 exit_code run_serve(const serve_options& options, console& to);
 exit_code run_forward(const forward_options& options, console& to);
 exit_code run_pipe(const pipe_options& options, console& to);
+/// Makes a key file and prints what the peers need.
+exit_code run_keygen(const keygen_options& options, console& to);
 
 }  // namespace rendr::cli

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/key_files.hpp"
 #include "rendr/runtime.hpp"
 
 namespace rendr::cli {
@@ -13,6 +14,11 @@ exit_code run_forward(const forward_options& options, console& to) {
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
   runtime instance(std::move(chosen));
+  auto keys = load_credentials(options.link.keys);
+  if (!keys) {
+    to.error(keys.error().detail);
+    return exit_code_of(keys.error().code);
+  }
 
   relay::forwarder_options forwarding;
   forwarding.host = options.listen.host;
@@ -21,6 +27,7 @@ exit_code run_forward(const forward_options& options, console& to) {
   forwarding.link.paths = options.link.paths;
   forwarding.link.root = options.link.root;
   forwarding.link.grace = options.link.grace;
+  forwarding.link.credentials = std::move(*keys);
   forwarding.link.insecure = options.link.insecure;
   forwarding.lanes = static_cast<unsigned>(options.loops);
   forwarding.connect_timeout = options.link.connect_timeout;

@@ -19,6 +19,7 @@ struct runner {
   exit_code operator()(const serve_options& o) const { return run_serve(o, to); }
   exit_code operator()(const forward_options& o) const { return run_forward(o, to); }
   exit_code operator()(const pipe_options& o) const { return run_pipe(o, to); }
+  exit_code operator()(const keygen_options& o) const { return run_keygen(o, to); }
 };
 
 exit_code run(const std::vector<std::string>& arguments) {

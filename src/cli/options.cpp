@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/nearest.hpp"
 #include "cli/option_values.hpp"
+#include "rendr/credentials.hpp"
 #include "rendr/graph.hpp"
 
 namespace rendr::cli {
@@ -46,10 +48,13 @@ Examples:
   rendr serve --listen=tcp://0.0.0.0:7000 --listen=tcp://0.0.0.0:7001 \
       --to=ssh=127.0.0.1:22 --to=db=127.0.0.1:5432 --insecure
 
---insecure: in this version peers are not authenticated and records are not encrypted. Anyone who
-reaches a listening address can use the targets, and anyone on the way can read and change the
-bytes. Off loopback rendr therefore runs only when told so: put it inside a tunnel or a trusted
-network, or carry a protocol that protects itself, as ssh does.)";
+With --psk-file or --allow-keys only who proves a key can make links; with --key-file the clients
+know that it is this server. `rendr keygen --help` says how keys are made.
+
+--insecure: in this version records are not encrypted. Anyone on the way can read and change the
+bytes, and without keys anyone who reaches a listening address can use the targets. Off loopback
+rendr therefore runs only when told so: put it inside a tunnel or a trusted network, or carry a
+protocol that protects itself, as ssh does.)";
 
 constexpr std::string_view forward_footer = R"(
 A path is [name=]tcp://host:port[,key=value...] with the keys
@@ -80,10 +85,21 @@ Examples:
   ssh -o ProxyCommand='rendr pipe --to=ssh --path=a=tcp://%h:7000 --path=b=tcp://%h:7001' server
   rendr pipe --to=log --path=tcp://127.0.0.1:7000 < access.log)";
 
+constexpr std::string_view keygen_footer = R"(
+The file holds the private key, readable by its owner alone, and is never overwritten. The public
+key is printed: give it to the peers. With --psk the file holds a pre-shared key instead; copy it to
+both ends over a channel that you trust.
+
+Examples:
+  rendr keygen /etc/rendr/server.key > server.pub      at the server; server.pub goes to the clients
+  rendr serve --key-file=/etc/rendr/server.key --allow-keys=/etc/rendr/clients ...
+  rendr keygen client.key                              at the client; its line goes into that list
+  rendr forward --key-file=client.key --peer-key=server.pub ...
+  rendr keygen --psk shared.psk                        one secret for both ends: --psk-file=shared.psk)";
+
 constexpr std::string_view insecure_help =
-    "Accept an unauthenticated peer and plaintext records off loopback: anyone on the way can "
-    "read, "
-    "change or impersonate";
+    "Accept plaintext records off loopback, and without keys an unauthenticated peer: anyone on "
+    "the way can read and change";
 
 /// What CLI11 fills in, as texts; `parse` checks and converts them.
 struct raw {
@@ -91,6 +107,9 @@ struct raw {
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
   std::string grace, connect_timeout, loops, state_dir, target;
+  key_options keys;
+  bool psk = false;
+  bool show = false;
   std::vector<std::string> cuts, listen, to, paths;
   bool no_cuts = false;
   bool insecure = false;
@@ -121,6 +140,12 @@ void add_common(CLI::App& app, raw& to) {
   app.add_flag("--quiet", to.quiet, "Errors only on stderr; results still go to stdout");
 }
 
+void add_secrets(CLI::App& app, raw& to) {
+  text_option(app, "--psk-file", to.keys.psk_file, "A pre-shared key that both ends must hold",
+              "FILE");
+  text_option(app, "--key-file", to.keys.key_file, "The private key of this end", "FILE");
+}
+
 void add_dialing(CLI::App& app, raw& to) {
   text_option(app, "--to", to.target, "Name of the target at the server (its unnamed one)", "NAME");
   list_option(app, "--path", to.paths, "A path to the server; repeat it for each", "PATH");
@@ -134,6 +159,9 @@ void add_dialing(CLI::App& app, raw& to) {
               "DURATION");
   text_option(app, "--connect-timeout", to.connect_timeout,
               "How long a new connection waits for the far side (10s)", "DURATION");
+  add_secrets(app, to);
+  text_option(app, "--peer-key", to.keys.peer_key,
+              "The server's public key, or a file of it: no other server is spoken to", "KEY|FILE");
   app.add_flag("--insecure", to.insecure, std::string(insecure_help));
 }
 
@@ -143,6 +171,7 @@ struct commands {
   CLI::App* serve = nullptr;
   CLI::App* forward = nullptr;
   CLI::App* pipe = nullptr;
+  CLI::App* keygen = nullptr;
   bool version = false;
 
   explicit commands(raw& to);
@@ -185,6 +214,9 @@ commands::commands(raw& to) {
               "Where the reset key is kept, readable by its owner alone "
               "($XDG_STATE_HOME/rendr or ~/.local/state/rendr)",
               "DIR");
+  add_secrets(*serve, to);
+  text_option(*serve, "--allow-keys", to.keys.allow_keys,
+              "A list of public keys, one a line: no other client makes links", "FILE");
   serve->add_flag("--insecure", to.insecure, std::string(insecure_help));
 
   forward = app.add_subcommand("forward", "Carry TCP connections to a `rendr serve`");
@@ -198,6 +230,14 @@ commands::commands(raw& to) {
   pipe->footer(std::string(pipe_footer));
   add_common(*pipe, to);
   add_dialing(*pipe, to);
+
+  keygen = app.add_subcommand("keygen", "Make a key, and print its public half");
+  keygen->footer(std::string(keygen_footer));
+  add_common(*keygen, to);
+  text_option(*keygen, "FILE", to.file,
+              "Where the secret goes (rendr.key in the state directory of `rendr serve`)", "");
+  keygen->add_flag("--psk", to.psk, "Make a pre-shared key instead");
+  keygen->add_flag("--show", to.show, "Make nothing: print the public key of FILE");
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -254,6 +294,31 @@ std::string checked_root(const std::string& text, std::span<const std::string> n
   return text;
 }
 
+key_options keys_of(const raw& from) {
+  const auto& keys = from.keys;
+  const std::array<std::pair<std::string_view, const std::string*>, 4> given{
+      {{"--psk-file", &keys.psk_file},
+       {"--key-file", &keys.key_file},
+       {"--peer-key", &keys.peer_key},
+       {"--allow-keys", &keys.allow_keys}}};
+  for (const auto& [option, value] : given) {
+    const auto kind = kind_of_key(*value);
+    if (!kind || (*kind == key_kind::public_half && option == "--peer-key")) continue;
+    refuse(std::string(option) +
+           " takes the name of a file: a key on the command line is seen by every user of the "
+           "machine");
+  }
+  if (kind_of_key(keys.peer_key) && !parse_public_key(keys.peer_key)) {
+    refuse("--peer-key", keys.peer_key, "a public key is rendr-public: and 64 hexadecimal digits");
+  }
+  return keys;
+}
+
+keygen_options keygen_of(const raw& from) {
+  if (from.psk && from.show) refuse("--show: a pre-shared key has no public half");
+  return {from.file, from.psk, from.show};
+}
+
 dial_options dialing_of(const raw& from) {
   if (from.paths.empty()) {
     refuse("--path is missing: say how the server is reached, as --path=tcp://host:7000");
@@ -268,6 +333,11 @@ dial_options dialing_of(const raw& from) {
   to.grace = duration_of("--grace", from.grace, to.grace, true);
   to.connect_timeout =
       duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
+  to.keys = keys_of(from);
+  if (!to.keys.key_file.empty() && to.keys.peer_key.empty()) {
+    refuse("--key-file", to.keys.key_file,
+           "a key is shown only to a server whose own key is known: give --peer-key too");
+  }
   to.insecure = from.insecure;
   return to;
 }
@@ -359,6 +429,11 @@ serve_options serve_of(const raw& from) {
       duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
   to.loops = loops_of(from.loops);
   to.state_dir = from.state_dir;
+  to.keys = keys_of(from);
+  if (!to.keys.allow_keys.empty() && to.keys.key_file.empty()) {
+    refuse("--allow-keys", to.keys.allow_keys,
+           "clients show their keys only to a server with a key: give --key-file too");
+  }
   to.insecure = from.insecure;
   return to;
 }
@@ -386,9 +461,9 @@ std::string complaint(const commands& all, const CLI::App& chosen, const CLI::Pa
            (&chosen == &all.app ? "" : " " + chosen.get_name()) + " --help`";
   }
   if (&chosen == &all.app) {
-    const std::vector<std::string> names{"demo", "serve", "forward", "pipe"};
+    const std::vector<std::string> names{"demo", "serve", "forward", "pipe", "keygen"};
     return "\"" + word + "\" is no command" + did_you_mean(word, names) +
-           ": the commands are demo, serve, forward, pipe";
+           ": the commands are demo, serve, forward, pipe, keygen";
   }
   return "\"" + left.front() + "\" is one argument too many; options are written --name=value";
 }
@@ -408,6 +483,8 @@ command_line convert(const commands& all, const raw& from) {
     forward.link = dialing_of(from);
     forward.loops = loops_of(from.loops);
     to.command = std::move(forward);
+  } else if (all.keygen->parsed()) {
+    to.command = keygen_of(from);
   } else {
     to.command = pipe_options{target_of(from), dialing_of(from)};
   }
@@ -440,7 +517,7 @@ parsed parse(std::span<const std::string> arguments) {
   }
   if (all.app.get_subcommands().empty()) {
     result.code = exit_code::usage;
-    result.text = "a command is missing: demo, serve, forward or pipe; see `rendr --help`";
+    result.text = "a command is missing: demo, serve, forward, pipe or keygen; see `rendr --help`";
     return result;
   }
   try {

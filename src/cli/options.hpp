@@ -31,12 +31,21 @@ struct named_target {
   host_port address;
 };
 
+/// Where the keys are; empty: none. See `key_files.hpp`.
+struct key_options {
+  std::string psk_file;
+  std::string key_file;
+  std::string peer_key;    ///< dialing: a public key or the file of one
+  std::string allow_keys;  ///< serve: a list of public keys
+};
+
 /// What the dialing commands have in common.
 struct dial_options {
   std::vector<path_spec> paths;  ///< all named, not resolved
   std::string root;              ///< checked graph text; empty: a selector over all paths in order
   duration grace = std::chrono::hours(24);
   duration connect_timeout = std::chrono::seconds(10);
+  key_options keys;
   bool insecure = false;
 };
 
@@ -73,6 +82,7 @@ struct serve_options {
   duration connect_timeout = std::chrono::seconds(10);
   std::uint64_t loops = 1;
   std::string state_dir;  ///< empty: the default place
+  key_options keys;
   bool insecure = false;
 };
 
@@ -88,10 +98,16 @@ struct pipe_options {
   dial_options link;
 };
 
+struct keygen_options {
+  std::string file;   ///< empty: rendr.key (or rendr.psk) in the default state directory
+  bool psk = false;   ///< a pre-shared key instead of a private one
+  bool show = false;  ///< the public key of a file that exists
+};
+
 struct command_line {
   log_level level = log_level::info;
   bool quiet = false;
-  std::variant<demo_options, serve_options, forward_options, pipe_options> command;
+  std::variant<demo_options, serve_options, forward_options, pipe_options, keygen_options> command;
 };
 
 /// A command to run, or a text to print and an exit code.

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/key_files.hpp"
 #include "relay/bridge.hpp"
 #include "relay/descriptor_end.hpp"
 #include "relay/forwarder.hpp"
@@ -47,6 +48,14 @@ exit_code run_pipe(const pipe_options& options, console& to) {
   chosen.paths = options.link.paths;
   chosen.root = options.link.root;
   chosen.grace = options.link.grace;
+  auto keys = load_credentials(options.link.keys);
+  if (!keys) {
+    to.error(keys.error().detail);
+    return exit_code_of(keys.error().code);
+  }
+  chosen.credentials = std::move(*keys);
+  // The link's own fault says more than that nobody answered.
+  chosen.dial_deadline = options.link.connect_timeout;
   chosen.insecure = options.link.insecure;
   chosen.on_event = [&events](const link_event& event) { events(event); };
   if (const auto why = over.start(std::move(chosen)); why.code) {

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/key_files.hpp"
 #include "cli/state_dir.hpp"
 #include "relay/server.hpp"
 #include "rendr/listener.hpp"
@@ -47,11 +48,18 @@ exit_code run_serve(const serve_options& options, console& to) {
     to.error("--state-dir=" + dir + ": " + key.error().detail);
     return exit_code_of(key.error().code);
   }
+  auto keys = load_credentials(options.keys);
+  if (!keys) {
+    to.error(keys.error().detail);
+    return exit_code_of(keys.error().code);
+  }
+  const bool open_to_all = !keys->psk && !keys->allowed_keys;
 
   event_log events(to);
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
   chosen.reset_key = *key;
+  chosen.accepted_credentials = *keys;
   chosen.accepted_grace = options.grace;
   chosen.on_event = [&events](const link_event& event) { events(event); };
   runtime instance(std::move(chosen));
@@ -67,8 +75,12 @@ exit_code run_serve(const serve_options& options, console& to) {
   relay::server server(at, std::move(serving));
   server.start();
   for (const auto& address : at.addresses()) to.info("serving on " + address);
+  if (keys->own_key) to.info("the key of this server is " + to_text(public_key_of(*keys->own_key)));
   if (options.insecure) {
-    to.warn("--insecure: peers are not authenticated and records are not encrypted");
+    to.warn(open_to_all ? "--insecure: clients are not authenticated and records are not encrypted"
+                        : "--insecure: records are not encrypted");
+  } else if (open_to_all && keys->own_key) {
+    to.warn("--key-file alone: whoever knows its public half may use the targets");
   }
 
   ending end(to, instance, [&at] { at.close(); });

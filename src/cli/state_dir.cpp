@@ -11,38 +11,11 @@
 #include <cstdlib>
 #include <optional>
 
+#include "cli/private_file.hpp"
+
 namespace rendr::cli {
 
 namespace {
-
-failure system_failure(const std::string& what) {
-  const std::error_code code(errno, std::system_category());
-  return {code, what + ": " + code.message()};
-}
-
-failure refusal(std::string detail) {
-  return {make_error_code(errc::permission_denied), std::move(detail)};
-}
-
-/// Who owns it and who may read it.
-std::optional<failure> judge(const struct stat& about, const std::string& path, bool directory) {
-  if (about.st_uid != ::geteuid()) return refusal(path + " belongs to another user");
-  if ((about.st_mode & 077U) != 0) {
-    return refusal(path + " is open to other users: chmod " + (directory ? "700 " : "600 ") + path);
-  }
-  return std::nullopt;
-}
-
-/// Makes `dir` and what is missing above it.
-std::optional<failure> make_directories(const std::string& dir) {
-  for (std::size_t at = dir.find('/', 1);; at = dir.find('/', at + 1)) {
-    const auto part = dir.substr(0, at);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-      return system_failure("cannot make " + part);
-    }
-    if (at == std::string::npos) return std::nullopt;
-  }
-}
 
 /// nullopt: there is no such file.
 std::optional<result<reset_key, failure>> read_key(const std::string& path) {
@@ -56,7 +29,7 @@ std::optional<result<reset_key, failure>> read_key(const std::string& path) {
   if (::fstat(fd, &about) != 0) {
     bad = system_failure("cannot examine " + path);
   } else {
-    bad = judge(about, path, false);
+    bad = check_owner(about, path, privacy::secret);
   }
   reset_key key{};
   if (!bad && (about.st_size != static_cast<off_t>(key.size()) ||
@@ -105,12 +78,25 @@ std::string default_state_dir() {
   return {};
 }
 
+/// Makes `dir` and what is missing above it.
+std::optional<failure> make_directories(const std::string& dir) {
+  for (std::size_t at = dir.find('/', 1);; at = dir.find('/', at + 1)) {
+    const auto part = dir.substr(0, at);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      return system_failure("cannot make " + part);
+    }
+    if (at == std::string::npos) return std::nullopt;
+  }
+}
+
 result<reset_key, failure> load_reset_key(const std::string& dir) {
   if (auto bad = make_directories(dir)) return std::move(*bad);
   struct stat about {};
   if (::stat(dir.c_str(), &about) != 0) return system_failure("cannot examine " + dir);
-  if (!S_ISDIR(about.st_mode)) return refusal(dir + " is not a directory");
-  if (auto bad = judge(about, dir, true)) return std::move(*bad);
+  if (!S_ISDIR(about.st_mode)) {
+    return failure{make_error_code(errc::permission_denied), dir + " is not a directory"};
+  }
+  if (auto bad = check_owner(about, dir, privacy::secret)) return std::move(*bad);
   const auto path = dir + "/reset.key";
   if (auto found = read_key(path)) return std::move(*found);
   if (auto bad = make_key(path)) return std::move(*bad);

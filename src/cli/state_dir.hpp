@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -15,6 +16,9 @@ using reset_key = std::array<std::byte, 32>;
 
 /// $XDG_STATE_HOME/rendr, else $HOME/.local/state/rendr; empty when neither is set.
 std::string default_state_dir();
+
+/// Makes the directory (0700) and what is missing above it.
+std::optional<failure> make_directories(const std::string& dir);
 
 /// The key of `dir`/reset.key. Makes the directory (0700) and the file (0600, random, written
 /// aside and put in place in one step) when they are missing; of two servers that start at once,

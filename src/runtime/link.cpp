@@ -38,9 +38,8 @@ failure check_path(const path_spec& path, const detail::runtime_core& owner, boo
   if (insecure || surely_loopback(path)) return {};
   return {errc::permission_denied,
           "path '" + path.name + "': " + path.host +
-              " is not on loopback, and this version neither encrypts nor proves who answers "
-              "there: whoever is on the way can read and change everything. Set insecure to "
-              "accept that"};
+              " is not on loopback, and this version does not encrypt records: whoever is on "
+              "the way can read and change everything. Set insecure to accept that"};
 }
 
 engine::path_config config_of(const path_spec& path) {
@@ -74,6 +73,10 @@ failure check_options(link_options& options, const detail::runtime_core& owner) 
     return {errc::invalid_argument, "loop: " + std::to_string(*options.loop) +
                                         " given; the runtime has " +
                                         std::to_string(owner.loops.size())};
+  if (auto why = check_dialer(options.credentials); why.code) {
+    why.detail = "credentials: " + why.detail;
+    return why;
+  }
   std::set<std::string> names;
   for (std::size_t i = 0; i < options.paths.size(); ++i) {
     auto& path = options.paths[i];
@@ -147,6 +150,7 @@ failure link::start(link_options options) {
     core->incoming_flows = std::make_shared<detail::accept_queue>(runtime_->options.accept_backlog);
   engine::link_config config;
   config.root = std::move(options.root);
+  config.credentials = options.credentials;
   config.no_path_grace = options.grace;
   config.linger = options.linger;
   config.dial_deadline = options.dial_deadline;

@@ -65,8 +65,9 @@ failure listener_core::listen_on(const asio::ip::tcp::endpoint& address,
   if (!options.insecure && !transport::is_loopback(address.address()))
     return {errc::permission_denied,
             transport::to_text(address) +
-                " is not on loopback, and this version neither encrypts nor proves who calls: "
-                "whoever reaches the port can open flows. Set insecure to accept that"};
+                " is not on loopback, and this version does not encrypt records: whoever is on "
+                "the way can read and change them, and without credentials whoever reaches the "
+                "port can open flows. Set insecure to accept that"};
   auto& first = *owner->loops.front();
   if (!handing_over) handing_over = std::make_shared<handover>(*owner);
   transport::tcp_options socket_options;

@@ -30,6 +30,8 @@ runtime_core::runtime_core(runtime_options o) : options(std::move(o)) {
   if (options.loops < 1 || options.loops > 255)
     throw std::system_error(errc::invalid_argument,
                             "loops: " + std::to_string(options.loops) + " given; 1 to 255");
+  if (const auto why = check_acceptor(options.accepted_credentials); why.code)
+    throw std::system_error(why.code, "accepted_credentials: " + why.detail);
   fill_random(instance);
 }
 
@@ -42,6 +44,7 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   else
     fill_random(config.reset_key);
   config.accept_links = true;
+  config.accept_credentials = options.accepted_credentials;
   config.accepted.no_path_grace = options.accepted_grace;
   config.accepted.linger = options.accepted_linger;
   config.budget = options.budget / count;

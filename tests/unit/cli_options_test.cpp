@@ -39,7 +39,7 @@ std::string refused(std::initializer_list<std::string> words) {
 #define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 TEST(cli_options, help_and_version_go_to_stdout_and_are_no_error) {
-  for (const auto* command : {"demo", "serve", "forward", "pipe"}) {
+  for (const auto* command : {"demo", "serve", "forward", "pipe", "keygen"}) {
     const auto outcome = run({command, "--help"});
     EXPECT_EQ(outcome.code, exit_code::ok);
     EXPECT_FALSE(outcome.command);

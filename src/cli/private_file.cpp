@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/private_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <span>
+#include <utility>
+
+#include "base/crypto.hpp"
+
+namespace rendr::cli {
+
+namespace {
+
+failure refusal(std::string detail) {
+  return {make_error_code(errc::permission_denied), std::move(detail)};
+}
+
+/// All of an open file.
+std::optional<failure> read_all(int fd, const std::string& path, std::size_t limit,
+                                std::string& out) {
+  out.reserve(limit + 1);  // once, so that no copy of a secret is left behind
+  while (out.size() <= limit) {
+    const auto had = out.size();
+    out.resize(limit + 1);
+    const auto n = ::read(fd, out.data() + had, out.size() - had);
+    out.resize(n > 0 ? had + static_cast<std::size_t>(n) : had);
+    if (n < 0 && errno != EINTR) return system_failure("cannot read " + path);
+    if (n == 0) return std::nullopt;
+  }
+  return failure{make_error_code(errc::invalid_argument),
+                 path + " is larger than " + std::to_string(limit) + " bytes: is it a key file?"};
+}
+
+bool write_all(int fd, const std::string& contents) {
+  std::size_t at = 0;
+  while (at < contents.size()) {
+    const auto n = ::write(fd, contents.data() + at, contents.size() - at);
+    if (n <= 0) return false;
+    at += static_cast<std::size_t>(n);
+  }
+  return ::fsync(fd) == 0;
+}
+
+}  // namespace
+
+wiped::~wiped() { crypto::wipe(std::as_writable_bytes(std::span(text_.data(), text_.size()))); }
+
+failure system_failure(const std::string& what) {
+  const std::error_code code(errno, std::system_category());
+  return {code, what + ": " + code.message()};
+}
+
+std::optional<failure> check_owner(const struct stat& about, const std::string& path,
+                                   privacy wanted) {
+  const bool mine = about.st_uid == ::geteuid();
+  if (!mine && !(wanted == privacy::trusted && about.st_uid == 0)) {
+    return refusal(path + " belongs to another user");
+  }
+  if (wanted == privacy::trusted) {
+    if ((about.st_mode & 022U) == 0) return std::nullopt;
+    return refusal(path + " can be changed by other users: chmod go-w " + path);
+  }
+  if ((about.st_mode & 077U) == 0) return std::nullopt;
+  return refusal(path + " is open to other users: chmod " +
+                 (S_ISDIR(about.st_mode) ? "700 " : "600 ") + path);
+}
+
+result<std::string, failure> read_file(const std::string& path, privacy wanted, std::size_t limit) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return system_failure("cannot open " + path);
+  struct stat about {};
+  std::optional<failure> bad;
+  std::string contents;
+  if (::fstat(fd, &about) != 0) {
+    bad = system_failure("cannot examine " + path);
+  } else if (!S_ISREG(about.st_mode)) {
+    bad = failure{make_error_code(errc::invalid_argument), path + " is not a regular file"};
+  } else if (bad = check_owner(about, path, wanted); !bad) {
+    bad = read_all(fd, path, limit, contents);
+  }
+  ::close(fd);
+  if (!bad) return contents;
+  const wiped gone(std::move(contents));
+  return std::move(*bad);
+}
+
+std::optional<failure> write_new_file(const std::string& path, const std::string& contents) {
+  auto aside = path + ".XXXXXX";
+  const int fd = ::mkostemp(aside.data(), O_CLOEXEC);  // mode 0600
+  if (fd < 0) return system_failure("cannot write beside " + path);
+  std::optional<failure> bad;
+  if (!write_all(fd, contents)) bad = system_failure("cannot write " + aside);
+  ::close(fd);
+  // A link takes no name that is taken, whatever it names.
+  if (!bad && ::link(aside.c_str(), path.c_str()) != 0) {
+    bad = errno == EEXIST
+              ? failure{std::make_error_code(std::errc::file_exists),
+                        path + " exists, and a key is never overwritten: name another file"}
+              : system_failure("cannot make " + path);
+  }
+  ::unlink(aside.c_str());
+  return bad;
+}
+
+}  // namespace rendr::cli

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/key_files.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "support/hex.hpp"
+
+namespace rendr::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using test::filled;
+
+class cli_key_files : public testing::Test {
+ protected:
+  cli_key_files() {
+    auto pattern = (fs::temp_directory_path() / "rendr-keys-XXXXXX").string();
+    base = ::mkdtemp(pattern.data());
+  }
+  ~cli_key_files() override { fs::remove_all(base); }
+
+  /// A file of mode 0600.
+  std::string file(const std::string& text) {
+    const auto path = (base / ("f" + std::to_string(++files))).string();
+    std::ofstream(path) << text;
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    return path;
+  }
+  static std::string secret(key_kind kind) {
+    std::string text;
+    secret_text(kind, secret_key(filled<32>(0xa7)), text);
+    return text;
+  }
+  failure psk_refused(const std::string& path) {
+    key_options from;
+    from.psk_file = path;
+    const auto got = load_credentials(from);
+    EXPECT_FALSE(got) << path;
+    return got ? failure() : got.error();
+  }
+
+  fs::path base;
+  int files = 0;
+};
+
+TEST_F(cli_key_files, nothing_named_is_nothing_loaded) {
+  const auto got = load_credentials({});
+  ASSERT_TRUE(got);
+  EXPECT_TRUE(got->empty());
+}
+
+TEST_F(cli_key_files, all_kinds_are_read) {
+  const public_key one = filled<32>(1);
+  const public_key two = filled<32>(2);
+  key_options from;
+  from.psk_file = file("# shared\r\n\n" + secret(key_kind::psk) + "\n");
+  from.key_file = file(secret(key_kind::private_half));
+  from.allow_keys = file(to_text(two) + "\tlaptop of A\n" + to_text(one) + "  \n# none\n");
+  auto got = load_credentials(from);
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_EQ(test::to_hex(got->psk->view()), test::to_hex(filled<32>(0xa7)));
+  EXPECT_EQ(test::to_hex(got->own_key->view()), test::to_hex(filled<32>(0xa7)));
+  EXPECT_EQ(*got->allowed_keys, (std::vector<public_key>{two, one}));
+
+  from = {};
+  from.peer_key = to_text(one);
+  EXPECT_EQ(load_credentials(from)->peer_key, one);
+  from.peer_key = file(to_text(two));
+  EXPECT_EQ(load_credentials(from)->peer_key, two);
+}
+
+TEST_F(cli_key_files, a_wrong_file_is_told_by_name_line_and_rule_and_never_quoted) {
+  const auto kept = secret(key_kind::private_half);
+  auto why = psk_refused(file("# x\n" + kept + "\n"));
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_NE(why.detail.find("--psk-file: "), std::string::npos) << why.detail;
+  EXPECT_NE(why.detail.find("line 2"), std::string::npos) << why.detail;
+  EXPECT_NE(why.detail.find("not a pre-shared key"), std::string::npos) << why.detail;
+  EXPECT_NE(why.detail.find("but a private key"), std::string::npos) << why.detail;
+  EXPECT_EQ(why.detail.find("a7a7"), std::string::npos) << "no byte of a secret";
+
+  why = psk_refused(file(secret(key_kind::psk) + "\n" + secret(key_kind::psk) + "\n"));
+  EXPECT_NE(why.detail.find("a second key"), std::string::npos) << why.detail;
+  EXPECT_EQ(why.detail.find("a7a7"), std::string::npos);
+  EXPECT_NE(psk_refused(file("# nothing\n")).detail.find("has no key"), std::string::npos);
+  EXPECT_NE(psk_refused(file(secret(key_kind::psk).substr(0, 60))).detail.find("64 hexadecimal"),
+            std::string::npos);
+  EXPECT_NE(psk_refused(file(std::string(5000, '#'))).detail.find("larger than"),
+            std::string::npos);
+  EXPECT_NE(psk_refused(base.string()).detail.find("not a regular file"), std::string::npos);
+}
+
+TEST_F(cli_key_files, a_secret_belongs_to_its_user_alone) {
+  const auto path = file(secret(key_kind::psk));
+  for (const auto bit : {fs::perms::group_read, fs::perms::group_write, fs::perms::others_read,
+                         fs::perms::others_write, fs::perms::others_exec}) {
+    fs::permissions(path, bit, fs::perm_options::add);
+    const auto why = psk_refused(path);
+    EXPECT_EQ(why.code, errc::permission_denied);
+    EXPECT_NE(why.detail.find("chmod 600 " + path), std::string::npos) << why.detail;
+    fs::permissions(path, bit, fs::perm_options::remove);
+  }
+  if (::geteuid() != 0) return;  // giving a file away takes root
+  ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+  EXPECT_NE(psk_refused(path).detail.find("belongs to another user"), std::string::npos);
+}
+
+TEST_F(cli_key_files, a_link_to_a_secret_is_judged_by_what_it_names) {
+  const auto path = file(secret(key_kind::psk));
+  const auto link = (base / "link").string();
+  fs::create_symlink(path, link);
+  key_options from;
+  from.psk_file = link;
+  EXPECT_TRUE(load_credentials(from));
+  fs::permissions(path, fs::perms::others_read, fs::perm_options::add);
+  EXPECT_EQ(psk_refused(link).code, errc::permission_denied);
+}
+
+TEST_F(cli_key_files, public_keys_may_be_read_by_all_and_changed_by_nobody_else) {
+  const auto path = file(to_text(filled<32>(1)));
+  key_options from;
+  from.peer_key = path;
+  fs::permissions(path, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
+  EXPECT_TRUE(load_credentials(from));
+  fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
+  const auto got = load_credentials(from);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, errc::permission_denied);
+  EXPECT_NE(got.error().detail.find("chmod go-w"), std::string::npos);
+}
+
+TEST_F(cli_key_files, a_list_names_its_bad_line_and_is_not_empty) {
+  const auto bad = parse_key_list(to_text(filled<32>(1)) + "\nssh-ed25519 AAAA\n", "list");
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().detail.find("list, line 2"), std::string::npos) << bad.error().detail;
+  EXPECT_FALSE(parse_key_list("# nobody\n", "list"));
+}
+
+}  // namespace
+}  // namespace rendr::cli
