@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/aead.hpp"
 #include "base/slab.hpp"
 #include "engine/placement.hpp"
 #include "engine/recv_stream.hpp"
@@ -104,6 +105,22 @@ void record_read(benchmark::State& state) {
   }
 }
 BENCHMARK(record_read)->Name("read and check a record, B")->Arg(1200)->Arg(60 * 1024);
+
+void seal(benchmark::State& state, crypto::aead kind) {
+  const crypto::aead_key key(kind, secret<32>(byte_array<32>{}));
+  auto data = filled(static_cast<std::size_t>(state.range(0)) + crypto::tag_size);
+  byte_array<crypto::nonce_size> nonce{};
+  const auto head = filled(8);
+  for (auto _ : state) {
+    nonce[11] = static_cast<std::byte>(std::to_integer<unsigned>(nonce[11]) + 1);
+    key.seal(nonce, head, data);
+    benchmark::ClobberMemory();
+  }
+}
+void seal_aes(benchmark::State& state) { seal(state, crypto::aead::aes_128_gcm); }
+void seal_chacha(benchmark::State& state) { seal(state, crypto::aead::chacha20_poly1305); }
+BENCHMARK(seal_aes)->Name("seal with AES-128-GCM, B")->Arg(1200)->Arg(60 * 1024);
+BENCHMARK(seal_chacha)->Name("seal with ChaCha20-Poly1305, B")->Arg(1200)->Arg(60 * 1024);
 
 // --- the scheduler's decision
 

@@ -49,6 +49,6 @@ set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program. It carries TCP connections
 when one dies, without either end noticing.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME librendr-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libasio-dev, libsodium-dev, libisal-dev, libmnl-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libasio-dev, libsodium-dev, libgnutls28-dev, libisal-dev, libmnl-dev")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "The C++ library: headers, libraries, CMake package and pkg-config file.")
 include(CPack)

@@ -2,8 +2,8 @@
 # Shared by the scripts of this folder; sourced, never run.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(g++ cmake ninja-build pkg-config libasio-dev libsodium-dev libisal-dev libmnl-dev
-  libcli11-dev libgtest-dev ccache mold)
+build_packages=(g++ cmake ninja-build pkg-config libasio-dev libsodium-dev libgnutls28-dev libisal-dev
+  libmnl-dev libcli11-dev libgtest-dev ccache mold)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

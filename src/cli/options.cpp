@@ -95,7 +95,7 @@ Examples:
   rendr serve --key-file=/etc/rendr/server.key --allow-keys=/etc/rendr/clients ...
   rendr keygen client.key                              at the client; its line goes into that list
   rendr forward --key-file=client.key --peer-key=server.pub ...
-  rendr keygen --psk shared.psk                        one secret for both ends: --psk-file=shared.psk)";
+  rendr keygen --psk shared.psk                        one secret for both ends, as --psk-file)";
 
 constexpr std::string_view insecure_help =
     "Accept plaintext records off loopback, and without keys an unauthenticated peer: anyone on "

@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "runtime/capabilities.hpp"
+#include "runtime/cpu.hpp"
 #include "runtime/listener_core.hpp"
 #include "runtime/mirror.hpp"
 #include "runtime/runtime_core.hpp"
+#include "wire/handshake.hpp"
 
 namespace rendr {
 
@@ -44,6 +46,7 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   else
     fill_random(config.reset_key);
   config.accept_links = true;
+  config.features = fast_aes() ? wire::feature_aes_128_gcm : 0;
   config.accept_credentials = options.accepted_credentials;
   config.accepted.no_path_grace = options.accepted_grace;
   config.accepted.linger = options.accepted_linger;

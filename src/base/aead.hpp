@@ -1,0 +1,53 @@
+// layer: base
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/bytes.hpp"
+#include "base/crypto.hpp"
+
+namespace rendr::crypto {
+
+/// How records are sealed. Both have a tag of `tag_size` and a nonce of `nonce_size` bytes.
+enum class aead : std::uint8_t {
+  chacha20_poly1305,  ///< RFC 8439, by libsodium: the same speed everywhere
+  aes_128_gcm,        ///< NIST SP 800-38D, by GnuTLS: the fastest where the processor has it
+};
+
+/// Bytes of key that it takes.
+constexpr std::size_t key_bytes(aead kind) noexcept {
+  return kind == aead::aes_128_gcm ? 16 : key_size;
+}
+
+/// A key made ready, for many messages sealed and opened in place. No call allocates but the
+/// construction of an AES key. Wiped when it goes. Deterministic, and safe only while no nonce is
+/// used twice with one key.
+class aead_key {
+ public:
+  /// @param key its first `key_bytes(kind)` bytes are used. Running out of memory ends the process.
+  aead_key(aead kind, const secret<key_size>& key);
+  aead_key(aead_key&&) noexcept;
+  aead_key& operator=(aead_key&&) noexcept;
+  ~aead_key();
+
+  /// `data` is the plain text and behind it `tag_size` bytes of room, which get the tag.
+  void seal(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
+            bytes_span data) const noexcept;
+  /// `data` is sealed text and tag. True: all but its last `tag_size` bytes are the plain text now.
+  /// False: it is shorter than a tag, or not what the holder of the key sealed with this nonce and
+  /// associated data; `data` holds nothing of the plain text then.
+  [[nodiscard]] bool open(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
+                          bytes_span data) const noexcept;
+  aead kind() const noexcept { return kind_; }
+
+ private:
+  struct aes;
+  aead kind_;
+  secret<key_size> key_;      // ChaCha20-Poly1305 alone
+  std::unique_ptr<aes> aes_;  // AES-128-GCM alone
+};
+
+}  // namespace rendr::crypto
