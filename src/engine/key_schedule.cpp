@@ -45,6 +45,17 @@ path_keys derive_path_keys(const link_keys& keys, std::uint64_t path,
           expand(keys.link_secret, "rendr 1 path to dialer", context)};
 }
 
+record_keys derive_record_keys(const secret<32>& path_key) noexcept {
+  record_keys out;
+  out.key = expand(path_key, "rendr 1 record key", {});
+  out.iv = secret<12>(expand(path_key, "rendr 1 record iv", {}).view().first<12>());
+  return out;
+}
+
+secret<32> next_path_key(const secret<32>& path_key) noexcept {
+  return expand(path_key, "rendr 1 next key", {});
+}
+
 secret<32> make_reset_token(const secret<32>& reset_key, const link_id& link) noexcept {
   return crypto::hmac_sha256(reset_key.view(), {as_bytes("rendr 1 link reset"), link});
 }

@@ -17,6 +17,9 @@ namespace rendr::engine {
 ///   attach_auth    = E(link_secret, "rendr 1 attach auth", nothing)
 ///   a path's keys  = E(link_secret, "rendr 1 path to acceptor" or "... dialer",
 ///                      path id | attach transcript | Noise handshake hash)
+///   a record key   = E(path key, "rendr 1 record key", nothing), its first 16 bytes for AES-128
+///   a record iv    = E(path key, "rendr 1 record iv", nothing), its first 12 bytes
+///   the next one   = E(path key, "rendr 1 next key", nothing), in place of the path key
 ///
 /// The transport keys of Noise (`split`) are not used: every path has its own.
 struct link_keys {
@@ -32,6 +35,15 @@ struct path_keys {
   secret<32> to_dialer;
   friend bool operator==(const path_keys&, const path_keys&) = default;
 };
+
+/// What records of one direction and key phase are sealed with.
+struct record_keys {
+  secret<32> key;
+  secret<12> iv;
+};
+record_keys derive_record_keys(const secret<32>& path_key) noexcept;
+/// The path key of the next key phase. The one before cannot be computed from it.
+secret<32> next_path_key(const secret<32>& path_key) noexcept;
 
 /// @param chaining_key, handshake_hash of a finished Noise handshake.
 link_keys derive_link_keys(const link_id& link, const secret<32>& chaining_key,
