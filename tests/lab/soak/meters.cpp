@@ -16,9 +16,7 @@ double meter::median(double from, double to) const {
   return part[part.size() / 2];
 }
 
-bool meter::flat() const {
-  return median(0.75, 1) <= 1.1 * median(0.25, 0.5) + slack.value_or(0);
-}
+bool meter::flat() const { return median(0.75, 1) <= 1.1 * median(0.25, 0.5) + slack.value_or(0); }
 
 lab_row meter::row() const {
   double most = 0;

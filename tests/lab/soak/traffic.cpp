@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <exception>
+#include <iostream>
 #include <stdexcept>
 #include <utility>
 
@@ -105,6 +106,7 @@ void end(channel& with) {
 
 void tally::fail(const std::string& what) {
   const std::scoped_lock lock(mutex_);
+  std::cerr << "an application saw: " << what << std::endl;
   if (failures_.size() < most_failures) failures_.push_back(what);
 }
 std::vector<std::string> tally::failures() const {

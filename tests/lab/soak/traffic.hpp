@@ -31,7 +31,8 @@ class channel {
   virtual void write(std::span<const std::byte> all) = 0;
   virtual void finish() = 0;  ///< the end of what is written
 };
-inline constexpr std::chrono::seconds channel_patience{60};
+/// Longer than any conversation here is idle.
+inline constexpr std::chrono::seconds channel_patience{150};
 
 std::unique_ptr<channel> channel_over(owned_fd connected);
 std::unique_ptr<channel> channel_over(stream flow);
