@@ -60,7 +60,7 @@ std::uint64_t pick(const engine_world& w, std::uint8_t n) {
 }
 
 wire::frame lie(input& in, const engine_world& w) {
-  const auto kind = in.u8() % 18;
+  const auto kind = in.u8() % 19;
   const auto flow = in.u8() % 4 == 0 ? in.number() : pick(w, in.u8());
   const auto a = in.number();
   const auto b = in.number();
@@ -111,6 +111,9 @@ wire::frame lie(input& in, const engine_world& w) {
       return wire::bye{a};
     case 16:
       return wire::ping{a};
+    case 17:
+      return wire::path_quality{std::chrono::microseconds(a % (1 << 30)),
+                                std::chrono::microseconds(b % (1 << 30)), flow, b % 2 == 0};
     default:
       return wire::ignored{2 * (a % 64) + 1, in.take(b % 32)};
   }

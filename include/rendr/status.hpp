@@ -75,7 +75,8 @@ struct path_status {
   duration srtt{0};           ///< 0: not measured yet
   duration rttvar{0};
   duration min_rtt{0};
-  std::uint64_t rate = 0;        ///< measured delivery rate, bytes/s
+  std::uint64_t rate = 0;        ///< measured delivery rate of what this end sends, bytes/s
+  std::uint64_t peer_rate = 0;   ///< that of what the peer sends, by its own word; 0: unknown
   std::uint64_t in_flight = 0;   ///< bytes sent and not acknowledged by the peer engine
   std::uint64_t sent_bytes = 0;  ///< everything, overhead included
   std::uint64_t received_bytes = 0;

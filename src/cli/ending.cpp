@@ -7,12 +7,12 @@
 
 namespace rendr::cli {
 
-ending::ending(console& to, runtime& of, std::function<void()> stop)
+ending::ending(console& to, runtime& of, std::function<void(int)> stop)
     : console_(to),
       runtime_(of),
       stop_(std::move(stop)),
       context_(std::make_shared<asio::io_context>(1)),
-      signals_(*context_, SIGINT, SIGTERM) {}
+      signals_(*context_, SIGINT, SIGTERM, SIGHUP) {}
 
 void ending::wait() {
   await_signal();
@@ -20,22 +20,25 @@ void ending::wait() {
 }
 
 void ending::begin() {
-  asio::post(*context_, [this] { shut_down(); });
+  asio::post(*context_, [this] { shut_down(0); });
 }
 
 void ending::await_signal() {
-  signals_.async_wait([this](std::error_code code, int) {
+  signals_.async_wait([this](std::error_code code, int number) {
     if (code) return;
     if (++signals_seen_ > 1) return context_->stop();
-    console_.info("ending: open connections have until their linger; a second signal ends at once");
-    shut_down();
+    if (number != SIGHUP) {
+      console_.info(
+          "ending: open connections have until their linger; a second signal ends at once");
+    }
+    shut_down(number);
     await_signal();
   });
 }
 
-void ending::shut_down() {
+void ending::shut_down(int signal) {
   if (std::exchange(begun_, true)) return;
-  if (stop_) stop_();
+  if (stop_) stop_(signal);
   runtime_.async_shutdown([context = context_](std::error_code) { context->stop(); });
 }
 

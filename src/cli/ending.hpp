@@ -12,12 +12,13 @@
 
 namespace rendr::cli {
 
-/// The main thread of a command: waits for its end, and for signals. The first SIGINT or SIGTERM
-/// calls `stop` and shuts the runtime down in order, the second returns at once (the runtime's
+/// The main thread of a command: waits for its end, and for signals. The first SIGINT, SIGTERM or
+/// SIGHUP (its terminal or its parent is gone: nobody reads what it says) calls `stop` with its
+/// number, 0 when the end has another cause, and shuts the runtime down in order, the second returns at once (the runtime's
 /// destructor does the rest).
 class ending {
  public:
-  ending(console& to, runtime& of, std::function<void()> stop);
+  ending(console& to, runtime& of, std::function<void(int)> stop);
 
   /// Returns when the runtime was shut down, or at the second signal.
   void wait();
@@ -28,11 +29,11 @@ class ending {
 
  private:
   void await_signal();
-  void shut_down();
+  void shut_down(int signal);
 
   console& console_;
   runtime& runtime_;
-  std::function<void()> stop_;
+  std::function<void(int)> stop_;
   /// Shared with the shutdown under way, which may outlive this object.
   std::shared_ptr<asio::io_context> context_;
   asio::signal_set signals_;

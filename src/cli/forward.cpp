@@ -42,7 +42,7 @@ exit_code run_forward(const forward_options& options, console& to) {
   bound.port = forwarder.port();
   to.info("listening on " + to_string(bound));
 
-  ending end(to, instance, [&forwarder] { forwarder.stop(); });
+  ending end(to, instance, [&forwarder](int) { forwarder.stop(); });
   end.wait();
   return exit_code::ok;
 }

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <asio/post.hpp>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -63,11 +64,13 @@ exit_code run_pipe(const pipe_options& options, console& to) {
     return exit_code_of(why.code);
   }
   const auto loop = over.get_executor();
-  end.emplace(to, instance, [&bridge, loop] {
-    asio::post(loop, [&bridge] {
-      if (auto open = bridge.lock()) {
-        open->abort({make_error_code(errc::closed), "ended by a signal"});
-      }
+  end.emplace(to, instance, [&bridge, loop](int signal) {
+    asio::post(loop, [&bridge, signal] {
+      const auto open = bridge.lock();
+      if (!open) return;
+      // How ssh ends its ProxyCommand: no fault, and nobody reads what would be said of it.
+      if (signal == SIGHUP) return open->hang_up();
+      open->abort({make_error_code(errc::closed), "ended by a signal"});
     });
   });
 

@@ -83,7 +83,7 @@ exit_code run_serve(const serve_options& options, console& to) {
     to.warn("--key-file alone: whoever knows its public half may use the targets");
   }
 
-  ending end(to, instance, [&at] { at.close(); });
+  ending end(to, instance, [&at](int) { at.close(); });
   end.wait();
   return exit_code::ok;
 }

@@ -192,6 +192,7 @@ class link {
   void tell_elsewhere(path& p);
   errc on(instant now, path& p, const wire::path_ack& f);
   errc on(instant now, path& p, const wire::path_state& f);
+  errc on(instant now, path& p, const wire::path_quality& f);
   errc on(instant now, path& p, const wire::open& f);
   errc on(instant now, path& p, const wire::accept& f);
   errc on(instant now, path& p, const wire::reject& f);
@@ -212,6 +213,7 @@ class link {
   // link_send.cpp
   bool build_record(instant now, path& p, bool& more_data);
   void put_acks(instant now, path& p, record_writer& w);
+  void put_quality(instant now, path& p, record_writer& w) const;
   bool put_link_control(path& p, record_writer& w);
   bool put_roots(record_writer& w);
   bool put_flow_control(path& p, record_writer& w);

@@ -130,7 +130,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
   if (code != errc{} && !p.closing) {
     protocol_error(
         now, p,
-        "a frame contradicts the state of its " + std::string(f.index() < 5 ? "path" : "flow"));
+        "a frame contradicts the state of its " + std::string(f.index() < 6 ? "path" : "flow"));
   }
   return !p.closing && !down_;
 }
@@ -291,6 +291,19 @@ errc link::on(instant now, path& p, const wire::path_state& f) {
     }
     break;
   }
+  return errc{};
+}
+
+// Who receives measures no round trip but that of a PING now and then: the sender's own count too,
+// and that its transfer fills the path needs no guess.
+errc link::on(instant now, path& p, const wire::path_quality& f) {
+  p.by_peer = f;
+  if (f.filled) p.filled_until = std::max(p.filled_until, now + defaults::peer_filled);
+  const bool stale = p.quality.last_sample() == instant::min() ||
+                     now - p.quality.last_sample() >= defaults::quality_report;
+  if (f.filled || f.latency == duration(0) || !stale || !p.rtt.measured()) return errc{};
+  // What the peer says never makes the path quicker than it ever was.
+  look_at_quality(now, p, std::max(f.latency, p.rtt.minimum()));
   return errc{};
 }
 

@@ -125,6 +125,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
 bool link::build_record(instant now, path& p, bool& more_data) {
   record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p));
   put_acks(now, p, w);
+  if (up_) put_quality(now, p, w);
   if (&p == control_path()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
     if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
@@ -169,6 +170,18 @@ void link::put_acks(instant now, path& p, record_writer& w) {
     other->ack_elsewhere = false;
     other->acks.sent_elsewhere();
   }
+}
+
+// At most once a second, and only with data: the peer of an idle path measures it as we do.
+void link::put_quality(instant now, path& p, record_writer& w) const {
+  if (now < p.report_at || ring_.empty() || !p.carries() || !reaches(p)) return;
+  const bool recent =
+      p.quality.known() && now - p.quality.last_sample() <= 2 * defaults::quality_report;
+  if (!recent && p.rate.rate() == 0) return;
+  p.report_at = now + defaults::quality_report;
+  w.put(wire::path_quality{recent ? p.quality.latency() : duration(0),
+                           recent ? p.quality.jitter() : duration(0), p.rate.rate(),
+                           p.life_number < p.load_number});
 }
 
 bool link::put_link_control(path&, record_writer& w) {

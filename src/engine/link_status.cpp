@@ -56,6 +56,7 @@ link_snapshot link::status(instant now) const {
       one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
       one.min_rtt = p->rtt.minimum();
       one.rate = p->rate.rate();
+      one.peer_rate = p->by_peer.rate;
       one.in_flight = p->sent.in_flight();
       one.last_heard_age = now - p->last_heard;
       one.local = p->traits.local;

@@ -66,6 +66,8 @@ struct path {
   std::uint64_t heard_mark = 0;           ///< as many had arrived when its round trip began
   instant heard_since{};                  ///< when that was
   instant filled_until = instant::min();  ///< a transfer of the peer fills it till then at least
+  wire::path_quality by_peer;             ///< what the peer measured for what it sends on it
+  instant report_at = instant::min();     ///< the peer is told what we measured, from then on
   std::uint64_t load_number = 0;  ///< records before it belong to a burst or a transfer of ours
   std::vector<std::uint64_t> pongs;
   std::deque<urgent_range> urgent;

@@ -34,6 +34,7 @@ struct path_snapshot {
   duration rttvar{0};
   duration min_rtt{0};
   std::uint64_t rate = 0;        ///< bytes/s, measured
+  std::uint64_t peer_rate = 0;   ///< bytes/s, as the peer measured what it sends on it
   std::uint64_t in_flight = 0;   ///< bytes transmitted and not acknowledged by the peer engine
   std::uint64_t sent_bytes = 0;  ///< on this leaf since the link began, overhead included
   std::uint64_t received_bytes = 0;

@@ -27,6 +27,12 @@ void bridge::start(std::optional<duration> acceptance) {
   wait_flow();
 }
 
+void bridge::hang_up() {
+  if (finished_) return;
+  end_->close();
+  finish({});
+}
+
 void bridge::abort(failure why) {
   if (finished_) return;
   flow_.abort(static_cast<std::uint64_t>(code::reset));

@@ -41,6 +41,9 @@ class bridge : public std::enable_shared_from_this<bridge> {
   /// Begins to pump; on the flow's loop. With `acceptance`, the flow must be accepted by the far
   /// application within that time, or everything is reset (bytes travel meanwhile).
   void start(std::optional<duration> acceptance = std::nullopt);
+  /// Ends both sides in order now; on the flow's loop. What the flow has taken is delivered in the
+  /// background, for its linger.
+  void hang_up();
   /// Resets both sides now; on the flow's loop.
   void abort(failure why);
 

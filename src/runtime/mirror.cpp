@@ -14,6 +14,7 @@ path_status mirror(const engine::path_snapshot& from, instant now) {
   to.rttvar = from.rttvar;
   to.min_rtt = from.min_rtt;
   to.rate = from.rate;
+  to.peer_rate = from.peer_rate;
   to.in_flight = from.in_flight;
   to.sent_bytes = from.sent_bytes;
   to.received_bytes = from.received_bytes;

@@ -86,6 +86,22 @@ void put(Sink& s, const path_state& f) noexcept {
   s.varint(f.leaf);
 }
 template <class Sink>
+void put_body(Sink& s, const path_quality& f) noexcept {
+  s.varint(delay_on_wire(f.latency));
+  s.varint(delay_on_wire(f.jitter));
+  s.varint(f.rate);
+  s.u8(f.filled ? 1 : 0);
+}
+template <class Sink>
+void put(Sink& s, const path_quality& f) noexcept {
+  size_counter body;
+  put_body(body, f);
+  if (!body.ok()) return s.fail();
+  put_type(s, frame_type::path_quality);
+  s.varint(body.used());
+  put_body(s, f);
+}
+template <class Sink>
 void put(Sink& s, const open& f) noexcept {
   if (f.kind > flow_kind::packet) return s.fail();
   put_type(s, frame_type::open);
@@ -233,6 +249,22 @@ path_state take_path_state(reader& r) noexcept {
           take_enum(r, path_report::dead), r.varint()};
 }
 
+duration take_delay(reader& r) noexcept {
+  const auto us = r.varint();
+  if (us > delay_on_wire(max_ack_delay)) r.fail();
+  return r.ok() ? duration(std::chrono::microseconds(us)) : duration(0);
+}
+
+// The length is there for those that do not know the frame; it must be what its fields take.
+path_quality take_path_quality(reader& r) noexcept {
+  reader body(r.take(r.varint()));
+  path_quality f{take_delay(body), take_delay(body), body.varint()};
+  const auto filled = body.u8();
+  if (!body.ok() || filled > 1 || !body.rest().empty()) r.fail();
+  f.filled = filled == 1;
+  return f;
+}
+
 open take_open(reader& r) noexcept {
   return {r.varint(), r.array<16>(), take_enum(r, flow_kind::packet), take_name(r),
           r.counted(max_metadata)};
@@ -268,6 +300,8 @@ frame take_frame(reader& r) noexcept {
       return pong{r.varint()};
     case frame_type::path_state:
       return take_path_state(r);
+    case frame_type::path_quality:
+      return take_path_quality(r);
     case frame_type::open:
       return take_open(r);
     case frame_type::accept:
@@ -358,7 +392,8 @@ std::size_t data_head_size(std::uint64_t flow, std::uint64_t offset,
 }
 
 bool ack_eliciting(const frame& f) noexcept {
-  return !std::holds_alternative<padding>(f) && !std::holds_alternative<path_ack>(f);
+  return !std::holds_alternative<padding>(f) && !std::holds_alternative<path_ack>(f) &&
+         !std::holds_alternative<path_quality>(f);
 }
 
 }  // namespace rendr::wire

@@ -134,6 +134,20 @@ TEST_F(cli_program, sigterm_ends_serve_and_forward_in_order) {
   EXPECT_EQ(server->finish(), ok) << server->errors();
 }
 
+TEST_F(cli_program, a_hang_up_ends_pipe_in_order_and_leaves_no_link_at_the_server) {
+  plain_listener target;
+  const auto port = free_port();
+  auto server = serve(port, target.port());
+  process pipe({"pipe", "--path=" + tcp(port)});
+  auto far = target.accept();
+  pipe.send("question");
+  EXPECT_EQ(far.receive(8), "question");
+  pipe.signal(SIGHUP);  // as ssh ends its ProxyCommand
+  EXPECT_EQ(pipe.finish(), ok) << pipe.errors();
+  EXPECT_EQ(far.receive_all(), "");
+  EXPECT_TRUE(server->await_error("link is over")) << server->errors();
+}
+
 TEST_F(cli_program, a_second_signal_ends_at_once_though_a_connection_is_open) {
   plain_listener target;
   const auto port = free_port();

@@ -266,13 +266,13 @@ constexpr const char* beside = "a path that is dialled beside a stopped peer rep
 constexpr std::array shortfalls{
     known{"blackhole", " S SR ", true, 1.16, 0, patience},
     known{"stall", " S SR ", true, 1.15, 0, patience},
-    known{"delay + 200 ms", " SB BS ", true, 1.9, 0, too_soon},
+    known{"delay + 200 ms", " B SB BS ", true, 1.9, 0, too_soon},
     known{"delay + 200 ms", " S SR ", true, 1.3, 0, patience},
-    known{"loss 20 %", " B ", true, 1.1, 0, no_reserve},
+    known{"loss 20 %", " B SR ", true, 1.4, 0, no_reserve},
     known{"server stops", " S SR B SB RS BS ", true, 1.0, 2, beside},
     known{"client stops", " S ", true, 1.0, 2, beside},
     known{"loss 20 %", " SR ", false, 1.4, 0, no_reserve},
-    known{"loss 20 %", " SB BS ", false, 1.3, 0, no_reserve},
+    known{"loss 20 %", " B SB BS ", false, 1.3, 0, no_reserve},
 };
 constexpr std::array<std::size_t, 2> most_beyond{3, 6};  ///< cells: paced, bulk
 

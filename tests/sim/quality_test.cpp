@@ -114,6 +114,27 @@ INSTANTIATE_TEST_SUITE_P(g10, self_load,
                          testing::Combine(testing::Bool(),
                                           testing::Values(congestion::cubic, congestion::bbr)));
 
+TEST(peer, who_only_receives_is_told_what_the_sender_measured) {
+  scenario s;
+  s.seed = seed_or(85);
+  s.paths = {path("only", 40ms, 20 * mbit)};
+  s.root = "only";
+  world w(s);
+  w.connect();
+  w.run(1s);
+  EXPECT_EQ(w.status_of("only").peer_rate, 0u) << "nothing was sent yet";
+  auto& paced = w.open({.down = traffic::paced(kib, 5ms, 1'000)});
+  EXPECT_TRUE(w.run_until([&] { return paced.complete(); }, 60s));
+  EXPECT_GT(w.status_of("only").peer_rate, 0u);
+  auto& bulk = w.open({.down = traffic::bulk(30 * mib)});
+  EXPECT_TRUE(w.run_until([&] { return bulk.complete(); }, 60s));
+  const auto told = static_cast<double>(w.status_of("only").peer_rate);
+  const auto measured = static_cast<double>(w.status_of("only", true).rate);
+  EXPECT_NEAR(told, measured, measured / 10);
+  EXPECT_NEAR(told, 20 * mbit, 3 * mbit) << "what the path drains, in bytes per second";
+  EXPECT_EQ(w.finish(), "");
+}
+
 TEST(selector, moves_to_a_clearly_better_path_once_and_says_why) {
   scenario s;
   s.seed = seed_or(82);

@@ -24,6 +24,7 @@ inline constexpr std::array frames{
     vector{"frame_pong", "0407"},
     vector{"frame_path_ack", "060140fa406401050102"},
     vector{"frame_path_state", "080205000201"},
+    vector{"frame_path_quality", "090b8000520841f4801312d001"},
     vector{"frame_open", "0a00a0a1a2a3a4a5a6a7a8a9aaabacadaeaf000462657374050203737368"},
     vector{"frame_accept", "0c00"},
     vector{"frame_reject", "0e000612636f6e6e656374696f6e2072656675736564"},

@@ -64,7 +64,7 @@ class frame_source {
   }
 
   frame next() {
-    switch (random_() % 18) {
+    switch (random_() % 19) {
       case 0:
         return padding{1 + random_() % 100};
       case 1:
@@ -100,8 +100,10 @@ class frame_source {
         return goaway{number(), number(), text(max_reason)};
       case 16:
         return bye{number()};
+      case 17:
+        return path_quality{micros(), micros(), number(), random_() % 2 == 0};
       default:
-        return ignored{(number() / 2) * 2 + 1, as_bytes(text(300))};
+        return ignored{(number() / 4) * 4 + 3, as_bytes(text(300))};
     }
   }
 
@@ -109,6 +111,7 @@ class frame_source {
   static constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
+  duration micros() { return std::chrono::microseconds(random_() % (1 << 30)); }
   std::uint64_t number() { return (random_() & max_varint) >> (random_() % 62); }
 
   std::string_view text(std::size_t limit) {
@@ -238,8 +241,9 @@ TEST(Frames, OnlyAcksAndPaddingOweNoAck) {
   for (const auto& v : golden::frames) {
     const auto frames = parsed(from_hex(v.hex));
     ASSERT_TRUE(frames) << v.name;
-    EXPECT_EQ(ack_eliciting(frames->front()),
-              v.name != "frame_padding" && v.name != "frame_path_ack")
+    EXPECT_EQ(ack_eliciting(frames->front()), v.name != "frame_padding" &&
+                                                  v.name != "frame_path_ack" &&
+                                                  v.name != "frame_path_quality")
         << v.name;
   }
 }
@@ -259,6 +263,14 @@ TEST(FrameTypes, TheReservedTimeStampIsOddAndThusIgnored) {
   const auto frames = parsed(from_hex("310100"));
   ASSERT_TRUE(frames);
   EXPECT_EQ(std::get<ignored>(frames->front()).type, 0x31u);
+}
+
+TEST(FrameTypes, TheLengthOfPathQualityIsThatOfItsFields) {
+  EXPECT_FALSE(refused("09 04 00 00 00 00"));
+  EXPECT_TRUE(refused("09 05 00 00 00 00 00")) << "a byte behind its fields";
+  EXPECT_TRUE(refused("09 03 00 00 00")) << "a field missing";
+  EXPECT_TRUE(refused("09 04 00 00 00 02")) << "filled is 0 or 1";
+  EXPECT_TRUE(refused("09 0b ffffffffffffffff 00 00 00")) << "a latency beyond 2^30 us";
 }
 
 TEST(FrameTypes, EvenAndUnknownOnesAreViolations) {

@@ -41,6 +41,7 @@ std::vector<frame> golden_frames() {
       pong{7},
       ack,
       path_state{2, 5, path_direction::both, path_report::suspect, 1},
+      path_quality{std::chrono::milliseconds(21), std::chrono::microseconds(500), 1'250'000, true},
       open{0, counting_from<16>(0xa0), flow_kind::stream, "best", as_bytes("\x02\x03ssh")},
       accept{0},
       reject{0, 6, "connection refused"},
@@ -170,7 +171,7 @@ TEST(GoldenRecords, AreWhatTheEncoderWrites) {
             golden::find("record_data"));
   EXPECT_EQ(record_of(record_kind::frames, true, 16383, payload_of({ping{7}})),
             golden::find("record_key_phase"));
-  const auto first = payload_of({golden_frames()[5], data{0, 0, as_bytes("hello")}, fin{0, 5}});
+  const auto first = payload_of({golden_frames()[6], data{0, 0, as_bytes("hello")}, fin{0, 5}});
   EXPECT_EQ(record_of(record_kind::frames, false, 1, first), golden::find("record_first_data"));
   EXPECT_EQ(record_of(record_kind::handshake, false, 0, golden::find("handshake_attach_ack")),
             golden::find("record_handshake"));
