@@ -27,6 +27,7 @@ std::string program() {
 std::string run(const netns& where, std::vector<std::string> words) {
   words.insert(words.begin(), program());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   std::array<int, 2> ends{};

@@ -8,11 +8,13 @@
 
 namespace rendr::test {
 
-plan::plan(bool brief, std::vector<std::string> only, std::string congestion, std::size_t tries)
+plan::plan(bool brief, std::vector<std::string> only, std::string congestion, std::size_t tries,
+           std::string json)
     : brief_(brief),
       only_(std::move(only)),
       congestion_(std::move(congestion)),
       tries_(tries),
+      json_(std::move(json)),
       report_("Gates on real sockets", congestion_) {}
 
 bool plan::wants(std::string_view piece) const {
@@ -22,8 +24,18 @@ bool plan::wants(std::string_view piece) const {
          });
 }
 
-bool plan::wants_any(const std::vector<std::string>& pieces) const {
-  return std::any_of(pieces.begin(), pieces.end(), [this](const auto& one) { return wants(one); });
+bool plan::named(std::string_view word) const {
+  return std::any_of(only_.begin(), only_.end(),
+                     [word](const auto& asked) { return asked.find(word) != asked.npos; });
+}
+
+void plan::add(lab_series course) {
+  const std::lock_guard lock(mutex_);
+  report_.add(std::move(course));
+}
+void plan::add(lab_bar bar) {
+  const std::lock_guard lock(mutex_);
+  report_.add(std::move(bar));
 }
 
 void plan::add(lab_row row, bool correct, bool timely, std::uint64_t device_drops,
@@ -37,10 +49,12 @@ void plan::add(lab_row row, bool correct, bool timely, std::uint64_t device_drop
   } else {
     row.verdict = timely ? lab_verdict::ok : lab_verdict::reported;
   }
+  const std::lock_guard lock(mutex_);
   lab_report::print(row);
-  if ((!correct || !timely) && !story.empty()) std::printf("%s", story.c_str());
+  if (row.verdict == lab_verdict::missed && !story.empty()) std::printf("%s", story.c_str());
   std::fflush(stdout);
   report_.add(std::move(row));
+  static_cast<void>(report_.write(json_));
 }
 
 double ms(lab_clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }

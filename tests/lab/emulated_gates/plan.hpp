@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,9 @@ namespace rendr::test {
 /// What is run, and where its rows go.
 class plan {
  public:
-  plan(bool brief, std::vector<std::string> only, std::string congestion, std::size_t tries);
+  /// `json`: where the report is written after each row; empty: nowhere.
+  plan(bool brief, std::vector<std::string> only, std::string congestion, std::size_t tries,
+       std::string json);
 
   bool brief() const { return brief_; }
   const std::string& congestion() const { return congestion_; }
@@ -28,13 +31,16 @@ class plan {
   /// Whether the piece with this name, such as "G4.bulk.both", was asked for: by its name or by
   /// its beginning up to a dot.
   bool wants(std::string_view piece) const;
-  /// Whether any piece of these was.
-  bool wants_any(const std::vector<std::string>& pieces) const;
+  /// Whether a name that was asked for has this word in it.
+  bool named(std::string_view word) const;
 
   /// Prints and keeps a row. `correct`: what must hold on any machine, however busy; `timely`: the
-  /// bounds of time, which the short form only reports. `story`: printed when it is missed.
+  /// bounds of time, which the short form only reports. `story`: printed when it is missed. Pieces
+  /// may be run by several threads.
   void add(lab_row row, bool correct, bool timely, std::uint64_t device_drops,
            const std::string& problems, const std::string& story);
+  void add(lab_series course);
+  void add(lab_bar bar);
   lab_report& report() { return report_; }
 
  private:
@@ -42,6 +48,8 @@ class plan {
   std::vector<std::string> only_;
   std::string congestion_;
   std::size_t tries_;
+  std::string json_;
+  std::mutex mutex_;
   lab_report report_;
 };
 

@@ -123,7 +123,7 @@ void bond_row(plan& p, const pair_of_lines& point) {
   for (const auto& [name, value] :
        {std::pair("plain TCP on a", alone_first), std::pair("plain TCP on b", alone_second),
         std::pair("bond", both)}) {
-    p.report().add(lab_bar{row.gate + " " + row.what, name, value / mbit, "Mbit/s", ""});
+    p.add(lab_bar{row.gate + " " + row.what, name, value / mbit, "Mbit/s", ""});
   }
   const bool mounted =
       used[0] > 100'000 && used[1] > 100'000 && (point.second.loss_ppm == 0 || s.lost() > lost);
@@ -153,6 +153,8 @@ void gate_bond(plan& p) {
                     {"b", 80ms, 50 * mbit},
                     96}};
   for (const auto& point : points) {
+    // A span as short as that says nothing about so little loss.
+    if (p.brief() && point.second.loss_ppm != 0) continue;
     if (p.wants(point.id)) bond_row(p, point);
   }
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lab/emulated_gates/plan.hpp"
+#include "support/emulated_nat.hpp"
 
 namespace rendr::test {
 namespace {
@@ -21,8 +22,8 @@ bool attached(const session& s, std::size_t line) {
 }
 
 void return_row(plan& p, bool refused) {
-  const auto absence = p.either(20s, 7s);
-  const auto after = p.either(15s, 4s);
+  const auto absence = p.either(20s, 6s);
+  const auto after = p.either(15s, 3s);
   emulator net(2, 51);
   session s(net, 0, two_lines(), {"selector(a, b)", p.congestion()});
   auto& flow = s.open(traffic::paced(1024, 10ms), traffic::echoed());
@@ -73,7 +74,40 @@ void gate_return(plan& p) {
   }
 }
 
+namespace {
+
+/// A translator restarts: the connections of every path are dead at once, and nobody is told.
+void forgotten_row(plan& p) {
+  emulator net(2, 53);
+  const emulated_nat nat(net);
+  session s(net, 0, two_lines(), {"selector(a, b)", p.congestion()});
+  auto& flow = s.open(traffic::paced(1024, 10ms), traffic::echoed());
+  pass(2s);
+  const auto mappings = nat.mappings();
+  const auto strays = nat.strays();
+  nat.flush();
+  const auto at = lab_clock::now();
+  const auto asked = flow.near->asked();
+  const bool whole = wait_until([&] { return flow.near->received() > asked; }, 15s);
+  const auto took = ms(lab_clock::now() - at);
+  pass(1s);
+  const auto hits = nat.strays() - strays;
+  lab_row row;
+  row.gate = "G11";
+  row.what = "every mapping of a NAT forgotten, 1 KiB / 10 ms";
+  row.figures = {{"a message sent after it is back after", took, "ms"},
+                 {"deaths", static_cast<double>(s.deaths()), ""}};
+  row.bound = "<= 1000 + 100 ms, nothing lost or doubled";
+  row.fault = std::to_string(mappings) + " mappings flushed, " + std::to_string(hits) +
+              " packets belonged to none";
+  p.add(std::move(row), whole && mappings >= 2 && hits > 0, took <= 1100, s.device_drops(),
+        s.problems(), s.story());
+}
+
+}  // namespace
+
 void gate_all_dark(plan& p) {
+  if (p.wants("G11.nat")) forgotten_row(p);
   const auto absence = p.either(60s, 10s);
   for (const std::size_t first : {0u, 1u}) {
     const auto& name = two_lines()[first].name;

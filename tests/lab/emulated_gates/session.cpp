@@ -52,7 +52,7 @@ void lay(emulator& net, std::size_t link, const line& what) {
 }
 
 session::session(emulator& net, std::size_t first_link, std::vector<line> lines,
-                 session_options options)
+                 const session_options& options)
     : net_(net), first_(first_link), lines_(std::move(lines)) {
   for (std::size_t i = 0; i < lines_.size(); ++i) lay(net_, first_ + i, lines_[i]);
   drops_before_ = device_drops();
@@ -164,9 +164,6 @@ std::uint64_t session::deaths() const {
 }
 std::uint64_t session::suspicions() const {
   return sum({near_status(), far_status()}, &path_status::suspicions);
-}
-std::uint64_t session::duplicates() const {
-  return sum({near_status(), far_status()}, &path_status::duplicate_received);
 }
 double session::extra_percent() const {
   const auto now = near_status();

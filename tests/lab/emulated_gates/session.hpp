@@ -45,7 +45,8 @@ struct flow_ends {
 /// Everything waits with a limit and throws std::runtime_error when that is reached.
 class session {
  public:
-  session(emulator& net, std::size_t first_link, std::vector<line> lines, session_options options);
+  session(emulator& net, std::size_t first_link, std::vector<line> lines,
+          const session_options& options);
   session(const session&) = delete;
   session& operator=(const session&) = delete;
   ~session();
@@ -59,7 +60,6 @@ class session {
   path_status path(std::size_t line, bool at_server = false) const;
   std::uint64_t deaths() const;      ///< seen by either end
   std::uint64_t suspicions() const;  ///< seen by either end
-  std::uint64_t duplicates() const;  ///< flow bytes that arrived twice, at either end
   /// Moves from one child to another so far; of `why` alone when that is given.
   std::size_t moves(cause why = cause::none) const;
   /// Moves, deaths and suspicions so far, one a line.
