@@ -38,7 +38,7 @@ class record_key {
   const crypto::aead_key& cipher() const noexcept { return cipher_; }
 
  private:
-  record_key(crypto::aead kind, record_keys keys) : cipher_(kind, keys.key), iv_(keys.iv) {}
+  record_key(crypto::aead kind, const record_keys& keys) : cipher_(kind, keys.key), iv_(keys.iv) {}
   crypto::aead_key cipher_;
   secret<crypto::nonce_size> iv_;
 };
