@@ -47,6 +47,7 @@ constexpr std::uint16_t answer_port = 9000;
 constexpr std::uint16_t forward_port = 8000;
 constexpr std::uint64_t mbit = 1'000'000 / 8;
 constexpr double mebibyte = 1024 * 1024;
+constexpr double most_kept = 2 * 16 + 4;  // MiB: two pools of free buffers, and all the rest
 
 struct plan {
   std::string rendr;
@@ -249,6 +250,7 @@ class soak {
     forward_.emplace(net_.client(), forward_words(), forward_log_);
     await("the first paths", 20s, [this] { return library_->whole() && forward_is_whole(); });
     warm_up();
+    allocated_.push_back(allocated());
     for (auto* one : {&*serve_, &*forward_}) first_.push_back(look_at(one->pid()));
     own_first_ = look_at(::getpid());
     make_meters();
@@ -320,7 +322,8 @@ class soak {
     await("the end of the warm-up", 20s, [this] { return answers_->open() == 0; });
   }
 
-  /// This process also holds the emulator, which keeps up to 9 MiB of spare packets.
+  /// What this process allocates is mostly what the pools of its two runtimes keep free: it grows
+  /// until both have seen their worst moment.
   void make_meters() {
     meters_.push_back({"memory of rendr serve (RssAnon)", "MiB", 1, [this] {
                          return static_cast<double>(look_at(serve_->pid()).anonymous) / mebibyte;
@@ -328,10 +331,8 @@ class soak {
     meters_.push_back({"memory of rendr forward (RssAnon)", "MiB", 1, [this] {
                          return static_cast<double>(look_at(forward_->pid()).anonymous) / mebibyte;
                        }});
-    meters_.push_back({"allocated in this process (mallinfo2), both library ends", "MiB", 10, [] {
-                         const auto info = ::mallinfo2();
-                         return static_cast<double>(info.uordblks + info.hblkhd) / mebibyte;
-                       }});
+    meters_.push_back({"allocated in this process (mallinfo2), both library ends", "MiB", 10,
+                       [] { return allocated(); }});
     meters_.push_back({"descriptors of rendr serve", "", 8,
                        [this] { return static_cast<double>(look_at(serve_->pid()).descriptors); }});
     meters_.push_back({"descriptors of rendr forward", "", 8, [this] {
@@ -381,7 +382,13 @@ class soak {
     }
   }
 
+  static double allocated() {
+    const auto info = ::mallinfo2();
+    return static_cast<double>(info.uordblks + info.hblkhd) / mebibyte;
+  }
+
   void end_programs() {
+    allocated_.push_back(allocated());
     statuses_ = {forward_->end(), serve_->end()};
     library_->over->close();
     library_->client->shutdown();
@@ -389,6 +396,8 @@ class soak {
     answers_.reset();
     library_->server->shutdown();
     slabs_ = {library_->client->status().slab_bytes, library_->server->status().slab_bytes};
+    library_.reset();
+    allocated_.push_back(allocated());
   }
 
   static double count(std::uint64_t n) { return static_cast<double>(n); }
@@ -400,6 +409,7 @@ class soak {
       if (one.unit == "MiB") report_.add(lab_series{"soak", one.name, "s", "MiB", one.points, {}});
     }
     judge_traffic();
+    judge_allocation();
     judge_ends();
     judge_faults();
   }
@@ -434,6 +444,16 @@ class soak {
                  "all 0",
                  "",
                  verdict(statuses_[0] == 0 && statuses_[1] == 0 && slabs_[0] + slabs_[1] == 0)});
+  }
+  void judge_allocation() {
+    report_.add({"soak",
+                 "allocated in this process while idle",
+                 {{"at first", allocated_[0], "MiB"},
+                  {"at the end", allocated_[1], "MiB"},
+                  {"without the library", allocated_[2], "MiB"}},
+                 "the library holds <= " + lab_json::number(most_kept) + " MiB",
+                 "",
+                 verdict(allocated_[1] - allocated_[2] <= most_kept)});
   }
   void add_equal(std::string what, const process_figures& before, const process_figures& after) {
     report_.add({"soak",
@@ -479,6 +499,7 @@ class soak {
   std::optional<answers> answers_;
   std::optional<program> serve_, forward_;
   std::vector<meter> meters_;
+  std::vector<double> allocated_;  ///< idle: at first, at the end, and without the library
   std::vector<process_figures> first_, last_;
   process_figures own_first_, own_last_;
   std::map<std::string, std::uint64_t> faults_;

@@ -170,7 +170,7 @@ bool traffic::rest(const std::stop_token& until, duration how_long) {
   return !wake_.wait_for(lock, until, how_long, [&until] { return until.stop_requested(); });
 }
 
-void traffic::upload(std::stop_token until, std::uint64_t seed) {
+void traffic::upload(const std::stop_token& until, std::uint64_t seed) {
   seeded_random random(seed);
   while (!until.stop_requested()) {
     const auto to = open_();
@@ -186,7 +186,7 @@ void traffic::upload(std::stop_token until, std::uint64_t seed) {
   }
 }
 
-void traffic::download(std::stop_token until, std::uint64_t seed) {
+void traffic::download(const std::stop_token& until, std::uint64_t seed) {
   seeded_random random(seed);
   while (!until.stop_requested()) {
     const auto from = open_();
@@ -198,7 +198,7 @@ void traffic::download(std::stop_token until, std::uint64_t seed) {
   }
 }
 
-void traffic::echo(std::stop_token until, std::uint64_t seed) {
+void traffic::echo(const std::stop_token& until, std::uint64_t seed) {
   seeded_random random(seed);
   const auto with = open_();
   ++seen_.flows;
@@ -208,7 +208,7 @@ void traffic::echo(std::stop_token until, std::uint64_t seed) {
   end(*with);
 }
 
-void traffic::brief(std::stop_token until, std::uint64_t seed) {
+void traffic::brief(const std::stop_token& until, std::uint64_t seed) {
   seeded_random random(seed);
   do {
     const auto with = open_();
@@ -221,7 +221,7 @@ void traffic::brief(std::stop_token until, std::uint64_t seed) {
   } while (rest(until, 20ms));
 }
 
-void traffic::idle(std::stop_token until, std::uint64_t seed) {
+void traffic::idle(const std::stop_token& until, std::uint64_t seed) {
   seeded_random random(seed);
   const auto with = open_();
   ++seen_.flows;

@@ -74,14 +74,14 @@ class traffic {
   ~traffic() { stop(); }
 
  private:
-  using job = void (traffic::*)(std::stop_token, std::uint64_t seed);
+  using job = void (traffic::*)(const std::stop_token&, std::uint64_t seed);
   void start(const char* what, job work, std::uint64_t seed);
   bool rest(const std::stop_token& until, duration how_long);
-  void upload(std::stop_token until, std::uint64_t seed);
-  void download(std::stop_token until, std::uint64_t seed);
-  void echo(std::stop_token until, std::uint64_t seed);
-  void brief(std::stop_token until, std::uint64_t seed);
-  void idle(std::stop_token until, std::uint64_t seed);
+  void upload(const std::stop_token& until, std::uint64_t seed);
+  void download(const std::stop_token& until, std::uint64_t seed);
+  void echo(const std::stop_token& until, std::uint64_t seed);
+  void brief(const std::stop_token& until, std::uint64_t seed);
+  void idle(const std::stop_token& until, std::uint64_t seed);
 
   std::string name_;
   opener open_;
