@@ -6,7 +6,7 @@
 need ss
 
 options=${RENDR_SOAK-}
-[ -n "$options" ] || options="--seconds=$([ -n "$short" ] && echo 30 || echo 300) --seed=${RENDR_SOAK_SEED:-1}"
+[ -n "$options" ] || options=$([ -n "$short" ] && echo "--seconds=40 --seed=3" || echo "--seconds=300 --seed=1")
 [ -n "${RENDR_SOAK-}" ] || (build release lab_soak)
 mkdir -p "$root/build/lab"
 # shellcheck disable=SC2086 # words on purpose
