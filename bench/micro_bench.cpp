@@ -19,6 +19,7 @@
 #include "engine/send_stream.hpp"
 #include "policy/graph_text.hpp"
 #include "report.hpp"
+#include "runtime/cpu.hpp"
 #include "support/direct_pair.hpp"
 #include "wire/frames.hpp"
 #include "wire/record.hpp"
@@ -285,6 +286,7 @@ int main(int argc, char** argv) {
   std::array<char, 32> time{"--benchmark_min_time=0.04"};
   std::array<char*, 3> words{self.data(), repetitions.data(), time.data()};
   auto count = static_cast<int>(words.size());
+  rendr::detail::choose_ciphers();
   benchmark::Initialize(&count, words.data());
   collector collect(report);
   benchmark::RunSpecifiedBenchmarks(&collect);

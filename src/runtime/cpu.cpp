@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cpu.hpp"
 
+#include <sodium/core.h>
+
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -17,6 +19,10 @@ bool fast_aes() noexcept {
 #else
   return false;
 #endif
+}
+
+void choose_ciphers() noexcept {
+  [[maybe_unused]] const int chosen = sodium_init();  // a failure leaves the portable code
 }
 
 }  // namespace rendr::detail

@@ -8,4 +8,8 @@ namespace rendr::detail {
 /// faster.
 bool fast_aes() noexcept;
 
+/// Lets libsodium choose its fastest code for this processor; without it ChaCha20 and X25519 give
+/// the same bytes, slowly. Any number of times, from any thread.
+void choose_ciphers() noexcept;
+
 }  // namespace rendr::detail

@@ -34,6 +34,7 @@ runtime_core::runtime_core(runtime_options o) : options(std::move(o)) {
                             "loops: " + std::to_string(options.loops) + " given; 1 to 255");
   if (const auto why = check_acceptor(options.accepted_credentials); why.code)
     throw std::system_error(why.code, "accepted_credentials: " + why.detail);
+  choose_ciphers();
   fill_random(instance);
 }
 
