@@ -284,12 +284,7 @@ std::unique_ptr<path> greeter::release(guest& g) {
 }
 
 std::span<const bytes_view> greeter::poll_transmit(path& p) {
-  if (!p.out.empty() || p.handshake_out.empty()) return p.out.pieces();
-  const auto bytes = p.out.scratch(s_.pool, p.handshake_out.size());
-  std::copy(p.handshake_out.begin(), p.handshake_out.end(), bytes.begin());
-  p.out.add(bytes);
-  p.out.mark(0, false);
-  p.handshake_out = {};
+  if (p.out.empty() && !p.handshake_out.empty()) p.write_handshake(s_.pool);
   return p.out.pieces();
 }
 

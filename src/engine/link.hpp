@@ -230,7 +230,7 @@ class link {
   bool control_owed() const noexcept;
   void wake_control();
   void wake_all();
-  void wake_for(const flow& f);
+  void wake_data();
   void owe(flow& f, std::uint8_t duty);
 
   // link_flows.cpp
@@ -273,6 +273,9 @@ class link {
   void install_root(instant now, named_root& root, policy::graph g);
   named_root& root_of(const flow& f) noexcept;
   void tell_move(const named_root& root, const root_target::move& move, cause why);
+  void tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
+                 std::optional<std::size_t> to, cause why, std::string_view reason,
+                 std::string evidence);
   void place_anew(flow& f);
   void lose_ranges(sent_record& record);
   bool reaches(const path& p) const noexcept;

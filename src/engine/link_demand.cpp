@@ -11,10 +11,6 @@ namespace {
 constexpr duration look = std::chrono::milliseconds(200);  // at a flow's demand
 constexpr std::size_t guarded_bonds = 8;                   // of one root
 
-std::string child_name(const policy::graph& graph, policy::node_id node, std::size_t child) {
-  return graph[graph.children_of(node)[child]].name;
-}
-
 }  // namespace
 
 // What the peer acknowledged per second over about the last window.
@@ -68,8 +64,8 @@ void link::watch_peaks(flow& f, const named_root& root) {
 instant link::look_at_peak(instant now, named_root& root, flow& f, peak_watch& watch,
                            policy::peak_facts facts) {
   const auto& graph = root.target.graph();
-  const auto bulk = *graph[watch.selector].bulk;
-  const auto& child = root.target.facts(graph.children_of(watch.selector)[bulk]);
+  const std::optional<std::size_t> bulk = graph[watch.selector].bulk;
+  const auto& child = root.target.facts(graph.children_of(watch.selector)[*bulk]);
   const auto current = root.target.selector(watch.selector).current;
   facts.bulk_ready = child.state <= policy::health::late && child.eligible && current != bulk;
   const auto decision = policy::decide(watch.state, facts, now);
@@ -81,13 +77,10 @@ instant link::look_at_peak(instant now, named_root& root, flow& f, peak_watch& w
     f.place->settle(root.target);
     enter_ring(f);
   }
-  const auto usual = current ? child_name(graph, watch.selector, *current) : std::string();
-  const auto other = child_name(graph, watch.selector, bulk);
   ++migrations_;
-  s_.events.observe(event::migration{
-      ref_, root.name, graph[watch.selector].name, on ? usual : other, on ? other : usual,
-      cause::quality, std::string(policy::to_string(decision.reason)),
-      "flow " + std::to_string(f.number) + ": " + decision.evidence});
+  tell_move(root, watch.selector, on ? current : bulk, on ? bulk : current, cause::quality,
+            policy::to_string(decision.reason),
+            "flow " + std::to_string(f.number) + ": " + decision.evidence);
   wake_all();
   return decision.again;
 }
@@ -196,13 +189,10 @@ void link::tell_guard(named_root& root, policy::node_id bond,
                       const policy::guard_decision& decision) {
   wake_all();
   if (!decision.child) return;
-  const auto& graph = root.target.graph();
-  const auto child = child_name(graph, bond, *decision.child);
   const bool rests = decision.next.rested(*decision.child);
-  s_.events.observe(
-      event::migration{ref_, root.name, graph[bond].name, rests ? child : std::string(),
-                       rests ? std::string() : child, cause::quality,
-                       std::string(policy::to_string(decision.reason)), decision.evidence});
+  const auto none = std::optional<std::size_t>();
+  tell_move(root, bond, rests ? decision.child : none, rests ? none : decision.child,
+            cause::quality, policy::to_string(decision.reason), decision.evidence);
 }
 
 }  // namespace rendr::engine

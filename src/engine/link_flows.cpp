@@ -94,7 +94,7 @@ void link::offer(flow& f) {
   f.place->offer({f.offered, end});
   f.offered = end;
   enter_ring(f);
-  wake_for(f);
+  wake_data();
 }
 
 result<std::size_t> link::write(instant, flow& f, bytes_view data) {

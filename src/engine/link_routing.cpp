@@ -121,16 +121,22 @@ named_root& link::root_of(const flow& f) noexcept {
   return f.target != nullptr && f.target->installed() ? *f.target : roots_.standard();
 }
 
-void link::tell_move(const named_root& root, const root_target::move& move, cause why) {
+void link::tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
+                     std::optional<std::size_t> to, cause why, std::string_view reason,
+                     std::string evidence) {
   const auto& graph = root.target.graph();
-  const auto child_name = [&](std::optional<std::size_t> child) {
-    return child ? graph[graph.children_of(move.node)[*child]].name : std::string();
+  const auto name = [&](std::optional<std::size_t> child) {
+    return child ? graph[graph.children_of(node)[*child]].name : std::string();
   };
+  s_.events.observe(event::migration{ref_, root.name, graph[node].name, name(from), name(to), why,
+                                     std::string(reason), std::move(evidence)});
+}
+
+void link::tell_move(const named_root& root, const root_target::move& move, cause why) {
   if (move.from && move.to) ++migrations_;
   if (!move.to) return;
-  s_.events.observe(event::migration{ref_, root.name, graph[move.node].name, child_name(move.from),
-                                     child_name(move.to), cause_of(move.reason, why),
-                                     std::string(policy::to_string(move.reason)), move.evidence});
+  tell_move(root, move.node, move.from, move.to, cause_of(move.reason, why),
+            policy::to_string(move.reason), move.evidence);
 }
 
 // After any change of a path's health: the selectors decide, what cannot be placed where it waits
@@ -262,7 +268,8 @@ std::optional<failure> link::select(instant now, std::string_view root, std::str
   const auto parity = side_ == role::dialer ? 0u : 1u;
   known = {((known.version / 2) + 1) * 2 + parity, std::string(child), true};
   if (decision.changed) {
-    tell_move(*in, {id, before, decision.child, decision.reason, {}}, cause::explicit_command);
+    tell_move(*in, {id, before, decision.child, decision.reason, in->target.evidence(id)},
+              cause::explicit_command);
   }
   route(now, cause::explicit_command);
   wake_control();

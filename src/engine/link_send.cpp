@@ -28,7 +28,7 @@ std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
 // 5681 section 4.1, RFC 2861): until an acknowledgement tells, the path drains like a new one.
 bool link::cold(instant now, const path& p) const noexcept {
   if (p.rate.rate() == 0) return true;
-  if (p.cold_number && p.life_number <= *p.cold_number) return true;
+  if (p.starting()) return true;
   const auto idle = std::max<duration>(p.rtt.smoothed() + p.rtt.slack(), defaults::kernel_rto);
   return p.last_flow_data == instant::min() || now - p.last_flow_data > idle;
 }
@@ -42,7 +42,7 @@ std::size_t link::record_size(instant now, const path& p) const noexcept {
 
 std::uint32_t link::unsent_limit(const path& p) const noexcept {
   const auto rate = p.rate.rate();
-  if (rate == 0 || (p.cold_number && p.life_number <= *p.cold_number)) return unknown_batch;
+  if (rate == 0 || p.starting()) return unknown_batch;
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
       bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
 }
@@ -80,10 +80,10 @@ void link::wake_all() {
 
 bool link::reaches(const path& p) const noexcept {
   if (!up_ || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
-  return roots_.reaches(p.leaf) || (bulk_flows_ > 0 && roots_.reaches_in_bulk(p.leaf));
+  return roots_.reaches(p.leaf, bulk_flows_ > 0);
 }
 
-void link::wake_for(const flow&) {
+void link::wake_data() {
   for (const auto& p : paths_) {
     if (p->ready() && p->carries() && reaches(*p)) s_.transmit.wake(p->carrier);
   }
@@ -101,11 +101,7 @@ void link::owe(flow& f, std::uint8_t duty) {
 std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_t limit) {
   if (!p.out.empty()) return p.out.pieces();
   if (!p.handshake_out.empty()) {
-    const auto bytes = p.out.scratch(s_.pool, p.handshake_out.size());
-    std::copy(p.handshake_out.begin(), p.handshake_out.end(), bytes.begin());
-    p.out.add(bytes);
-    p.out.mark(0, false);
-    p.handshake_out = {};
+    p.write_handshake(s_.pool);
     return p.out.pieces();
   }
   if (!p.ready() || p.bye_sent) return {};
@@ -151,8 +147,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   const bool bye = p.bye_sent;
   auto& record = p.sent.add(w.finish());
   record.heard = p.heard_bytes;
-  const bool starting = p.cold_number && p.life_number <= *p.cold_number;
-  record.unloaded = p.life_number >= p.load_number && !starting;
+  record.unloaded = p.life_number >= p.load_number && !p.starting();
   if (record.eliciting) p.last_eliciting = now;
   if (bye) order_close(p, true);
   return true;
@@ -300,8 +295,7 @@ bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id nod
   }
   if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
   w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
-  if (cold(now, p) && !(p.cold_number && p.life_number <= *p.cold_number))
-    p.cold_number = p.sent.next_number();
+  if (cold(now, p) && !p.starting()) p.cold_number = p.sent.next_number();
   p.last_flow_data = now;
   auto& totals = slots_[p.leaf].totals;
   totals.payload_sent += data_end - std::min(data_end, r.begin);

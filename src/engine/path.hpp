@@ -106,6 +106,10 @@ struct path {
   bool closing = false;  ///< close_carrier was ordered, or the driver reported the end
   bool flush = false;    ///< what is in `out` is still to be written
 
+  /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
+  bool starting() const noexcept { return cold_number && life_number <= *cold_number; }
+  /// What waits of the handshake becomes the batch to be written.
+  void write_handshake(slab_pool& pool);
   bool ready() const noexcept { return step == attach_step::done && !closing; }
   bool carries() const noexcept {
     return phase == path_phase::standby || phase == path_phase::active || phase == path_phase::late;

@@ -156,25 +156,13 @@ void root_target::mirror(node_id node, std::optional<std::size_t> child) {
   selectors_[node].override = child;
 }
 
-bool root_target::reaches_in_bulk(node_id leaf) const noexcept {
+bool root_target::reaches(node_id leaf, bool in_bulk) const noexcept {
   for (auto id = leaf; id != graph_->root();) {
     const auto parent = (*graph_)[id].parent;
     const auto& n = (*graph_)[parent];
     if (n.kind == node_kind::selector) {
       const auto at = graph_->position_of(id);
-      if (selectors_[parent].current != at && n.bulk != at) return false;
-    }
-    id = parent;
-  }
-  return true;
-}
-
-bool root_target::reaches(node_id leaf) const noexcept {
-  for (auto id = leaf; id != graph_->root();) {
-    const auto parent = (*graph_)[id].parent;
-    if ((*graph_)[parent].kind == node_kind::selector) {
-      const auto current = selectors_[parent].current;
-      if (!current || graph_->children_of(parent)[*current] != id) return false;
+      if (selectors_[parent].current != at && !(in_bulk && n.bulk == at)) return false;
     }
     id = parent;
   }

@@ -89,15 +89,13 @@ class root_target {
   bool can_place(policy::node_id node) const noexcept {
     return facts_[node].state <= policy::health::late;
   }
-  /// Every selector on the way up stands on this side.
-  bool reaches(policy::node_id leaf) const noexcept;
+  /// Every selector on the way up stands on this side, or with `in_bulk` names it for bulk.
+  bool reaches(policy::node_id leaf, bool in_bulk = false) const noexcept;
   bool has_bond() const noexcept { return has_bond_; }
   /// Some policy weighs what each child holds and how fast it drains: `refresh` before pulls.
   bool weighs() const noexcept { return weighs_; }
   /// Some selector names a child for bulk.
   bool has_bulk() const noexcept { return has_bulk_; }
-  /// As `reaches`, for a flow that uses every bulk child.
-  bool reaches_in_bulk(policy::node_id leaf) const noexcept;
   /// Facts of the children of `node`, in order. Valid until the next call.
   std::span<const policy::child_facts> children_facts(policy::node_id node) const;
 

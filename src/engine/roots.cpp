@@ -22,19 +22,11 @@ named_root* root_set::find_or_make(std::string_view name) {
   return &roots_.back();
 }
 
-bool root_set::reaches(std::uint32_t leaf) const noexcept {
+bool root_set::reaches(std::uint32_t leaf, bool in_bulk) const noexcept {
   return std::any_of(roots_.begin(), roots_.end(), [&](const named_root& root) {
     const auto places = root.target.places(leaf);
     return std::any_of(places.begin(), places.end(),
-                       [&](policy::node_id place) { return root.target.reaches(place); });
-  });
-}
-
-bool root_set::reaches_in_bulk(std::uint32_t leaf) const noexcept {
-  return std::any_of(roots_.begin(), roots_.end(), [&](const named_root& root) {
-    const auto places = root.target.places(leaf);
-    return std::any_of(places.begin(), places.end(),
-                       [&](policy::node_id place) { return root.target.reaches_in_bulk(place); });
+                       [&](policy::node_id place) { return root.target.reaches(place, in_bulk); });
   });
 }
 

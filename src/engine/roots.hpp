@@ -63,10 +63,9 @@ class root_set {
   std::deque<named_root>& all() noexcept { return roots_; }
   const std::deque<named_root>& all() const noexcept { return roots_; }
 
-  /// Some root places bytes on path `leaf` now: every selector above it stands on it.
-  bool reaches(std::uint32_t leaf) const noexcept;
-  /// As `reaches`, for a flow that uses every bulk child.
-  bool reaches_in_bulk(std::uint32_t leaf) const noexcept;
+  /// Some root places bytes on path `leaf` now: every selector above it stands on it, or with
+  /// `in_bulk` names it for bulk.
+  bool reaches(std::uint32_t leaf, bool in_bulk) const noexcept;
   bool has_bond() const noexcept;
   bool weighs() const noexcept;
   /// Some graph or choice must be told to the peer.
