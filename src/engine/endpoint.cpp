@@ -54,7 +54,7 @@ struct endpoint::impl final : link_directory {
   }
 
   // After every call into a link: its carriers, its timer, and whether it may be destroyed.
-  void after(link& l) {
+  void after(instant now, link& l) {
     for (const auto id : l.sweep()) carriers.erase(id);
     const auto ref = l.ref();
     if (l.down()) by_id.erase(l.keys().link);
@@ -64,7 +64,8 @@ struct endpoint::impl final : link_directory {
       links.erase(ref);
       return;
     }
-    arm(ref, l.next_timeout());
+    // What is due since before this call was not waited for: no loop was late for it.
+    arm(ref, std::max(l.next_timeout(), now));
   }
 
   void after_door() {
@@ -127,7 +128,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
   auto* p = l->join(now, std::move(a.carrier));
   carriers[carrier] = {l, p};
   l->received(now, *p, 0);  // frames may have come right behind the proof
-  after(*l);
+  after(now, *l);
 }
 
 std::optional<carrier_id> endpoint::dialed(instant now, link_ref ref, std::uint64_t attempt,
@@ -140,7 +141,7 @@ std::optional<carrier_id> endpoint::dialed(instant now, link_ref ref, std::uint6
     out = p->carrier;
     impl_->carriers[p->carrier] = {l, p};
   }
-  impl_->after(*l);
+  impl_->after(now, *l);
   return out;
 }
 
@@ -148,7 +149,7 @@ void endpoint::dial_failed(instant now, link_ref ref, std::uint64_t attempt, std
                            std::string_view detail) {
   if (auto* l = impl_->find(ref)) {
     l->dial_failed(now, attempt, code, detail);
-    impl_->after(*l);
+    impl_->after(now, *l);
   }
 }
 
@@ -176,7 +177,7 @@ void endpoint::received(instant now, carrier_id carrier, std::size_t n) {
   } else if (n > 0) {
     auto* l = at->owner;
     l->received(now, *at->at, n);
-    impl_->after(*l);
+    impl_->after(now, *l);
   }
   at = impl_->find(carrier);
   if (at != nullptr) at->at->in.release();
@@ -187,7 +188,7 @@ void endpoint::drained(instant now, carrier_id carrier) {
   if (at == nullptr || at->owner == nullptr) return;
   auto* l = at->owner;
   l->drained(now, *at->at);
-  impl_->after(*l);
+  impl_->after(now, *l);
 }
 
 void endpoint::handle_datagram(instant now, carrier_id carrier, bytes_view) {
@@ -206,7 +207,7 @@ void endpoint::transmitted(instant now, carrier_id carrier, std::size_t n) {
   }
   auto* l = at->owner;
   l->transmitted(now, *at->at, n);
-  impl_->after(*l);
+  impl_->after(now, *l);
 }
 
 void endpoint::path_evidence(instant now, carrier_id carrier, const carrier_evidence& evidence) {
@@ -214,7 +215,7 @@ void endpoint::path_evidence(instant now, carrier_id carrier, const carrier_evid
   if (at == nullptr || at->owner == nullptr) return;
   auto* l = at->owner;
   l->evidence(now, *at->at, evidence);
-  impl_->after(*l);
+  impl_->after(now, *l);
 }
 
 void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
@@ -227,7 +228,7 @@ void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
   if (l == nullptr) return impl_->door.gone(*p);
   auto text = detail.empty() && code ? code.message() : std::string(detail);
   l->path_down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
-  impl_->after(*l);
+  impl_->after(now, *l);
 }
 
 void endpoint::network_changed(instant now) {
@@ -236,7 +237,7 @@ void endpoint::network_changed(instant now) {
   for (const auto ref : refs) {
     if (auto* l = impl_->find(ref)) {
       l->network_changed(now);
-      impl_->after(*l);
+      impl_->after(now, *l);
     }
   }
 }
@@ -246,7 +247,7 @@ void endpoint::path_doubted(instant now, carrier_id carrier, std::string_view de
   if (at == nullptr || at->owner == nullptr) return;
   auto* l = at->owner;
   l->doubt(now, *at->at, std::string(detail));
-  impl_->after(*l);
+  impl_->after(now, *l);
 }
 
 void endpoint::handle_timeout(instant now) {
@@ -258,7 +259,7 @@ void endpoint::handle_timeout(instant now) {
     impl_->arm(ref, never);
     if (l == nullptr) continue;
     l->handle_timeout(now, now - when);
-    impl_->after(*l);
+    impl_->after(now, *l);
     l = impl_->find(ref);
     if (l == nullptr) continue;
     // A deadline that stays in the past would spin: what is due but waits for an answer of the
@@ -299,21 +300,21 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
   auto& l = *made;
   impl_->links.emplace(ref, std::move(made));
   l.start(now, std::move(root));
-  impl_->after(l);
+  impl_->after(now, l);
   return ref;
 }
 
 void endpoint::close_link(instant now, link_ref ref, std::uint64_t code, std::string_view reason) {
   if (auto* l = impl_->find(ref)) {
     l->close(now, code, reason);
-    impl_->after(*l);
+    impl_->after(now, *l);
   }
 }
 
 void endpoint::abort_link(instant now, link_ref ref) {
   if (auto* l = impl_->find(ref)) {
     l->fail(now, errc::aborted, "the link was aborted");
-    impl_->after(*l);
+    impl_->after(now, *l);
   }
 }
 
@@ -321,7 +322,7 @@ result<flow_ref> endpoint::open_stream(instant now, link_ref ref, const open_opt
   auto* l = impl_->find(ref);
   if (l == nullptr) return errc::closed;
   auto out = l->open(now, options);
-  impl_->after(*l);
+  impl_->after(now, *l);
   return out;
 }
 
@@ -331,32 +332,34 @@ result<flow_ref> endpoint::open_packet(instant, link_ref, const open_options&) {
 
 // Runs `call(link, flow)` and settles the link; `missing` when there is no such flow.
 template <class Missing, class Call>
-static auto on_flow(auto& impl, flow_ref ref, Missing missing, Call&& call)
+static auto on_flow(auto& impl, instant now, flow_ref ref, Missing missing, Call&& call)
     -> decltype(call(*impl.find(ref.link), *impl.find(ref))) {
   auto* f = impl.find(ref);
   if (f == nullptr) return missing;
   auto& l = *impl.find(ref.link);
   auto out = call(l, *f);
-  impl.after(l);
+  impl.after(now, l);
   return out;
 }
 
 errc endpoint::accept_flow(instant now, flow_ref ref) {
-  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.accept(now, f); });
+  return on_flow(*impl_, now, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.accept(now, f); });
 }
 
 errc endpoint::reject_flow(instant now, flow_ref ref, std::uint64_t code, std::string_view reason) {
-  return on_flow(*impl_, ref, errc::closed,
+  return on_flow(*impl_, now, ref, errc::closed,
                  [&](link& l, flow& f) { return l.reject(now, f, code, reason); });
 }
 
 result<std::size_t> endpoint::write(instant now, flow_ref ref, bytes_view data) {
-  return on_flow(*impl_, ref, errc::closed,
+  return on_flow(*impl_, now, ref, errc::closed,
                  [&](link& l, flow& f) { return l.write(now, f, data); });
 }
 
 result<endpoint::read_result> endpoint::read(instant now, flow_ref ref, bytes_span out) {
-  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.read(now, f, out); });
+  return on_flow(*impl_, now, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.read(now, f, out); });
 }
 
 result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) const {
@@ -367,64 +370,65 @@ result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) cons
 }
 
 void endpoint::consume(instant now, flow_ref ref, std::size_t n) {
-  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
     l.consume(now, f, n);
     return 0;
   });
 }
 
 errc endpoint::shutdown(instant now, flow_ref ref) {
-  return on_flow(*impl_, ref, errc::closed, [&](link& l, flow& f) { return l.shutdown(now, f); });
+  return on_flow(*impl_, now, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.shutdown(now, f); });
 }
 
 void endpoint::close(instant now, flow_ref ref) {
-  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
     l.close_flow(now, f);
     return 0;
   });
 }
 
 void endpoint::abort(instant now, flow_ref ref, std::uint64_t code) {
-  on_flow(*impl_, ref, 0, [&](link& l, flow& f) {
+  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
     l.abort_flow(now, f, code);
     return 0;
   });
 }
 
 template <class Call>
-static std::optional<failure> on_link(auto& impl, link_ref ref, Call&& call) {
+static std::optional<failure> on_link(auto& impl, instant now, link_ref ref, Call&& call) {
   auto* l = impl.find(ref);
   if (l == nullptr || l->down()) return failure{errc::closed, "the link is over"};
   auto out = call(*l);
-  impl.after(*l);
+  impl.after(now, *l);
   return out;
 }
 
 std::optional<failure> endpoint::select(instant now, link_ref ref, std::string_view node,
                                         std::string_view child, std::string_view root) {
-  return on_link(*impl_, ref, [&](link& l) { return l.select(now, root, node, child); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.select(now, root, node, child); });
 }
 
 std::optional<failure> endpoint::migrate(instant now, link_ref ref, std::string_view leaf,
                                          std::string_view root) {
-  return on_link(*impl_, ref, [&](link& l) { return l.migrate(now, root, leaf); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.migrate(now, root, leaf); });
 }
 
 std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string_view text,
                                           std::string_view root) {
-  return on_link(*impl_, ref, [&](link& l) { return l.set_root(now, root, text); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.set_root(now, root, text); });
 }
 
 result<spec_id, failure> endpoint::attach(instant now, link_ref ref, const path_config& config) {
   auto* l = impl_->find(ref);
   if (l == nullptr || l->down()) return failure{errc::closed, "the link is over"};
   auto out = l->attach(now, config);
-  impl_->after(*l);
+  impl_->after(now, *l);
   return out;
 }
 
 std::optional<failure> endpoint::detach(instant now, link_ref ref, std::string_view leaf) {
-  return on_link(*impl_, ref, [&](link& l) { return l.detach(now, leaf); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.detach(now, leaf); });
 }
 
 std::optional<any_event> endpoint::poll_event() {
@@ -453,7 +457,7 @@ std::span<const bytes_view> endpoint::poll_transmit(instant now, carrier_id carr
   if (at->owner == nullptr) return impl_->door.poll_transmit(*at->at);
   auto* l = at->owner;
   const auto pieces = l->poll_transmit(now, *at->at, limit);
-  impl_->after(*l);
+  impl_->after(now, *l);
   return pieces;
 }
 

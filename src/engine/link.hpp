@@ -164,7 +164,9 @@ class link {
   duration suspect_wait(const path& p) const noexcept;
   duration death_after(const path& p) const noexcept;
   void check_path(instant now, path& p);
+  duration fresh_for(instant now, const path& p, const carrier_evidence& e) const noexcept;
   void judge(instant now, path& p, const carrier_evidence& e);
+  void judge_delivered(instant now, path& p, const carrier_evidence& e);
   void become_late(instant now, path& p, instant check_at);
   instant rescue_overdue(instant now, path& p);
   void suspect(instant now, path& p, cause why, std::string detail);

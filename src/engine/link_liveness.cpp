@@ -176,6 +176,25 @@ void link::evidence(instant now, path& p, const carrier_evidence& e) {
   judge(now, p, e);
 }
 
+// How old the newest acknowledgement of the carrier may be while bytes are on the wire.
+duration link::fresh_for(instant now, const path& p, const carrier_evidence& e) const noexcept {
+  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
+  auto out =
+      rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
+  if (filled_by_peer(now, p)) out += defaults::delayed_ack;
+  // A kernel that holds bytes back behind a window of few packets has had losses; the next one
+  // shows only by its tail loss probe (RFC 8985 section 7), two round trips later.
+  const bool few = e.unsent > 0 && e.unacked < defaults::few_packets;
+  // A lone one without data is waited out: nothing depends on it.
+  const bool lone = e.unsent == 0 && e.unacked < defaults::lone_packet && !p.sent.any_ranges();
+  if (few || lone) out += 2 * rtt + defaults::deadline_floor;
+  // A retransmission that is lost too, and a loss among very few, is repeated by time-out alone, at
+  // least 200 ms later.
+  const bool very_few = few && e.unacked < defaults::very_few_packets;
+  if (e.recovering || very_few || lone) out += defaults::repair_extra;
+  return out;
+}
+
 void link::judge(instant now, path& p, const carrier_evidence& e) {
   const auto* oldest = p.sent.oldest();
   const bool stuck = oldest == nullptr && !p.out.empty();
@@ -183,48 +202,15 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
     p.check_at = never;
     return;
   }
-  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
+  const auto limit = fresh_for(now, p, e);
+  const bool silent = e.unacked > 0 && e.last_ack_age >= limit;
   if (!stuck && e.delivered >= oldest->wire_end) {
-    // The peer's answer waits in its kernel's repair: it stands before us, out of order.
-    const auto repaired =
-        p.gap_at == instant::min() ? p.gap_at : p.gap_at + rtt + defaults::repair_extra;
-    if (now < repaired || filled_by_peer(now, p)) {
-      p.delivered_since = never;
-      return become_late(now, p, std::max(repaired, now + defaults::quiet_min));
-    }
-    // The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
-    // that acknowledges and forwards nothing.
-    if (p.delivered_since == never) p.delivered_since = now;
-    const auto limit = p.delivered_since + 2 * std::max(p.rtt.smoothed(), rtt) +
-                       defaults::max_ack_delay + defaults::delivered_grace;
-    if (now < limit) return become_late(now, p, limit);
-    if (others_live_since(p, std::max(oldest->sent_at, p.delivered_since))) {
-      p.evidence = evidence_kind::first_hop;
-      return suspect(now, p, cause::first_hop_only,
-                     "the carrier acknowledges what the peer does not get");
-    }
-    stalled_ = true;
-    // Nothing dies of it, but something on the way may hold a connection that the peer left long
-    // ago: a fresh dial beside it tells.
-    if (now >= p.delivered_since + death_after(p)) {
-      return suspect(now, p, cause::first_hop_only, "the carrier acknowledges, the peer is silent");
-    }
-    return become_late(now, p,
-                       now + std::max<duration>(p.rtt.smoothed(), std::chrono::milliseconds(50)));
+    // Where no path lives, that the kernel is silent about all that went after it says more.
+    if (!silent || others_live_since(p, oldest->sent_at)) return judge_delivered(now, p, e);
   }
   p.delivered_since = never;
-  auto fresh_for =
-      rtt + std::max<duration>(4 * e.rttvar, defaults::evidence_slack) + defaults::evidence_slack;
-  // A retransmission that is lost too is repeated by time-out alone, at least 200 ms later.
-  if (e.recovering) fresh_for += defaults::repair_extra;
-  if (filled_by_peer(now, p)) fresh_for += defaults::delayed_ack;
-  // A kernel that holds bytes back behind a window of few packets has had losses; the next one
-  // shows only by its tail loss probe (RFC 8985 section 7), two round trips later.
-  if (e.unsent > 0 && e.unacked < defaults::few_packets) {
-    fresh_for += 2 * rtt + defaults::deadline_floor;
-  }
-  if (e.unacked > 0 && e.last_ack_age < fresh_for) {
-    const auto left = std::max<duration>(fresh_for - e.last_ack_age, std::chrono::milliseconds(1));
+  if (e.unacked > 0 && !silent) {
+    const auto left = std::max<duration>(limit - e.last_ack_age, std::chrono::milliseconds(1));
     if (stuck || oldest->wire_end > e.delivered + e.unacked) {
       // Its end waits in our own kernel: queueing is not lateness.
       p.hold_until = now + std::min<duration>(left, p.rtt.smoothed());
@@ -235,10 +221,39 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   }
   // A lone lost record without data: the kernel repeats it by time-out alone. While the peer is
   // heard on this path, it will say itself when it hears nothing from here.
-  if (p.last_heard + fresh_for > now && !p.sent.any_ranges()) {
-    return become_late(now, p, p.last_heard + fresh_for);
+  if (p.last_heard + limit > now && !p.sent.any_ranges()) {
+    return become_late(now, p, p.last_heard + limit);
   }
   suspect_in_time(now, p, "nothing was acknowledged and the carrier is silent too");
+}
+
+// The far kernel has it, the peer is silent: a busy or stopped process, or something on the way
+// that acknowledges and forwards nothing.
+void link::judge_delivered(instant now, path& p, const carrier_evidence& e) {
+  const auto rtt = e.rtt > duration(0) ? e.rtt : p.rtt.smoothed();
+  // Or the peer's answer waits in its kernel's repair: it stands before us, out of order.
+  const auto repaired =
+      p.gap_at == instant::min() ? p.gap_at : p.gap_at + rtt + defaults::repair_extra;
+  if (now < repaired || filled_by_peer(now, p)) {
+    p.delivered_since = never;
+    return become_late(now, p, std::max(repaired, now + defaults::quiet_min));
+  }
+  if (p.delivered_since == never) p.delivered_since = now;
+  const auto limit = p.delivered_since + 2 * std::max(p.rtt.smoothed(), rtt) +
+                     defaults::max_ack_delay + defaults::delivered_grace;
+  if (now < limit) return become_late(now, p, limit);
+  if (others_live_since(p, std::max(p.sent.oldest()->sent_at, p.delivered_since))) {
+    p.evidence = evidence_kind::first_hop;
+    return suspect(now, p, cause::first_hop_only,
+                   "the carrier acknowledges what the peer does not get");
+  }
+  stalled_ = true;
+  // Nothing dies of it, but something on the way may hold a connection that the peer left long
+  // ago: a fresh dial beside it tells.
+  if (now >= p.delivered_since + death_after(p)) {
+    return suspect(now, p, cause::first_hop_only, "the carrier acknowledges, the peer is silent");
+  }
+  become_late(now, p, now + std::max<duration>(p.rtt.smoothed(), std::chrono::milliseconds(50)));
 }
 
 void link::suspect_in_time(instant now, path& p, std::string detail) {

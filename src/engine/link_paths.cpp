@@ -312,7 +312,14 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
       for (const auto& c : record.controls) ask_again(c);
       record.requeued = true;
     });
-    told_.erase(p.id);
+    // The peer may see no end of it, and would send on it until its own deadlines. What it told
+    // itself is not told back.
+    if (death && why != cause::one_way && told_.size() < 2 * defaults::paths_per_link) {
+      auto& word = told_[p.id];
+      word = {word.epoch + 1, wire::path_report::dead, p.leaf, true};
+    } else {
+      told_.erase(p.id);
+    }
   }
   choose_current(s, p.leaf);
   if (s.current != nullptr) s.shown = s.current->phase;

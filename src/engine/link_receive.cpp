@@ -226,10 +226,15 @@ void link::acknowledge_control(instant, const sent_control& c) {
         settle(*f);
       }
       return;
+    case control::path_state: {
+      const auto word = told_.find(c.key);
+      const bool newest = word != told_.end() && word->second.epoch == c.value;
+      if (newest && word->second.state == wire::path_report::dead) told_.erase(word);
+      return;
+    }
     case control::max_data:
     case control::accept:
     case control::stop:
-    case control::path_state:
     case control::graph:
     case control::select:
     case control::goaway:

@@ -190,5 +190,86 @@ TEST(two_links, of_one_endpoint_live_and_end_apart) {
   EXPECT_EQ(w.finish(), "");
 }
 
+// The far end of a path breaks, the near one does not: who is left must be told, or find out in time.
+class one_ended : public testing::Test {
+ protected:
+  // One end of the path in use is reset; what the other end sends on it vanishes from then on.
+  static void break_at_client(world& w, const char* name) {
+    w.path(name).blackhole(true);
+    w.path(name).kill_end(false);
+  }
+};
+
+TEST_F(one_ended, a_death_is_told_to_the_peer_that_cannot_see_it) {
+  scenario s;
+  s.seed = seed_or(71);
+  s.paths = {path("a", 20ms, 50 * mbit), path("b", 20ms, 50 * mbit)};
+  s.root = "selector(a, b)";
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::paced(kib, 5ms, 2'000)});
+  w.run(2s);
+  const auto broken = w.now();
+  break_at_client(w, "a");
+  EXPECT_TRUE(w.run_until([&] { return w.deaths(true) > 0; }, 1s));
+  expect_at_most("the acceptor hears of the death", ms(w.now() - broken), 40, "ms");
+  w.run(3s);
+  expect_at_most("a death that one end alone sees, gap", ms(flow.longest_gap(true, broken, w.now())), 45,
+                 "ms");
+  w.path("a").blackhole(false);
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
+  EXPECT_EQ(w.finish(), "");
+}
+
+// A standby that suddenly carries data had its next PING in the past: that is no late loop.
+TEST_F(one_ended, a_standby_that_is_used_again_makes_no_deadline_late) {
+  scenario s;
+  s.seed = seed_or(72);
+  s.paths = {path("a", 20ms, 50 * mbit), path("b", 20ms, 50 * mbit)};
+  s.root = "selector(a, b)";
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::paced(kib, 100ms, 400), .down = traffic::echo()});
+  duration longest{0};
+  for (int i = 0; i < 4; ++i) {
+    w.run(5s + 17ms * i);
+    const auto* used = w.status_of("a").carries_data ? "a" : "b";
+    const auto broken = w.now();
+    break_at_client(w, used);
+    w.run(2s);
+    longest = std::max(longest, flow.longest_gap(false, broken, w.now()));
+    w.path(used).blackhole(false);
+  }
+  // 100 ms between two messages, a round trip, and what a dark path costs the server.
+  expect_at_most("echo over a standby, the longest wait", ms(longest), 100 + 20 + 35 + 30, "ms");
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 120s));
+  EXPECT_EQ(w.finish(), "");
+}
+
+// A kernel may have acknowledged the oldest record and nothing behind it: that is silence, not a
+// stopped peer.
+TEST(all_dark, is_suspected_at_once_whatever_was_acknowledged_last) {
+  duration longest{0};
+  for (int phase = 0; phase < 80; ++phase) {
+    scenario s;
+    s.seed = seed_or(73);
+    s.paths = {path("a", 20ms, 50 * mbit), path("b", 20ms, 50 * mbit)};
+    s.root = "selector(a, b)";
+    world w(s);
+    w.connect();
+    w.run(1s);
+    auto& flow = w.open({.up = traffic::paced(5 * kib / 2, 10ms, 10'000), .down = traffic::echo()});
+    w.run(2s + 250us * phase);
+    const auto dark = w.now();
+    for (const char* name : {"a", "b"}) w.path(name).blackhole(true);
+    EXPECT_TRUE(w.run_until([&] { return w.status_of("a").suspicions > 0; }, 5s)) << phase;
+    longest = std::max(longest, w.now() - dark);
+    flow.abort(false, 1);
+  }
+  expect_at_most("all dark, suspected after", ms(longest), 120, "ms");
+}
+
 }  // namespace
 }  // namespace rendr::sim
