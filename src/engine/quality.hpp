@@ -34,8 +34,8 @@ class rtt_estimator {
   static constexpr duration initial = std::chrono::milliseconds(100);
   duration smoothed_ = initial;
   duration variation_ = initial / 2;
-  duration deviation_ = initial / 2;      ///< smoothed over the samples
-  duration largest_{0};                   ///< of the deviations of this round trip
+  duration deviation_ = initial / 2;  ///< smoothed over the samples
+  duration largest_{0};               ///< of the deviations of this round trip
   instant round_end_ = instant::min();
   duration minimum_{0};
   duration minimum_before_{0};

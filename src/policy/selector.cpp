@@ -92,8 +92,8 @@ rivalry rival_of(const selector_state& state, facts_span children, std::size_t c
   return out;
 }
 
-// Lateness alone ends no rivalry, as it ends no choice: the rival wins nothing while it is late, and
-// goes on when that was nothing.
+// Lateness alone ends no rivalry, as it ends no choice: the rival wins nothing while it is late,
+// and goes on when that was nothing.
 bool only_late(const selector_state& state, facts_span children, std::size_t current,
                duration cost_bound) noexcept {
   const auto before = inside(state.rival, children);

@@ -80,9 +80,10 @@ struct selector_decision {
 /// unknown cheap before dear, known before unknown, heavier before lighter; then the order in the
 /// graph. Lateness alone never moves. A better child moves the flow when it and the current one are
 /// known, fresh and without doubt about their health, `preferred` holds it better without a break
-/// for `dwell` (lateness is none, but nothing moves while it lasts), the evidence of both was renewed meanwhile (the rival's three times), and the last
-/// move for quality is `cooldown` ago. A command overrides all of this. When no child has a
-/// carrier, `next.current` is empty and the override stays.
+/// for `dwell` (lateness is none, but nothing moves while it lasts), the evidence of both was
+/// renewed meanwhile (the rival's three times), and the last move for quality is `cooldown` ago. A
+/// command overrides all of this. When no child has a carrier, `next.current` is empty and the
+/// override stays.
 selector_decision decide(const selector_state& state, std::span<const child_facts> children,
                          instant now, const selector_options& options = {});
 

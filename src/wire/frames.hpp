@@ -104,10 +104,10 @@ struct path_state {
 /// What the sender of data measured of the path that this comes by, and the receiver cannot. State,
 /// not a message: a lost one is not repeated, the next one tells.
 struct path_quality {
-  duration latency{0};       ///< of round trips without own load; µs on the wire; 0: unknown
-  duration jitter{0};        ///< their mean deviation; µs on the wire
-  std::uint64_t rate = 0;    ///< bytes per second that it drains; 0: unknown
-  bool filled = false;       ///< the sender's own traffic fills it now
+  duration latency{0};     ///< of round trips without own load; µs on the wire; 0: unknown
+  duration jitter{0};      ///< their mean deviation; µs on the wire
+  std::uint64_t rate = 0;  ///< bytes per second that it drains; 0: unknown
+  bool filled = false;     ///< the sender's own traffic fills it now
   friend bool operator==(const path_quality&, const path_quality&) = default;
 };
 struct open {
@@ -185,9 +185,9 @@ struct ignored {
   bool operator==(const ignored& other) const noexcept;
 };
 
-using frame = std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept,
-                           reject, data, fin, reset, stop, max_data, graph, select, goaway, bye,
-                           ignored>;
+using frame =
+    std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept, reject,
+                 data, fin, reset, stop, max_data, graph, select, goaway, bye, ignored>;
 
 /// Reads the frames of one record's payload. Views in the frames point into `payload`.
 /// The first error sticks: every later `next()` returns it again.

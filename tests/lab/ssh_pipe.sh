@@ -15,6 +15,7 @@ start_links
 start_sshd 2222 "${far[@]}"
 await_far 2222
 start_serve_far ssh=127.0.0.1:2222
+descriptors_before[$serve_pid]=$(descriptors "$serve_pid")
 mapfile -t paths < <(link_paths)
 write_ssh_config "${paths[@]}" "--root='$selector_root'" --insecure
 events=$work/pipe_session.log
@@ -32,7 +33,8 @@ ln "$work/file" "$work/www/file"
 pids+=($!)
 await_far 8080
 "${in_ssh[@]}" -N -L 127.0.0.1:8081:127.0.0.1:8080 forward 2>"$work/ssh_forward.log" &
-pids+=($!)
+forward_pid=$!
+pids+=("$forward_pid")
 await_near 8081
 
 # A line each 50 ms; each comes back upper case, in order. Prints the longest wait for one.
@@ -79,3 +81,7 @@ for link in session down up forward; do
   judge_deaths "$work/pipe_$link.log"
 done
 report_darkness
+# ssh ends its ProxyCommand by SIGHUP: the server is told, and keeps nothing of the five links.
+kill "$forward_pid"
+wait "$forward_pid" 2>/dev/null || true
+judge_descriptors

@@ -190,7 +190,8 @@ TEST(two_links, of_one_endpoint_live_and_end_apart) {
   EXPECT_EQ(w.finish(), "");
 }
 
-// The far end of a path breaks, the near one does not: who is left must be told, or find out in time.
+// The far end of a path breaks, the near one does not: who is left must be told, or find out in
+// time.
 class one_ended : public testing::Test {
  protected:
   // One end of the path in use is reset; what the other end sends on it vanishes from then on.
@@ -215,8 +216,8 @@ TEST_F(one_ended, a_death_is_told_to_the_peer_that_cannot_see_it) {
   EXPECT_TRUE(w.run_until([&] { return w.deaths(true) > 0; }, 1s));
   expect_at_most("the acceptor hears of the death", ms(w.now() - broken), 40, "ms");
   w.run(3s);
-  expect_at_most("a death that one end alone sees, gap", ms(flow.longest_gap(true, broken, w.now())), 45,
-                 "ms");
+  expect_at_most("a death that one end alone sees, gap",
+                 ms(flow.longest_gap(true, broken, w.now())), 45, "ms");
   w.path("a").blackhole(false);
   EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
   EXPECT_EQ(w.finish(), "");
