@@ -42,13 +42,12 @@ using public_key = std::array<std::byte, 32>;
 public_key public_key_of(const secret_key& own) noexcept;
 
 /// What an end proves itself with, and what it demands of the other one. Empty: nothing, and the
-/// peer is not authenticated: whoever answers is believed. Which handshake follows from it:
-///
-/// | dialer has | handshake | the acceptor must have |
-/// | --- | --- | --- |
-/// | `peer_key` (with or without the others) | Noise IKpsk2 | that key as `own_key`, the same `psk`
-/// | | `psk` alone | Noise NNpsk0 | the same `psk`, no `allowed_keys` | | nothing | Noise NN |
-/// nothing |
+/// peer is not authenticated: whoever answers is believed. Which handshake follows from what the
+/// dialer has:
+/// - `peer_key`, with or without the others: Noise IKpsk2. The acceptor must have that key as its
+///   `own_key`, and the same `psk` if there is one.
+/// - `psk` alone: Noise NNpsk0. The acceptor must have the same `psk`, and no `allowed_keys`.
+/// - nothing: Noise NN. The acceptor must have nothing.
 ///
 /// An acceptor with a `psk` demands it of everybody, one with `allowed_keys` demands one of those,
 /// and one with any credentials refuses a dialer without: there is no falling back.
