@@ -90,7 +90,8 @@ exit_code run_pipe(const pipe_options& options, console& to) {
           end->begin();
         });
     bridge = joined;
-    joined->start(options.link.connect_timeout);
+    // Behind the dial's own limit, which knows why there is no answer.
+    joined->start(2 * options.link.connect_timeout);
   });
   end->wait();
   return outcome ? judge(*outcome, to) : exit_code::failed;

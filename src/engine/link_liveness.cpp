@@ -293,14 +293,19 @@ instant link::rescue_overdue(instant now, path& p) {
     const bool first = std::exchange(head, false);
     if (!overdue || record.rescued) return;
     if (!first && (p.recovering || record.size > largest)) return;
-    for (const auto& c : record.controls) ask_again(c);
+    record.rescued = true;
+    if (!std::exchange(record.asked_again, true)) {
+      for (const auto& c : record.controls) ask_again(c);
+    }
     for (const auto& r : record.ranges) {
       auto* f = find(r.flow);
       if (f == nullptr || f->reset_code) continue;
       const auto open = f->send.open_part(r.bytes);
-      for (const auto& part : open.ranges()) refused |= !urge(now, r.flow, part, p, 1, true);
+      for (const auto& part : open.ranges()) {
+        if (!urge(now, r.flow, part, p, 1, true)) record.rescued = false;
+      }
     }
-    record.rescued = !refused;
+    refused = refused || !record.rescued;
   });
   if (refused) return now + std::max<duration>(p.rtt.smoothed() / 2, defaults::deadline_floor);
   return p.recovering ? never : std::max(next, now + std::chrono::milliseconds(1));

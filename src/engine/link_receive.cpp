@@ -178,7 +178,10 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
     }
     life(now, *about, f.largest());
     // It takes no data before it was measured again, and without data only a PING measures it.
-    if (about->rtt.beginning_anew() && about->sent.in_flight() == 0) about->want_ping = true;
+    if (about->rtt.beginning_anew() && about->sent.in_flight() == 0) {
+      about->want_ping = true;
+      s_.transmit.wake(about->carrier);
+    }
   }
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());

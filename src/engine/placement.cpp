@@ -13,6 +13,8 @@ using policy::node_kind;
 
 namespace {
 
+// Of a race with `late` as many bytes are weighed as one small record has.
+constexpr std::uint64_t compared = 1'200;
 constexpr std::uint64_t endless = std::uint64_t{1} << 40;
 
 range first_of(const range_set& set, std::uint64_t limit) {
@@ -156,7 +158,9 @@ range placement::take_late(root_target& root, node_id parent, node_id node, std:
     nodes_[node].own.add(open);
     return r;
   }
-  const policy::race_ask first{child, limit, std::nullopt, {}};
+  // Whoever asks, for however much: of the same bytes, so that no two hold each other the sooner.
+  const auto waits = more_ ? compared : std::min(backlog(parent), compared);
+  const policy::race_ask first{child, waits, std::nullopt, {}};
   if (!policy::decide(first, root.children_facts(parent), ask.now, late).take) return {};
   const auto r = take_from_parent(root, parent, limit, ask);
   if (r.empty()) return {};

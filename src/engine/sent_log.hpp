@@ -51,8 +51,9 @@ struct sent_record {
   bool unloaded = false;    ///< nothing of ours stood before it: its round trip tells of the path
   bool eliciting = false;
   bool acknowledged = false;
-  bool requeued = false;  ///< its ranges were given to other paths
-  bool rescued = false;   ///< its ranges went by another path too, while it was late
+  bool requeued = false;     ///< its ranges were given to other paths
+  bool rescued = false;      ///< its ranges went by another path too, while it was late
+  bool asked_again = false;  ///< so did its control frames
   bool transmitted = false;
   std::uint64_t in_flight = 0;  ///< bytes unacknowledged before it, when it was transmitted
   instant sent_at = never;      ///< when the carrier took its last byte

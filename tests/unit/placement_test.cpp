@@ -77,6 +77,17 @@ TEST(Placement, ARaceGivesEverythingToEveryChild) {
   EXPECT_EQ(p.pull('c', 100), (range{50, 100}));
 }
 
+TEST(Placement, OfARaceWithLateOneChildTakesWhateverTheirRecordsHold) {
+  placed p("race(a, bond(b, c), late=20ms)");
+  auto facts = all_good();
+  facts[0].rate = 1'000;  // of a few small messages: a large record would take it seconds
+  facts[1].srtt = facts[1].min_rtt = facts[2].srtt = facts[2].min_rtt = 160ms;
+  p.root.update({}, facts);
+  p.place.offer({0, 1});
+  const auto taken = p.pull('a', 4000).size() + p.pull('b', 4000).size() + p.pull('c', 4000).size();
+  EXPECT_EQ(taken, 1u) << "by one of them, and not by none";
+}
+
 TEST(Placement, WhatADyingChildHeldGoesToTheNextLowestFirst) {
   placed p("selector(a, b)");
   p.place.offer({0, 100});
