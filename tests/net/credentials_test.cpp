@@ -6,8 +6,10 @@
 #include <asio/buffer.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
+#include <future>
 #include <string>
 #include <system_error>
+#include <variant>
 
 #include "support/net_fixture.hpp"
 
@@ -60,10 +62,20 @@ struct credentials_over_sockets : linked_test {
 TEST_F(credentials_over_sockets, who_proves_everything_makes_a_link_of_several_paths) {
   serve_with_keys();
   const auto port = door->port();
-  dial({port, port}, client_with(1, 3, 2));
+  std::promise<void> joined;
+  auto options = client_with(1, 3, 2);
+  options.on_event = [&joined](const link_event& event) {
+    const auto* change = std::get_if<events::path_changed>(&event.what);
+    if (change != nullptr && change->path == "p2" && change->from == path_phase::attaching) {
+      joined.set_value();
+    }
+  };
+  dial({port, port}, std::move(options));
   open();
   expect_echo("over the first path");
-  ASSERT_FALSE(line->migrate("p2").code);
+  ASSERT_EQ(joined.get_future().wait_for(10s), std::future_status::ready);
+  const auto why = line->migrate("p2");
+  ASSERT_FALSE(why.code) << why.detail;
   expect_echo("and over one that joined by the link's key");
 }
 
