@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ctest: serial
 #include "support/emulator.hpp"
+#include "support/socket_address.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -43,19 +44,11 @@ constexpr double slack_ms = 2;
 double ms(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 double ms_of(duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
-sockaddr_in address(ipv4 host, std::uint16_t at) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(at);
-  std::memcpy(&a.sin_addr, host.data(), host.size());
-  return a;
-}
-
 /// A socket bound in a namespace.
 owned_fd bound(const netns& where, ipv4 host, std::uint16_t at, int type) {
   const netns::scope here(where);
   owned_fd fd(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto a = address(host, at);
+  const auto a = socket_address(host, at);
   EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&a), sizeof a), 0)
       << text(host) << ": " << std::strerror(errno);
   const int large = 4 << 20;
@@ -103,7 +96,7 @@ class emulated_link : public net_test {
   void send(std::uint32_t number, std::size_t size = 100) {
     std::vector<char> data(size);
     std::memcpy(data.data(), &number, sizeof number);
-    const auto to = address(emulator::server_address(0), port);
+    const auto to = socket_address(emulator::server_address(0), port);
     ASSERT_EQ(::sendto(near.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&to),
                        sizeof to),
               static_cast<ssize_t>(size));
@@ -270,7 +263,7 @@ TEST_F(emulated_link, one_direction_goes_dark_and_comes_back) {
   ASSERT_EQ(got.size(), 1u) << "what was on the wire still arrives, nothing else";
   EXPECT_EQ(got[0].number, 2u);
   EXPECT_EQ(net->counters(0, way::to_server).darkened, 1u);
-  const auto to = address(emulator::client_address(0), port);
+  const auto to = socket_address(emulator::client_address(0), port);
   ASSERT_EQ(::sendto(far.get(), "back", 4, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
             4);
   EXPECT_EQ(receive(near.get(), 2s, 1).size(), 1u) << "the other direction is not dark";
@@ -302,7 +295,7 @@ TEST_F(emulated_link, a_smaller_mtu_on_the_way_swallows_large_packets) {
 TEST_F(emulated_link, the_source_address_chooses_the_link) {
   begin({.delay = 1ms}, 3);
   net->up(0, way::both, false);
-  const auto host = address(emulator::host_address(), port);
+  const auto host = socket_address(emulator::host_address(), port);
   for (std::size_t i = 0; i < 3; ++i) {
     const auto from = bound(net->client(), emulator::client_address(i), 0, SOCK_DGRAM);
     const auto before = net->counters(i, way::to_server).entered;
@@ -344,7 +337,7 @@ TEST_F(emulated_link, carries_a_hundred_megabits_of_tcp) {
   ASSERT_EQ(::listen(door.get(), 1), 0);
   const auto sender = bound(net->client(), emulator::client_address(0), 0, SOCK_STREAM);
   ASSERT_EQ(::setsockopt(sender.get(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5), 0);
-  const auto to = address(emulator::server_address(0), port);
+  const auto to = socket_address(emulator::server_address(0), port);
   ASSERT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), -1);
   ASSERT_EQ(errno, EINPROGRESS);
   ASSERT_TRUE(ready(door.get(), POLLIN, 5s));

@@ -17,20 +17,13 @@
 #include "support/emulated_nat.hpp"
 #include "support/net_fixture.hpp"
 #include "support/nft.hpp"
+#include "support/socket_address.hpp"
 
 namespace rendr::test {
 namespace {
 
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
-
-sockaddr_in address(ipv4 host, std::uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(port);
-  std::memcpy(&a.sin_addr, host.data(), host.size());
-  return a;
-}
 
 bool readable(int fd, std::chrono::milliseconds patience) {
   pollfd p{fd, POLLIN, 0};
@@ -64,7 +57,7 @@ class translated : public net_test {
     nat = std::make_unique<emulated_nat>(*net);
     const netns::scope there(net->server());
     door = owned_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const auto at = address(emulator::server_address(0), 7000);
+    const auto at = socket_address(emulator::server_address(0), 7000);
     ASSERT_EQ(::bind(door.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
     ASSERT_EQ(::listen(door.get(), 8), 0);
   }
@@ -81,7 +74,7 @@ class translated : public net_test {
       const netns::scope there(net->client());
       c.near = owned_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     }
-    const auto to = address(emulator::server_address(0), 7000);
+    const auto to = socket_address(emulator::server_address(0), 7000);
     EXPECT_EQ(::connect(c.near.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
     sockaddr_in name{};
     socklen_t size = sizeof name;
@@ -159,7 +152,7 @@ TEST_F(translated, nothing_comes_in_that_was_not_asked_for) {
     const netns::scope there(net->client());
     inside = owned_fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   }
-  const auto at = address(emulator::client_address(0), 7001);
+  const auto at = socket_address(emulator::client_address(0), 7001);
   ASSERT_EQ(::bind(inside.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
   owned_fd outside;
   {

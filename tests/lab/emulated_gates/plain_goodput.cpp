@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "lab/emulated_gates/session.hpp"
+#include "support/socket_address.hpp"
 
 namespace rendr::test {
 namespace {
@@ -21,20 +22,12 @@ int checked(int result, const char* what) {
   return result;
 }
 
-sockaddr_in address(ipv4 host, std::uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(port);
-  std::memcpy(&a.sin_addr, host.data(), host.size());
-  return a;
-}
-
 const sockaddr* generic(const sockaddr_in& a) { return reinterpret_cast<const sockaddr*>(&a); }
 
 owned_fd tcp_socket(const netns& where, ipv4 bound, const std::string& congestion) {
   const netns::scope here(where);
   owned_fd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  const auto a = address(bound, 0);
+  const auto a = socket_address(bound, 0);
   checked(::bind(fd.get(), generic(a), sizeof a), "bind");
   checked(::setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, congestion.data(),
                        static_cast<socklen_t>(congestion.size())),

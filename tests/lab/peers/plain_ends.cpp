@@ -16,6 +16,7 @@
 #include "base/seeded_random.hpp"
 #include "lab/peers/ends.hpp"
 #include "support/emulator.hpp"
+#include "support/socket_address.hpp"
 
 namespace rendr::test {
 namespace {
@@ -36,14 +37,6 @@ owned_fd stream_socket(const job& what) {
                        static_cast<socklen_t>(what.congestion.size())),
           "TCP_CONGESTION");
   return fd;
-}
-
-sockaddr_in address(ipv4 host, std::uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(port);
-  std::memcpy(&a.sin_addr, host.data(), host.size());
-  return a;
 }
 
 const sockaddr* generic(const sockaddr_in& a) { return reinterpret_cast<const sockaddr*>(&a); }
@@ -111,10 +104,11 @@ void checked_sink::take(std::span<const std::byte> piece) {
 void send_plain(const job& what, std::uint16_t port, trace& near) {
   const auto fd = stream_socket(what);
   if (!what.loopback) {
-    const auto from = address(emulator::client_address(what.first), 0);
+    const auto from = socket_address(emulator::client_address(what.first), 0);
     checked(::bind(fd.get(), generic(from), sizeof from), "bind");
   }
-  const auto to = address(what.loopback ? loopback : emulator::server_address(what.first), port);
+  const auto to =
+      socket_address(what.loopback ? loopback : emulator::server_address(what.first), port);
   checked(::connect(fd.get(), generic(to), sizeof to), "connect");
   near.set_ready();
   std::size_t at = 0;
@@ -147,7 +141,7 @@ void send_plain(const job& what, std::uint16_t port, trace& near) {
 
 void receive_plain(const job& what, trace& far) {
   const auto door = stream_socket(what);
-  const auto here = address(what.loopback ? loopback : ipv4{}, 0);
+  const auto here = socket_address(what.loopback ? loopback : ipv4{}, 0);
   checked(::bind(door.get(), generic(here), sizeof here), "bind");
   checked(::listen(door.get(), 1), "listen");
   sockaddr_in bound{};
