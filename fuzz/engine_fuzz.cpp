@@ -183,6 +183,7 @@ void command(input& in, engine_world& w, std::uint8_t what) {
       path_config leaf;
       leaf.name = name;
       leaf.cold = in.u8() % 2 == 0;
+      leaf.plaintext = true;
       static_cast<void>(e.attach(w.now, link, leaf));
       return;
     }

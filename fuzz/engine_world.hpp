@@ -70,6 +70,7 @@ class engine_world {
     for (std::size_t i = 0; i < paths; ++i) {
       path_config leaf;
       leaf.name = std::string(1, static_cast<char>('a' + i));
+      leaf.plaintext = true;  // lies are put into its records
       if (i == 2) leaf.evidence = evidence_kind::first_hop;
       c.paths.push_back(leaf);
     }

@@ -46,11 +46,11 @@ struct link_options {
   /// that does not hold what is demanded is refused with `auth_failed`: each such dial ends, the
   /// link goes on trying. Copies of the secrets are wiped once the link is made.
   rendr::credentials credentials;
-  /// Accept an unauthenticated peer, and records in clear. Needed by every path whose host is not
-  /// on loopback, also with `credentials`: this version authenticates the peer with them when the
-  /// link is made and each path by the link's key, but encrypts no records, so whoever is on the
-  /// way can still read and change them. Without it such a path is refused with
-  /// `permission_denied`.
+  /// Accept an unauthenticated peer, and `plaintext` paths. Off loopback a link without a
+  /// pre-shared key or the peer's key, or a path with `plaintext` on a connection that is not
+  /// secured, is refused with `permission_denied` unless this is set. Records are sealed all the
+  /// same; without credentials that keeps out those who only listen, not one who sits on the way
+  /// from the start.
   bool insecure = false;
   /// Take flows that the acceptor opens (`link::async_accept`). Otherwise they are refused.
   bool accept_flows = false;

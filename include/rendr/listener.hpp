@@ -27,8 +27,9 @@ struct listen_options {
   std::uint16_t port = 0;  ///< 0: the system chooses; see `listener::port`
   std::string device;      ///< only connections through this network device (SO_BINDTODEVICE)
   std::string congestion;  ///< TCP_CONGESTION of accepted connections; empty: the system's
-  /// Accept unauthenticated peers. Needed for every address that is not on loopback; see
-  /// `link_options::insecure`.
+  /// Accept peers as they are: an address that is not on loopback needs it unless the runtime
+  /// demands a pre-shared key or allowed keys (`runtime_options::accepted_credentials`), and so does
+  /// a peer's `plaintext` path from elsewhere. See `link_options::insecure`.
   bool insecure = false;
   int backlog = 1024;
 };
@@ -50,7 +51,7 @@ class listener {
   /// Listens on one more tcp address. Waits for the name's resolution: not on a loop thread, unless
   /// the host is a literal address. Fails with the system's error (address in use, cannot assign,
   /// permission denied) and a detail with the address; with `permission_denied` off loopback
-  /// without `insecure`; with `limit_reached` when the runtime has another listener.
+  /// without credentials or `insecure`; with `limit_reached` when the runtime has another listener.
   [[nodiscard]] failure listen(const listen_options& options);
   /// Takes a connected stream socket that the embedder accepted. rendr owns it from now on.
   [[nodiscard]] failure adopt(int fd, bool secured = false);

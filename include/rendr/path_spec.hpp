@@ -44,13 +44,17 @@ struct path_spec {
   std::string fate;
   path_evidence evidence = path_evidence::by_transport;
   bool cold = false;  ///< dialled only when the others are gone, instead of kept warm
+  /// Its records are not sealed: for a path inside a tunnel, or one whose bytes protect themselves.
+  /// Whoever is on the way can read and change them; off loopback it needs `insecure` at both ends.
+  bool plaintext = false;
 
   friend bool operator==(const path_spec&, const path_spec&) = default;
 };
 
 /// Reads `[name=]scheme://host:port[,key=value...]`, such as
 /// `fiber=tcp://host:7000,bind=192.0.2.7,device=eth0` or `tcp://[fe80::1%eth0]:7000,cold=yes`.
-/// Keys: bind, device, mark, cc, cost, weight, fate, evidence, cold; `docs/graph.md` has the rules.
+/// Keys: bind, device, mark, cc, cost, weight, fate, evidence, cold, plaintext;
+/// `docs/graph.md` has the rules.
 ///
 /// Returns true and fills `out`. Otherwise `out` is unchanged and `why` holds a detail of three
 /// lines for a person (field, value and rule; the text; a caret under the place) with

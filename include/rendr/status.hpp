@@ -52,9 +52,19 @@ enum class cause : std::uint8_t {
   local_close,        ///< this side closed the link
 };
 
+/// What protects the records of a path from whoever is on the way.
+enum class path_guard : std::uint8_t {
+  none,       ///< no connection
+  plaintext,  ///< nothing: a checksum against accidents
+  carrier,    ///< the connection is secured itself; a checksum against accidents
+  chacha20_poly1305,
+  aes_128_gcm,
+};
+
 /// The spelling used in events, logs and reports, e.g. "suspect".
 std::string_view to_string(path_phase phase) noexcept;
 std::string_view to_string(cause why) noexcept;
+std::string_view to_string(path_guard guard) noexcept;
 
 enum class link_side : std::uint8_t { dialer, acceptor };
 
@@ -71,6 +81,7 @@ struct path_record_status {
 struct path_status {
   std::string name;
   path_phase phase{};
+  path_guard guard{};
   bool carries_data = false;  ///< some root sends new flow data on it now
   duration srtt{0};           ///< 0: not measured yet
   duration rttvar{0};

@@ -5,6 +5,7 @@
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
 #include "cli/key_files.hpp"
+#include "cli/plaintext.hpp"
 #include "rendr/runtime.hpp"
 
 namespace rendr::cli {
@@ -41,6 +42,7 @@ exit_code run_forward(const forward_options& options, console& to) {
   auto bound = options.listen;
   bound.port = forwarder.port();
   to.info("listening on " + to_string(bound));
+  warn_of_plaintext(options.link.paths, to);
 
   ending end(to, instance, [&forwarder](int) { forwarder.stop(); });
   end.wait();

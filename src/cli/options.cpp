@@ -46,15 +46,14 @@ constexpr std::string_view serve_footer = R"(
 Examples:
   rendr serve --listen=tcp://127.0.0.1:7000 --to=127.0.0.1:80
   rendr serve --listen=tcp://0.0.0.0:7000 --listen=tcp://0.0.0.0:7001 \
-      --to=ssh=127.0.0.1:22 --to=db=127.0.0.1:5432 --insecure
+      --to=ssh=127.0.0.1:22 --to=db=127.0.0.1:5432 --psk-file=/etc/rendr/shared.psk
 
 With --psk-file or --allow-keys only who proves a key can make links; with --key-file the clients
 know that it is this server. `rendr keygen --help` says how keys are made.
 
---insecure: in this version records are not encrypted. Anyone on the way can read and change the
-bytes, and without keys anyone who reaches a listening address can use the targets. Off loopback
-rendr therefore runs only when told so: put it inside a tunnel or a trusted network, or carry a
-protocol that protects itself, as ssh does.)";
+What is sent is sealed, unless a client asks for a path in plaintext on loopback. --insecure: off
+loopback too such paths are taken, and without --psk-file or --allow-keys anyone who reaches a
+listening address can use the targets.)";
 
 constexpr std::string_view forward_footer = R"(
 A path is [name=]tcp://host:port[,key=value...] with the keys
@@ -64,6 +63,7 @@ A path is [name=]tcp://host:port[,key=value...] with the keys
   fate=NAME                paths of one NAME share a hop: while one is suspect, the others are late
   evidence=first_hop       a relay on the way acknowledges for the server
   cold                     dialled only when the others are gone
+  plaintext                not sealed: for a path inside a tunnel; off loopback needs --insecure
 A graph is a path's name or selector(...), race(...), bond(...) of graphs; the first child of a
 selector is preferred. Keys among the children: weight of each; dwell, cooldown, cost_bound and bulk
 of a selector, as selector(a, b, dwell=1s); late of a race, as race(a, b, late=20ms).
@@ -74,8 +74,8 @@ Examples:
   rendr forward --listen=127.0.0.1:8080 --path=tcp://host:7000
   rendr forward --listen=127.0.0.1:5432 --to=db \
       --path=fiber=tcp://host:7000,bind=192.0.2.7 --path=lte=tcp://host:7000,device=wwan0 \
-      --root='selector(fiber, lte)' --insecure
-  rendr forward --listen=127.0.0.1:8080 --root=handover --insecure \
+      --root='selector(fiber, lte)' --psk-file=shared.psk
+  rendr forward --listen=127.0.0.1:8080 --root=handover --peer-key=server.pub \
       --path=dsl=tcp://host:7000,device=eth0 --path=lte=tcp://host:7000,device=wwan0,cost=100)";
 
 constexpr std::string_view pipe_footer = R"(
@@ -98,8 +98,8 @@ Examples:
   rendr keygen --psk shared.psk                        one secret for both ends, as --psk-file)";
 
 constexpr std::string_view insecure_help =
-    "Accept plaintext records off loopback, and without keys an unauthenticated peer: anyone on "
-    "the way can read and change";
+    "Off loopback, accept a peer that proves nothing, and paths in plaintext: anyone on the way "
+    "may be that peer, or read and change";
 
 /// What CLI11 fills in, as texts; `parse` checks and converts them.
 struct raw {

@@ -11,6 +11,7 @@
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
 #include "cli/key_files.hpp"
+#include "cli/plaintext.hpp"
 #include "relay/bridge.hpp"
 #include "relay/descriptor_end.hpp"
 #include "relay/forwarder.hpp"
@@ -63,6 +64,7 @@ exit_code run_pipe(const pipe_options& options, console& to) {
     to.error(why.detail.empty() ? why.code.message() : why.detail);
     return exit_code_of(why.code);
   }
+  warn_of_plaintext(options.link.paths, to);
   const auto loop = over.get_executor();
   end.emplace(to, instance, [&bridge, loop](int signal) {
     asio::post(loop, [&bridge, signal] {

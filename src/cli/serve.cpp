@@ -77,8 +77,8 @@ exit_code run_serve(const serve_options& options, console& to) {
   for (const auto& address : at.addresses()) to.info("serving on " + address);
   if (keys->own_key) to.info("the key of this server is " + to_text(public_key_of(*keys->own_key)));
   if (options.insecure) {
-    to.warn(open_to_all ? "--insecure: clients are not authenticated and records are not encrypted"
-                        : "--insecure: records are not encrypted");
+    to.warn(open_to_all ? "--insecure: whoever reaches this server may use its targets"
+                        : "--insecure: paths in plaintext are taken from everywhere");
   } else if (open_to_all && keys->own_key) {
     to.warn("--key-file alone: whoever knows its public half may use the targets");
   }

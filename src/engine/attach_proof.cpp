@@ -21,6 +21,7 @@ class fixed_part {
     add(facts.incarnation);
     add(facts.path);
     add(facts.leaf);
+    add(static_cast<std::uint64_t>(facts.guarded));
     add(facts.dialer);
     add(facts.acceptor);
     add(facts.dialer_fresh);
@@ -36,7 +37,7 @@ class fixed_part {
   }
   void add(std::uint64_t value) noexcept { add(bytes_view(crypto::integer(value))); }
 
-  byte_array<5 * 16 + 4 * 8> data_{};
+  byte_array<5 * 16 + 5 * 8> data_{};
   std::size_t size_ = 0;
 };
 

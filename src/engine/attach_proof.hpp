@@ -26,6 +26,7 @@ struct attach_facts {
   std::uint64_t incarnation = 0;
   std::uint64_t path = 0;
   std::uint64_t leaf = 0;
+  wire::guard guarded = wire::guard::checksum;
   instance_id dialer{};
   instance_id acceptor{};
   wire::fresh_value dialer_fresh{};
@@ -34,8 +35,8 @@ struct attach_facts {
 };
 
 /// HMAC-SHA256 under the link's attach auth key over: the label of `kind` (length first), link,
-/// incarnation, path, leaf, dialer, acceptor, dialer_fresh, acceptor_fresh, channel binding (length
-/// first). Integers are 8 bytes, big-endian.
+/// incarnation, path, leaf, guard, dialer, acceptor, dialer_fresh, acceptor_fresh, channel binding
+/// (length first). Integers are 8 bytes, big-endian, the guard too.
 wire::proof make_proof(const secret<32>& attach_auth, proof_kind kind,
                        const attach_facts& facts) noexcept;
 

@@ -23,6 +23,10 @@ using namespace std::chrono_literals;
 /// Every default is here, with its reason. All are reported by status.
 namespace defaults {
 
+// Protection.
+inline constexpr std::uint64_t records_per_key =
+    std::uint64_t{1} << 22;  // half of what the cipher bears (`record_seal.hpp`)
+
 // Liveness.
 inline constexpr std::uint64_t quiet_burst =
     64 * 1024;  // after so much received, a silence is told of on another path
@@ -127,6 +131,7 @@ struct path_config {
   double weight = 1.0;
   std::uint32_t cost = 0;  ///< how dear a byte is, 0 to 1000
   std::string fate;        ///< paths with the same one share a hop: one failure takes them all
+  bool plaintext = false;  ///< its records are not sealed; those of a secured carrier never are
 };
 
 /// Clipped to what a graph may say.
@@ -153,6 +158,7 @@ struct endpoint_config {
   link_config accepted;            ///< grace and linger of accepted links (paths and root unused)
   credentials accept_credentials;  ///< what dialers must prove (`check_acceptor`)
   std::uint64_t features = 0;      ///< optional feature bits that hellos offer
+  std::uint64_t records_per_key = defaults::records_per_key;
   unsigned deadline_variations = defaults::deadline_variations;
   std::size_t budget = defaults::budget;
   std::size_t send_buffer = defaults::send_buffer;

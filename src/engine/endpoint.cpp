@@ -458,7 +458,8 @@ std::span<const bytes_view> endpoint::poll_transmit(instant now, carrier_id carr
   auto* l = at->owner;
   const auto pieces = l->poll_transmit(now, *at->at, limit);
   impl_->after(now, *l);
-  return pieces;
+  // The path may have ended in it: its key was worn out.
+  return impl_->find(carrier) == nullptr ? std::span<const bytes_view>{} : pieces;
 }
 
 instant endpoint::next_timeout() const {

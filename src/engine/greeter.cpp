@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t per_source = 64;
 constexpr duration longest_pending = std::chrono::minutes(10);
+constexpr std::string_view no_plaintext =
+    "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set here";
 
 // The host part of "host:port".
 std::string source_of(const std::string& remote) { return remote.substr(0, remote.rfind(':')); }
@@ -113,7 +115,7 @@ std::optional<greeter::admission> greeter::received(instant now, path& p, link_d
     g->first = **first;
   }
   while (!p.closing) {
-    const auto record = p.in.next();
+    const auto record = p.in.next(nullptr);
     if (!record || (record->has_value() && (*record)->kind != wire::record_kind::handshake)) {
       ++failed_;
       drop(*g, false);
@@ -151,8 +153,15 @@ std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_vie
   return std::nullopt;
 }
 
+// Without a seal, whoever is on the way reads and changes what the path carries.
+bool greeter::takes(const path& p, wire::guard guarded) noexcept {
+  return guarded == wire::guard::sealed || p.traits.secured || p.traits.loopback ||
+         p.traits.take_plaintext;
+}
+
 void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   if (!s_.config.accept_links) return refuse(g, errc::refused, "no links are accepted here");
+  if (!takes(*g.carrier, hello.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
   if (hello.leaf >= defaults::paths_per_link)
     return refuse(g, errc::limit_reached, "too many paths");
   const auto key = hello_key(hello);
@@ -181,6 +190,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   }
   g.hello = key;
   g.carrier->leaf = static_cast<spec_id>(hello.leaf);
+  g.carrier->guarded = hello.guarded;
   g.carrier->step = attach_step::confirming;
   send(*g.carrier, known->second.hello->answer(), wire::form::hello);
 }
@@ -196,6 +206,7 @@ const link_agreement* greeter::pending(const link_id& id) const {
 }
 
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
+  if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
   auto* l = links.named(attach.link);
   const auto* agreement = l == nullptr ? pending(attach.link) : nullptr;
   if (l == nullptr && agreement == nullptr) {
@@ -217,6 +228,7 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   g.link = attach.link;
   g.carrier->id = attach.path;
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
+  g.carrier->guarded = attach.guarded;
   g.carrier->step = attach_step::challenged;
   g.carrier->challenged.emplace(std::move(*made));
   send(*g.carrier, g.carrier->challenged->message(), wire::form::attach);
@@ -244,7 +256,7 @@ bool greeter::consume(instant now, pending_link& hello) {
   return !std::exchange(hello.consumed, true);
 }
 
-bool greeter::confirmed(instant now, const guest& g, const wire::attach_ack& ack,
+bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack,
                         link_directory& links, admission& out) {
   const auto known = hellos_.find(*g.hello);
   if (known == hellos_.end()) return false;
@@ -253,23 +265,26 @@ bool greeter::confirmed(instant now, const guest& g, const wire::attach_ack& ack
   if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(first_path)))
     return false;
   const link_ends ends{agreement.peer, s_.config.instance, 0};
-  if (!verify_confirm(agreement.keys, ends, g.carrier->leaf, ack, {})) return false;
+  const auto keys = verify_confirm(agreement.keys, ends, g.carrier->terms(), ack, {});
+  if (!keys) return false;
+  g.carrier->protect(*keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
   if (out.into != nullptr) return true;
   out.agreement = agreement;
   return consume(now, known->second);
 }
 
-bool greeter::attached(instant now, const guest& g, const wire::attach_ack& ack,
+bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack,
                        link_directory& links, admission& out) {
   out.into = links.named(g.link);
-  const auto* agreement = out.into == nullptr ? pending(g.link) : nullptr;
-  if (out.into == nullptr && agreement == nullptr) return false;
+  const auto* agreement = out.into == nullptr ? pending(g.link) : &out.into->agreement();
+  if (agreement == nullptr) return false;
   if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(g.carrier->id))) {
     return false;
   }
-  const auto& keys = out.into != nullptr ? out.into->keys() : agreement->keys;
-  if (!g.carrier->challenged->finish(keys, ack)) return false;
-  if (agreement == nullptr) return true;
+  const auto keys = g.carrier->challenged->finish(agreement->keys, ack);
+  if (!keys) return false;
+  g.carrier->protect(*keys, role::acceptor, agreement->cipher(), s_.config.records_per_key);
+  if (out.into != nullptr) return true;
   out.agreement = *agreement;
   for (auto& [key, hello] : hellos_) {
     if (&hello.hello->agreement() == agreement) return consume(now, hello);

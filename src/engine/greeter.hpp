@@ -81,10 +81,11 @@ class greeter {
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);
   const link_agreement* pending(const link_id& id) const;
-  bool confirmed(instant now, const guest& g, const wire::attach_ack& ack, link_directory& links,
+  bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
-  bool attached(instant now, const guest& g, const wire::attach_ack& ack, link_directory& links,
+  bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                 admission& out);
+  static bool takes(const path& p, wire::guard guarded) noexcept;
   static bool consume(instant now, pending_link& hello);
   std::unique_ptr<path> release(guest& g);
   void send(path& p, const wire::handshake_message& message, wire::form form);

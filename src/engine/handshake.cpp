@@ -36,7 +36,7 @@ hello_pattern pattern_of(const hello_keys& keys) noexcept {
   return keys.psk ? hello_pattern::nn_psk0 : hello_pattern::nn;
 }
 
-/// All of a HELLO but its leaf and its Noise message: the Noise prologue.
+/// All of a HELLO but the terms of its path and its Noise message: the Noise prologue.
 bytes prologue_of(const wire::hello& hello) {
   bytes out;
   append(out, as_bytes("rendr hello"));
@@ -160,12 +160,13 @@ hello_refusal unread(errc code, hello_pattern pattern) {
 }
 
 attach_facts facts_of(const link_keys& keys, const link_ends& ends, std::uint64_t path,
-                      std::uint64_t leaf, bytes_view channel_binding) noexcept {
+                      const path_terms& terms, bytes_view channel_binding) noexcept {
   attach_facts out;
   out.link = keys.link;
   out.incarnation = ends.incarnation;
   out.path = path;
-  out.leaf = leaf;
+  out.leaf = terms.leaf;
+  out.guarded = terms.guarded;
   out.dialer = ends.dialer;
   out.acceptor = ends.acceptor;
   out.channel_binding = channel_binding;
@@ -174,7 +175,7 @@ attach_facts facts_of(const link_keys& keys, const link_ends& ends, std::uint64_
 
 attach_facts facts_of(const link_keys& keys, const link_ends& ends, const wire::attach& attach,
                       bytes_view channel_binding) noexcept {
-  auto out = facts_of(keys, ends, attach.path, attach.leaf, channel_binding);
+  auto out = facts_of(keys, ends, attach.path, {attach.leaf, attach.guarded}, channel_binding);
   out.dialer_fresh = attach.fresh;
   return out;
 }
@@ -202,9 +203,10 @@ dialer_hello::dialer_hello(const hello_offer& self, const hello_keys& keys, drbg
   noise_ = std::move(*first);
 }
 
-wire::hello dialer_hello::message(std::uint64_t leaf) const noexcept {
+wire::hello dialer_hello::message(const path_terms& terms) const noexcept {
   auto out = clear_hello(self_, link_nonce_, pattern_);
-  out.leaf = leaf;
+  out.leaf = terms.leaf;
+  out.guarded = terms.guarded;
   out.noise = noise_;
   return out;
 }
@@ -314,17 +316,18 @@ wire::hello_ack acceptor_hello::answer() const noexcept {
   return out;
 }
 
-attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, const path_terms& terms,
                             bytes_view channel_binding) noexcept {
-  const auto facts = facts_of(keys, ends, first_path, leaf, channel_binding);
+  const auto facts = facts_of(keys, ends, first_path, terms, channel_binding);
   return {{first_path, make_proof(keys.attach_auth, proof_kind::confirm, facts)},
           keys_of(keys, proof_kind::confirm, facts)};
 }
 
-result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
-                                 const wire::attach_ack& ack, bytes_view channel_binding) noexcept {
+result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends,
+                                 const path_terms& terms, const wire::attach_ack& ack,
+                                 bytes_view channel_binding) noexcept {
   if (ack.path != first_path) return errc::protocol_violation;
-  const auto facts = facts_of(keys, ends, first_path, leaf, channel_binding);
+  const auto facts = facts_of(keys, ends, first_path, terms, channel_binding);
   if (!verify_proof(keys.attach_auth, proof_kind::confirm, facts, ack.mac)) {
     return errc::auth_failed;
   }
@@ -332,12 +335,13 @@ result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, s
 }
 
 dialer_attach::dialer_attach(const link_keys& keys, const link_ends& ends, std::uint64_t path,
-                             std::uint64_t leaf, bytes_view channel_binding, drbg& random)
+                             const path_terms& terms, bytes_view channel_binding, drbg& random)
     : ends_(ends), channel_binding_(channel_binding.begin(), channel_binding.end()) {
   message_.link = keys.link;
   message_.incarnation = ends.incarnation;
   message_.path = path;
-  message_.leaf = leaf;
+  message_.leaf = terms.leaf;
+  message_.guarded = terms.guarded;
   message_.fresh = random.array<16>();
   message_.mac = make_proof(keys.attach_auth, proof_kind::attach,
                             facts_of(keys, ends, message_, channel_binding_));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/aead.hpp"
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
 #include "base/drbg.hpp"
@@ -28,8 +29,8 @@
 ///
 /// What is bound, and by what:
 /// - HELLO: wire version, link nonce, instance, required, optional, grace and pattern are the Noise
-///   prologue, and Noise itself hashes the name of the pattern. `leaf` is not (see below); the
-///   ATTACH_ACK on the same carrier covers it.
+///   prologue, and Noise itself hashes the name of the pattern. `leaf` and `guarded` are not (see
+///   below); the ATTACH_ACK on the same carrier covers them.
 /// - HELLO_ACK: the Noise payload carries, encrypted, the reset token (32), the routing token (16),
 ///   and the acceptor's instance (16), required, optional and grace (8 each, big-endian). The
 ///   dialer recomputes link id, features and grace from both offers and accepts no other clear
@@ -38,7 +39,7 @@
 /// - ATTACH, CHALLENGE, ATTACH_ACK: every field is under its MAC (`attach_proof.hpp`).
 ///
 /// Raced hellos. All HELLOs of one dialer link, whatever carrier they go by, are equal but for
-/// `leaf`: same nonce, same first Noise message. The acceptor finds a duplicate by `hello_key` and
+/// the terms of their path: same nonce, same first Noise message. The acceptor finds a duplicate by `hello_key` and
 /// sends the stored HELLO_ACK again, byte by byte, on the further carrier. Why that is safe:
 /// nothing new is computed, so no ephemeral key meets two transcripts and no Noise nonce encrypts
 /// two payloads; a HELLO_ACK tells a replayer of a HELLO nothing without the dialer's ephemeral
@@ -86,6 +87,11 @@ struct link_agreement {
   instance_id peer{};
   std::uint64_t features = 0;  ///< in use: both required sets, and what both offer
   std::uint64_t grace_ms = 0;  ///< the lower of both
+  /// What sealed records of the link are sealed with.
+  crypto::aead cipher() const noexcept {
+    return (features & wire::feature_aes_128_gcm) != 0 ? crypto::aead::aes_128_gcm
+                                                       : crypto::aead::chacha20_poly1305;
+  }
   secret<32> reset_token;      ///< see `verify_reset_token`
   routing_token token{};       ///< for the prologue of the dialer's attaches
   /// The static key that the peer proved; none where the pattern has none.
@@ -99,6 +105,12 @@ struct link_ends {
   std::uint64_t incarnation = 0;
 };
 
+/// What a path's dialer decides, told in clear and covered by the proofs.
+struct path_terms {
+  std::uint64_t leaf = 0;  ///< path spec index at the dialer
+  wire::guard guarded = wire::guard::sealed;
+};
+
 /// The number of the path that a link begins with.
 inline constexpr std::uint64_t first_path = 0;
 
@@ -108,9 +120,9 @@ class dialer_hello {
  public:
   dialer_hello(const hello_offer& self, const hello_keys& keys, drbg& random);
 
-  /// The HELLO for the carrier of path spec `leaf`. Its view lives as long as this object or what
+  /// The HELLO for a carrier with these terms. Its view lives as long as this object or what
   /// this object was moved to.
-  wire::hello message(std::uint64_t leaf) const noexcept;
+  wire::hello message(const path_terms& terms) const noexcept;
 
   /// Takes a HELLO_ACK from any of the carriers, any number of times: a wrong one changes nothing,
   /// so a liar on one carrier does not spoil the others.
@@ -132,7 +144,7 @@ class dialer_hello {
   link_id link_{};
 };
 
-/// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but `leaf`.
+/// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but the terms of its path.
 crypto::hash hello_key(const wire::hello& hello);
 
 /// Acceptor, first path. Holds the answer until it is confirmed.
@@ -169,23 +181,24 @@ struct attach_outcome {
   path_keys keys;
 };
 
-/// Dialer, after `dialer_hello::accept`: makes the carrier of `leaf` path 0. Once per link, on the
+/// Dialer, after `dialer_hello::accept`: makes the carrier of these terms path 0. Once per link, on the
 /// carrier whose HELLO_ACK came first.
-attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
+attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, const path_terms& terms,
                             bytes_view channel_binding) noexcept;
 
-/// Acceptor: verifies it on a carrier whose HELLO said `leaf`. The caller consumes path 0 when it
+/// Acceptor: verifies it on a carrier whose HELLO said `terms`. The caller consumes path 0 when it
 /// succeeds, and ends the carrier without calling when path 0 is consumed.
 /// Errors: auth_failed · protocol_violation (not path 0).
-result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends, std::uint64_t leaf,
-                                 const wire::attach_ack& ack, bytes_view channel_binding) noexcept;
+result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends,
+                                 const path_terms& terms, const wire::attach_ack& ack,
+                                 bytes_view channel_binding) noexcept;
 
 /// Dialer, further paths: one attempt to attach. A further attempt takes a further path id.
 class dialer_attach {
  public:
   /// @param path never used before in this link, not even by an attempt that failed.
   dialer_attach(const link_keys& keys, const link_ends& ends, std::uint64_t path,
-                std::uint64_t leaf, bytes_view channel_binding, drbg& random);
+                const path_terms& terms, bytes_view channel_binding, drbg& random);
 
   wire::attach message() const noexcept { return message_; }
 

@@ -46,11 +46,28 @@ result<std::optional<wire::prologue>> inbound::prologue() noexcept {
   return parsed;
 }
 
-result<std::optional<wire::record_view>> inbound::next() noexcept {
-  if (!slab_ || begin_ == end_) return std::optional<wire::record_view>{};
-  auto parsed = wire::read_record(unread());
-  if (parsed && parsed->has_value()) begin_ += (*parsed)->size;
-  return parsed;
+result<std::optional<wire::record_view>> inbound::next(record_opener* opener) noexcept {
+  using found = std::optional<wire::record_view>;
+  if (!slab_ || begin_ == end_) return found();
+  const auto guarded = opener == nullptr ? wire::guard::checksum : wire::guard::sealed;
+  auto record = wire::split_record(unread(), guarded);
+  if (!record || !record->has_value()) return record;
+  const auto& r = **record;
+  if (opener == nullptr || r.kind == wire::record_kind::handshake) {
+    if (!wire::checksum_matches(unread(), r)) return errc::protocol_violation;
+  } else if (!open(*opener, r)) {
+    return errc::auth_failed;
+  }
+  begin_ += r.size;
+  return record;
+}
+
+// What lies before it in the slab may be in use; the record itself is nobody else's yet.
+bool inbound::open(record_opener& opener, const wire::record_view& r) noexcept {
+  const auto head = r.size - r.payload.size() - wire::seal_size;
+  const bytes_span whole(slab_.data() + begin_, r.size);
+  return opener.open(r.number, r.key_phase, whole.first(head), whole.subspan(head)) ==
+         opening::opened;
 }
 
 void inbound::release() noexcept {

@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
+#include "engine/record_seal.hpp"
 #include "wire/record.hpp"
 
 namespace rendr::engine {
@@ -24,8 +25,11 @@ class inbound {
 
   /// The prologue once it is complete, then never again.
   result<std::optional<wire::prologue>> prologue() noexcept;
-  /// The next complete record; its payload lies in `slab()`.
-  result<std::optional<wire::record_view>> next() noexcept;
+  /// The next complete record, verified; its payload lies in `slab()`.
+  /// @param opener nullptr: a checksum guards frames. Else frames are sealed, and opened in place.
+  /// Errors: protocol_violation (malformed) · auth_failed (not what the peer sealed, or in another
+  /// place).
+  result<std::optional<wire::record_view>> next(record_opener* opener) noexcept;
   const slab_ref& slab() const noexcept { return slab_; }
   /// Bytes that wait for the rest of their record.
   std::size_t pending() const noexcept { return end_ - begin_; }
@@ -38,6 +42,7 @@ class inbound {
 
   bytes_view unread() const noexcept { return {slab_.data() + begin_, end_ - begin_}; }
   std::size_t wanted() const noexcept;
+  bool open(record_opener& opener, const wire::record_view& r) noexcept;
 
   slab_ref slab_;
   std::size_t begin_ = 0;

@@ -72,6 +72,7 @@ class link {
   bool finished() const noexcept { return down_ && flows_.empty() && paths_.empty(); }
   link_ref ref() const noexcept { return ref_; }
   const link_keys& keys() const noexcept { return agreement_.keys; }
+  const link_agreement& agreement() const noexcept { return agreement_; }
   const link_ends& ends() const noexcept { return ends_; }
   instant next_timeout() const noexcept;
   void handle_timeout(instant now, duration lateness);
@@ -211,6 +212,7 @@ class link {
   void acknowledge_control(instant now, const sent_control& c);
   void ask_again(const sent_control& c);
   void protocol_error(instant now, path& p, std::string detail);
+  void bad_record(instant now, path& p, errc why);
 
   // link_send.cpp
   bool build_record(instant now, path& p, bool& more_data);

@@ -43,6 +43,7 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     p->leaf = leaf;
     p->traits = traits;
     p->rtt.deadline_variations(s_.config.deadline_variations);
+    p->guarded = s.config.plaintext || traits.secured ? wire::guard::checksum : wire::guard::sealed;
     p->evidence = s.config.evidence.value_or(traits.evidence);
     p->attach_until =
         now + (any_alive() || !up_ ? defaults::handshake_timeout
@@ -95,14 +96,14 @@ void link::start_handshakes(instant now) {
 void link::begin_hello(instant now, path& p) {
   p.step = attach_step::hello;
   p.attached_at = now;
-  send_handshake(s_, p, hello_->message(p.leaf), wire::form::hello, {});
+  send_handshake(s_, p, hello_->message(p.terms()), wire::form::hello, {});
 }
 
 void link::begin_attach(instant now, path& p) {
   p.step = attach_step::attach;
   p.attached_at = now;
   p.id = next_path_++;
-  p.attaching.emplace(agreement_.keys, ends_, p.id, p.leaf, bytes_view{}, s_.secrets);
+  p.attaching.emplace(agreement_.keys, ends_, p.id, p.terms(), bytes_view{}, s_.secrets);
   send_handshake(s_, p, p.attaching->message(), wire::form::attach, agreement_.token);
 }
 
@@ -143,7 +144,8 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   hello_.reset();
   p.id = first_path;
   used_paths_.add({first_path, first_path + 1});
-  const auto outcome = make_confirm(agreement_.keys, ends_, p.leaf, {});
+  const auto outcome = make_confirm(agreement_.keys, ends_, p.terms(), {});
+  p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome.ack, wire::form::hello, {});
   come_up(now);
   establish(now, p);
@@ -167,6 +169,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
     return path_down(now, p, why, std::string(name(outcome.error())));
   }
   p.attaching.reset();
+  p.protect(outcome->keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome->ack, wire::form::attach, {});
   establish(now, p);
 }

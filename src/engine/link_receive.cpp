@@ -18,6 +18,12 @@ void link::protocol_error(instant now, path& p, std::string detail) {
   path_down(now, p, cause::protocol, std::move(detail));
 }
 
+void link::bad_record(instant now, path& p, errc why) {
+  protocol_error(now, p, why == errc::auth_failed
+                             ? "a record does not verify: the carrier changed what the peer sealed"
+                             : "a record is malformed");
+}
+
 void link::received(instant now, path& p, std::size_t n) {
   p.last_heard = now;
   p.heard_bytes += n;
@@ -35,8 +41,8 @@ void link::received(instant now, path& p, std::size_t n) {
     p.prologue_read = true;
   }
   while (!p.closing) {
-    const auto record = p.in.next();
-    if (!record) return protocol_error(now, p, "a record is malformed");
+    const auto record = p.in.next(p.opening());
+    if (!record) return bad_record(now, p, record.error());
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
   }
@@ -152,6 +158,7 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   bool any = false;
   bool unloaded = false;
   const auto code = about->sent.acknowledge(f, [&](std::uint64_t number, sent_record& record) {
+    if (about->sealer) about->sealer->acknowledged(number);
     about->rate.on_acknowledged(now, record.delivery, record.sent_at, record.size,
                                 about->rtt.minimum());
     if (record.eliciting) {

@@ -119,7 +119,11 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
 }
 
 bool link::build_record(instant now, path& p, bool& more_data) {
-  record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p));
+  if (p.sealer && p.sealer->worn_out()) {
+    protocol_error(now, p, "the key is worn out: the peer acknowledges nothing");
+    return false;
+  }
+  record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p), p.sealing());
   put_acks(now, p, w);
   if (up_) put_quality(now, p, w);
   if (&p == control_path()) {
@@ -411,7 +415,8 @@ bool link::put_data(instant now, path& p, record_writer& w) {
 
 // The link is over: what was written stays before it in the batch.
 void link::append_bye(path& p) {
-  record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min);
+  if (p.sealer && p.sealer->worn_out()) return;
+  record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min, p.sealing());
   if (goaway_version_ > 0) w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_});
   w.put(wire::bye{});
   p.bye_sent = true;

@@ -51,6 +51,7 @@ link_snapshot link::status(instant now) const {
       one.carrier = p->carrier;
       one.path = p->id;
       one.phase = p->phase;
+      one.guard = p->guard_kind(agreement_.cipher());
       one.carries_data = p->carries() && reaches(*p);
       one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
       one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);

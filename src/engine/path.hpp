@@ -14,6 +14,7 @@
 #include "engine/inbound.hpp"
 #include "engine/outbound.hpp"
 #include "engine/quality.hpp"
+#include "engine/record_seal.hpp"
 #include "engine/sent_log.hpp"
 #include "engine/types.hpp"
 
@@ -54,6 +55,9 @@ struct path {
   bool proven = false;  ///< a record of frames arrived: the peer took the path
 
   // Records.
+  wire::guard guarded = wire::guard::sealed;
+  std::optional<record_sealer> sealer;  ///< when it is sealed, from its proof on
+  std::optional<record_opener> opener;
   inbound in;
   outbound out;
   ack_tracker acks;
@@ -108,6 +112,14 @@ struct path {
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
   bool starting() const noexcept { return cold_number && life_number <= *cold_number; }
+  path_terms terms() const noexcept { return {leaf, guarded}; }
+  /// Its handshake is done: its records are guarded from here on, as its terms say.
+  /// @param records_per_key after how many our own key turns.
+  void protect(const path_keys& keys, role side, crypto::aead cipher,
+               std::uint64_t records_per_key);
+  path_guard guard_kind(crypto::aead cipher) const noexcept;
+  record_sealer* sealing() noexcept { return sealer ? &*sealer : nullptr; }
+  record_opener* opening() noexcept { return opener ? &*opener : nullptr; }
   /// What waits of the handshake becomes the batch to be written.
   void write_handshake(slab_pool& pool);
   bool ready() const noexcept { return step == attach_step::done && !closing; }

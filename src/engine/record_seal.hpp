@@ -8,6 +8,7 @@
 
 #include "base/aead.hpp"
 #include "base/bytes.hpp"
+#include "engine/config.hpp"
 #include "engine/key_schedule.hpp"
 
 /// The protection of a path's records: one `record_sealer` and one `record_opener` per path and
@@ -23,7 +24,7 @@
 namespace rendr::engine {
 
 /// Records that one key seals before the next one takes over, and the most it ever seals.
-inline constexpr std::uint64_t key_turn = std::uint64_t{1} << 22;
+inline constexpr std::uint64_t key_turn = defaults::records_per_key;
 inline constexpr std::uint64_t key_limit = std::uint64_t{1} << 23;
 /// Records that may fail to verify on a datagram path over its life (RFC 9001: 2^36 for
 /// ChaCha20-Poly1305, 2^52 for AES-128-GCM).
@@ -49,6 +50,8 @@ class record_sealer {
   /// @param turn for tests: `key_turn` records otherwise.
   record_sealer(crypto::aead kind, const secret<32>& path_key, std::uint64_t turn = key_turn);
 
+  /// Nothing may be sealed before the peer acknowledges something: the path has to end.
+  bool worn_out() const noexcept { return sealed_ >= worn_ && !confirmed_; }
   /// The key phase bit that the head of record `number` must carry. nullopt: it must not be sealed,
   /// because it is not above all numbers before, or because the peer has acknowledged nothing for
   /// so long that the key is worn out: the path has to end.

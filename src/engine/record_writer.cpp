@@ -15,11 +15,12 @@ constexpr std::size_t fixed_head = 4;  // length and flags; the record number fo
 }  // namespace
 
 record_writer::record_writer(outbound& out, slab_pool& pool, std::uint64_t number,
-                             std::size_t limit)
+                             std::size_t limit, record_sealer* sealer)
     : out_(out),
       pool_(pool),
       number_(number),
       limit_(std::min(limit, largest)),
+      sealer_(sealer),
       head_size_(fixed_head + wire::varint_size(number)) {
   area_ = out_.scratch(pool_, area_size);
   head_ = area_.first(head_size_);
@@ -65,14 +66,28 @@ void record_writer::put_data_head(std::uint64_t flow, std::uint64_t offset, std:
 void record_writer::gather(bytes_view piece, const slab_ref& slab) {
   flush();
   pieces_.push_back(piece);
-  out_.hold(slab);
+  if (sealer_ == nullptr) out_.hold(slab);
 }
 
 sent_record record_writer::finish() {
+  const auto guarded = sealer_ == nullptr ? wire::guard::checksum : wire::guard::sealed;
+  const bool key_phase = sealer_ != nullptr && sealer_->next(number_).value();
   std::array<std::byte, wire::max_record_head> head{};
-  const auto size =
-      wire::write_record_head(wire::record_kind::frames, false, number_, payload_, head);
-  std::memcpy(head_.data(), head.data(), size);
+  const auto size = wire::write_record_head(wire::record_kind::frames, key_phase, number_,
+                                            payload_, head, guarded);
+  if (sealer_ == nullptr) {
+    put_checksum(bytes_view(head).first(size));
+  } else {
+    put_seal(bytes_view(head).first(size));
+  }
+  out_.mark(number_, true);
+  record_.size = static_cast<std::uint32_t>(size + payload_ + wire::trailer_size(guarded));
+  record_.wire_end = out_.queued();
+  return std::move(record_);
+}
+
+void record_writer::put_checksum(bytes_view head) {
+  std::copy(head.begin(), head.end(), head_.begin());
   reserve(0);
   flush();
   pieces_.insert(pieces_.begin(), bytes_view(head_));
@@ -82,10 +97,16 @@ sent_record record_writer::finish() {
   used_ += crc.size();
   out_.shrink(area_.size() - used_);
   for (const auto& piece : pieces_) out_.add(piece);
-  out_.mark(number_, true);
-  record_.size = static_cast<std::uint32_t>(size + payload_ + wire::crc_size);
-  record_.wire_end = out_.queued();
-  return std::move(record_);
+}
+
+void record_writer::put_seal(bytes_view head) {
+  flush();
+  out_.shrink(area_.size() - used_);
+  const auto whole = out_.scratch(pool_, head.size() + payload_ + wire::seal_size);
+  auto to = std::copy(head.begin(), head.end(), whole.begin());
+  for (const auto& piece : pieces_) to = std::copy(piece.begin(), piece.end(), to);
+  sealer_->seal(whole.first(head.size()), whole.subspan(head.size()));
+  out_.add(whole);
 }
 
 void record_writer::cancel() noexcept { out_.shrink(area_.size()); }

@@ -9,17 +9,21 @@
 #include "base/bytes.hpp"
 #include "base/slab.hpp"
 #include "engine/outbound.hpp"
+#include "engine/record_seal.hpp"
 #include "engine/sent_log.hpp"
 #include "wire/frames.hpp"
 #include "wire/record.hpp"
 
 namespace rendr::engine {
 
-/// Builds one record into a batch: frames in scratch memory, stream data gathered from where it is.
+/// Builds one record into a batch. Frames are made in scratch memory. Stream data is gathered from
+/// where it is under a checksum; it is copied to be sealed, because it may be sent once more.
 class record_writer {
  public:
   /// @param limit the most bytes of payload that the record takes.
-  record_writer(outbound& out, slab_pool& pool, std::uint64_t number, std::size_t limit);
+  /// @param sealer nullptr: a checksum guards the record. Else one that is not worn out.
+  record_writer(outbound& out, slab_pool& pool, std::uint64_t number, std::size_t limit,
+                record_sealer* sealer = nullptr);
 
   /// Appends a frame; false, with nothing changed, when it does not fit the limit.
   bool put(const wire::frame& f);
@@ -35,7 +39,7 @@ class record_writer {
   std::size_t room() const noexcept { return limit_ - payload_; }
   /// What the sender remembers of the record; callers add ranges and controls.
   sent_record& record() noexcept { return record_; }
-  /// Writes head and checksum; the record is then part of the batch. Returns what to log.
+  /// Writes head and trailer; the record is then part of the batch. Returns what to log.
   sent_record finish();
   /// Nothing was put: gives the scratch memory back.
   void cancel() noexcept;
@@ -46,11 +50,14 @@ class record_writer {
 
   void reserve(std::size_t n);
   void flush();
+  void put_checksum(bytes_view head);
+  void put_seal(bytes_view head);
 
   outbound& out_;
   slab_pool& pool_;
   std::uint64_t number_;
   std::size_t limit_;
+  record_sealer* sealer_;
   std::size_t payload_ = 0;
   bytes_span area_;
   std::size_t used_ = 0;

@@ -29,6 +29,7 @@ struct path_snapshot {
   carrier_id carrier{};    ///< 0: no carrier
   std::uint64_t path = 0;  ///< path id of the wire
   path_phase phase{};
+  path_guard guard{};
   bool carries_data = false;  ///< some root sends new data on it now
   duration srtt{0};
   duration rttvar{0};

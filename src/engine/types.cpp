@@ -21,4 +21,10 @@ std::string_view to_string(cause why) noexcept {
   return index < names.size() ? names[index] : std::string_view("link closed");
 }
 
+std::string_view to_string(path_guard guard) noexcept {
+  constexpr std::array<std::string_view, 5> names{"none", "plaintext", "carrier",
+                                                  "chacha20-poly1305", "aes-128-gcm"};
+  return names[static_cast<std::size_t>(guard)];
+}
+
 }  // namespace rendr::engine

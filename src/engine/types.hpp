@@ -62,8 +62,18 @@ enum class cause : std::uint8_t {
   local_close,        ///< the link was closed by this side
 };
 
+/// What protects the records of a path from whoever is on the way.
+enum class path_guard : std::uint8_t {
+  none,       ///< no carrier
+  plaintext,  ///< nothing: a checksum against accidents
+  carrier,    ///< the carrier is secured itself; a checksum against accidents
+  chacha20_poly1305,
+  aes_128_gcm,
+};
+
 std::string_view to_string(path_phase phase) noexcept;
 std::string_view to_string(cause why) noexcept;
+std::string_view to_string(path_guard guard) noexcept;
 
 enum class role : std::uint8_t { dialer, acceptor };
 

@@ -18,9 +18,11 @@
 namespace rendr::detail {
 
 struct handover::waiting {
-  explicit waiting(const asio::any_io_executor& executor) : descriptor(executor), limit(executor) {}
+  waiting(const asio::any_io_executor& executor, bool take_plaintext)
+      : descriptor(executor), limit(executor), plaintext(take_plaintext) {}
   asio::posix::stream_descriptor descriptor;
   asio::steady_timer limit;
+  bool plaintext;
 };
 
 namespace {
@@ -30,22 +32,24 @@ void wake_at(int fd, int bytes) { ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &byt
 
 }  // namespace
 
-void accept_on(loop& to, transport::unique_fd fd) {
+void accept_on(loop& to, transport::unique_fd fd, bool plaintext) {
   auto shared = std::make_shared<transport::unique_fd>(std::move(fd));
-  to.dispatch([home = to.shared_from_this(), shared] {
+  to.dispatch([home = to.shared_from_this(), shared, plaintext] {
     if (home->ended()) return;
-    home->accept(transport::adopt_tcp(home->executor(), std::move(*shared)));
+    auto opened = transport::adopt_tcp(home->executor(), std::move(*shared));
+    opened.traits.take_plaintext = plaintext;
+    home->accept(std::move(opened));
   });
 }
 
-void handover::take(transport::unique_fd fd) {
+void handover::take(transport::unique_fd fd, bool plaintext) {
   if (closed_) return;
   auto& first = *owner_.loops.front();
-  if (owner_.loops.size() == 1) return accept_on(first, std::move(fd));
+  if (owner_.loops.size() == 1) return accept_on(first, std::move(fd), plaintext);
   if (waiting_.size() >= owner_.options.handshakes)
     return;  // the newest is closed, none waits long
   wake_at(fd.get(), static_cast<int>(wire::prologue_size));
-  auto one = std::make_shared<waiting>(first.executor());
+  auto one = std::make_shared<waiting>(first.executor(), plaintext);
   std::error_code code;
   one->descriptor.assign(fd.get(), code);
   if (code) return;
@@ -88,7 +92,7 @@ void handover::give(const std::shared_ptr<waiting>& one, loop& to) {
   one->limit.cancel();
   transport::unique_fd fd(one->descriptor.release());
   wake_at(fd.get(), 1);
-  accept_on(to, std::move(fd));
+  accept_on(to, std::move(fd), one->plaintext);
 }
 
 void handover::close() {

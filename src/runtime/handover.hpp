@@ -19,7 +19,8 @@ class loop;
 class handover : public std::enable_shared_from_this<handover> {
  public:
   explicit handover(runtime_core& owner) : owner_(owner) {}
-  void take(transport::unique_fd fd);
+  /// @param plaintext records in clear are taken on it, wherever it comes from.
+  void take(transport::unique_fd fd, bool plaintext);
   void close();
 
  private:
@@ -33,6 +34,6 @@ class handover : public std::enable_shared_from_this<handover> {
 };
 
 /// Hands the descriptor of an accepted tcp connection to a loop, from any thread.
-void accept_on(loop& to, transport::unique_fd fd);
+void accept_on(loop& to, transport::unique_fd fd, bool plaintext);
 
 }  // namespace rendr::detail

@@ -27,7 +27,17 @@ bool surely_loopback(const path_spec& path) {
   return !not_literal && transport::is_loopback(address);
 }
 
-failure check_path(const path_spec& path, const detail::runtime_core& owner, bool insecure) {
+/// What a link may do off loopback.
+struct trust {
+  bool insecure = false;
+  bool proves_peer = false;
+};
+
+trust trust_of(const link_options& options) {
+  return {options.insecure, options.credentials.psk || options.credentials.peer_key};
+}
+
+failure check_path(const path_spec& path, const detail::runtime_core& owner, const trust& given) {
   if (path.transport != "tcp") {
     if (owner.factory(path.transport)) return {};
     return {errc::invalid_argument, "path '" + path.name + "': transport '" + path.transport +
@@ -35,11 +45,20 @@ failure check_path(const path_spec& path, const detail::runtime_core& owner, boo
   }
   failure why;
   if (!check_path_spec(path, why)) return why;
-  if (insecure || surely_loopback(path)) return {};
-  return {errc::permission_denied,
-          "path '" + path.name + "': " + path.host +
-              " is not on loopback, and this version does not encrypt records: whoever is on "
-              "the way can read and change everything. Set insecure to accept that"};
+  if (given.insecure || surely_loopback(path)) return {};
+  const auto refuse = [&](std::string_view reason) {
+    return failure{errc::permission_denied, "path '" + path.name + "': " + path.host +
+                                                " is not on loopback, and " + std::string(reason)};
+  };
+  if (path.plaintext)
+    return refuse(
+        "plaintext lets whoever is on the way read and change everything; set insecure to accept "
+        "that");
+  if (!given.proves_peer)
+    return refuse(
+        "nothing proves who answers there: give a pre-shared key or the peer's key, or set "
+        "insecure to accept anybody");
+  return {};
 }
 
 engine::path_config config_of(const path_spec& path) {
@@ -49,6 +68,7 @@ engine::path_config config_of(const path_spec& path) {
   config.weight = path.weight;
   config.cost = path.cost;
   config.fate = path.fate;
+  config.plaintext = path.plaintext;
   switch (path.evidence) {
     case path_evidence::by_transport:
       break;
@@ -83,7 +103,7 @@ failure check_options(link_options& options, const detail::runtime_core& owner) 
     if (path.name.empty()) path.name = "p" + std::to_string(i + 1);
     if (!names.insert(path.name).second)
       return {errc::invalid_argument, "path '" + path.name + "': two paths have this name"};
-    if (auto why = check_path(path, owner, options.insecure); why.code) return why;
+    if (auto why = check_path(path, owner, trust_of(options)); why.code) return why;
   }
   return {};
 }
@@ -144,7 +164,8 @@ failure link::start(link_options options) {
   if (auto why = check_options(options, *runtime_); why.code) return why;
   auto& home = options.loop ? *runtime_->loops[*options.loop] : runtime_->least_loaded();
   auto core = std::make_shared<detail::link_core>(home.shared_from_this(), link_side::dialer);
-  core->off_loopback = options.insecure;
+  core->insecure = options.insecure;
+  core->proves_peer = trust_of(options).proves_peer;
   core->observer = std::move(options.on_event);
   if (options.accept_flows)
     core->incoming_flows = std::make_shared<detail::accept_queue>(runtime_->options.accept_backlog);
@@ -237,7 +258,7 @@ failure link::attach(path_spec path) {
   return detail::command(
       core_, [&](engine::endpoint& engine, instant now) -> std::optional<failure> {
         if (path.name.empty()) path.name = "p" + std::to_string(core_->leaves.size() + 1);
-        if (auto why = check_path(path, *runtime_, core_->off_loopback); why.code) return why;
+        if (auto why = check_path(path, *runtime_, {core_->insecure, core_->proves_peer}); why.code) return why;
         auto made = engine.attach(now, core_->ref, config_of(path));
         if (!made) return made.error();
         core_->leaves[*made] = {std::move(path), std::nullopt};

@@ -44,7 +44,12 @@ struct link_core : std::enable_shared_from_this<link_core> {
   const std::shared_ptr<loop> home;
   const link_side side;
   engine::link_ref ref{};
-  bool off_loopback = false;
+  bool insecure = false;     ///< anybody may answer, and records may go in clear
+  bool proves_peer = false;  ///< by its credentials
+  /// Whether the path may leave this machine on a carrier that is not secured.
+  bool may_leave(const path_spec& path) const noexcept {
+    return insecure || (proves_peer && !path.plaintext);
+  }
   bool up = false;
   bool down = false;
   link_observer observer;

@@ -62,12 +62,13 @@ failure listener_core::listen(const listen_options& options) {
 
 failure listener_core::listen_on(const asio::ip::tcp::endpoint& address,
                                  const listen_options& options) {
-  if (!options.insecure && !transport::is_loopback(address.address()))
+  const auto& demanded = owner->options.accepted_credentials;
+  const bool proves_peer = demanded.psk || demanded.allowed_keys;
+  if (!options.insecure && !proves_peer && !transport::is_loopback(address.address()))
     return {errc::permission_denied,
             transport::to_text(address) +
-                " is not on loopback, and this version does not encrypt records: whoever is on "
-                "the way can read and change them, and without credentials whoever reaches the "
-                "port can open flows. Set insecure to accept that"};
+                " is not on loopback, and whoever reaches it could open flows: demand a "
+                "pre-shared key or allowed keys, or set insecure to accept anybody"};
   auto& first = *owner->loops.front();
   if (!handing_over) handing_over = std::make_shared<handover>(*owner);
   transport::tcp_options socket_options;
@@ -76,8 +77,8 @@ failure listener_core::listen_on(const asio::ip::tcp::endpoint& address,
   transport::step_failure why;
   auto acceptor = transport::listen_tcp(
       first.executor(), address, socket_options, options.backlog,
-      [weak = std::weak_ptr(handing_over)](transport::unique_fd fd) {
-        if (const auto strong = weak.lock()) strong->take(std::move(fd));
+      [weak = std::weak_ptr(handing_over), plaintext = options.insecure](transport::unique_fd fd) {
+        if (const auto strong = weak.lock()) strong->take(std::move(fd), plaintext);
       },
       why);
   if (!acceptor) return {why.code, why.detail};

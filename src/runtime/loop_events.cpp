@@ -47,7 +47,7 @@ void loop::obey(engine::event::dial& event) {
   const auto& one = found->second;
   if (one.spec.transport == "tcp") {
     link->dials[event.attempt] = transport::dial_tcp(
-        executor(), *names_, target_of(one, link->off_loopback), event.timeout,
+        executor(), *names_, target_of(one, link->may_leave(one.spec)), event.timeout,
         [conclude, weak = std::weak_ptr(link), spec = event.spec](
             transport::opened result, const std::optional<asio::ip::tcp::endpoint>& address) {
           if (const auto strong = weak.lock(); strong && address)
@@ -62,7 +62,7 @@ void loop::obey(engine::event::dial& event) {
                                  "no transport '" + one.spec.transport + "'");
   link->dials[event.attempt] =
       transport::dial_fd(executor(), *factories_, maker_of(factory, one.spec, event.timeout),
-                         link->off_loopback, event.timeout, conclude);
+                         link->may_leave(one.spec), event.timeout, conclude);
 }
 
 void loop::dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec,

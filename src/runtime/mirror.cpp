@@ -9,6 +9,7 @@ path_status mirror(const engine::path_snapshot& from, instant now) {
   path_status to;
   to.name = from.name;
   to.phase = static_cast<path_phase>(from.phase);
+  to.guard = static_cast<path_guard>(from.guard);
   to.carries_data = from.carries_data;
   to.srtt = from.srtt;
   to.rttvar = from.rttvar;

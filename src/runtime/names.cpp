@@ -15,6 +15,9 @@ static_assert(static_cast<int>(path_phase::late) == static_cast<int>(engine::pat
 static_assert(static_cast<int>(cause::local_close) == static_cast<int>(engine::cause::local_close));
 static_assert(static_cast<int>(cause::detached) == static_cast<int>(engine::cause::detached));
 
+static_assert(static_cast<int>(path_guard::aes_128_gcm) ==
+              static_cast<int>(engine::path_guard::aes_128_gcm));
+
 std::string to_hex(std::span<const std::byte> id) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
@@ -32,6 +35,10 @@ std::string_view to_string(path_phase phase) noexcept {
 
 std::string_view to_string(cause why) noexcept {
   return engine::to_string(static_cast<engine::cause>(why));
+}
+
+std::string_view to_string(path_guard guard) noexcept {
+  return engine::to_string(static_cast<engine::path_guard>(guard));
 }
 
 std::string flow_address::to_string() const { return to_hex(instance) + "/" + to_hex(flow); }

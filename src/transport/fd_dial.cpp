@@ -73,8 +73,7 @@ class waiting : public std::enable_shared_from_this<waiting> {
                 {},
                 errc::permission_denied,
                 "the connection to " + result.traits.remote +
-                    " leaves this machine and nothing proves who answers there; allow it by "
-                    "insecure"};
+                    " leaves this machine, which this path may not without insecure"};
     }
     finish(std::move(result));
   }

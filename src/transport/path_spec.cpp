@@ -13,8 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 9> transports{
     "tcp", "tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray", "fd"};
 constexpr std::array<std::string_view, 1> built_transports{"tcp"};
-constexpr std::array<std::string_view, 9> keys{"bind",   "device", "mark",     "cc",  "cost",
-                                               "weight", "fate",   "evidence", "cold"};
+constexpr std::array<std::string_view, 10> keys{"bind",   "device", "mark",     "cc",  "cost",
+                                               "weight", "fate",   "evidence", "cold", "plaintext"};
 
 constexpr std::uint32_t max_cost = 1000;
 constexpr std::uint32_t max_weight = 1000;
@@ -220,6 +220,10 @@ class reader {
       spec_.cold = true;
       return;
     }
+    if (option == "plaintext") {
+      spec_.plaintext = true;
+      return;
+    }
     if (equals == option.npos || equals + 1 == option.size()) {
       return fail(end, "key " + quoted(key) + " has no value: write " + std::string(key) + "=...");
     }
@@ -264,7 +268,7 @@ class reader {
       }
     } else {
       if (value != "yes" && value != "no") return fail(offset, key, value, "yes or no");
-      spec_.cold = value == "yes";
+      (key == "cold" ? spec_.cold : spec_.plaintext) = value == "yes";
     }
   }
 
@@ -360,6 +364,7 @@ std::string to_text(const path_spec& spec) {
   if (!spec.fate.empty()) add("fate", spec.fate);
   if (spec.evidence != path_evidence::by_transport) add("evidence", word_of(spec.evidence));
   if (spec.cold) add("cold", "yes");
+  if (spec.plaintext) add("plaintext", "yes");
   return out;
 }
 

@@ -122,8 +122,7 @@ class race : public std::enable_shared_from_this<race> {
     if (!target_.off_loopback && !is_loopback(address.address())) {
       note(errc::permission_denied,
            to_text(address) +
-               " is not on loopback: nothing proves who answers there, and nothing "
-               "is encrypted; allow it by insecure");
+               " is not on loopback, and this path may not leave the machine without insecure");
       return false;
     }
     unique_fd fd;

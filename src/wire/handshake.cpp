@@ -31,6 +31,7 @@ void put(writer& w, const hello& m) noexcept {
   w.u64(m.required);
   w.u64(m.optional);
   w.varint(m.leaf);
+  w.u8(static_cast<std::uint8_t>(m.guarded));
   w.varint(m.grace_ms);
   w.u8(static_cast<std::uint8_t>(m.pattern));
   w.counted(m.noise, max_noise_message);
@@ -51,6 +52,7 @@ void put(writer& w, const attach& m) noexcept {
   w.varint(m.incarnation);
   w.varint(m.path);
   w.varint(m.leaf);
+  w.u8(static_cast<std::uint8_t>(m.guarded));
   w.put(m.fresh);
   w.put(m.mac);
 }
@@ -75,6 +77,12 @@ void put(writer& w, const refuse& m) noexcept {
   w.counted(as_bytes(m.reason), max_refuse_reason);
 }
 
+guard take_guard(reader& r) noexcept {
+  const auto value = r.u8();
+  if (value > static_cast<std::uint8_t>(guard::sealed)) r.fail();
+  return static_cast<guard>(value);
+}
+
 // Braced initialisers evaluate in order, which is the order on the wire.
 hello take_hello(reader& r) noexcept {
   return {r.array<16>(),
@@ -82,6 +90,7 @@ hello take_hello(reader& r) noexcept {
           r.u64(),
           r.u64(),
           r.varint(),
+          take_guard(r),
           r.varint(),
           static_cast<hello_pattern>(r.u8()),
           r.counted(max_noise_message)};
@@ -96,7 +105,8 @@ hello_ack take_hello_ack(reader& r) noexcept {
           r.counted(max_noise_message)};
 }
 attach take_attach(reader& r) noexcept {
-  return {r.array<16>(), r.varint(), r.varint(), r.varint(), r.array<16>(), r.array<32>()};
+  return {r.array<16>(), r.varint(),     r.varint(),    r.varint(),
+          take_guard(r), r.array<16>(), r.array<32>()};
 }
 challenge take_challenge(reader& r) noexcept {
   return {r.varint(), r.array<16>(), r.array<16>(), r.array<32>()};

@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "wire/record.hpp"
 #include "wire/varint.hpp"
 
 namespace rendr::wire {
@@ -34,6 +35,7 @@ struct hello {
   std::uint64_t required = 0;  ///< feature bits the peer must know
   std::uint64_t optional = 0;  ///< feature bits it may use
   std::uint64_t leaf = 0;      ///< path spec index at the dialer
+  guard guarded = guard::checksum;  ///< of the records of this path
   std::uint64_t grace_ms = 0;  ///< the dialer's no_path_grace; the lower of both holds
   hello_pattern pattern = hello_pattern::nn;  ///< any value: who does not know it can say so
   bytes_view noise;
@@ -55,6 +57,7 @@ struct attach {
   std::uint64_t incarnation = 0;
   std::uint64_t path = 0;
   std::uint64_t leaf = 0;
+  guard guarded = guard::checksum;  ///< of the records of this path
   fresh_value fresh{};
   proof mac{};
 };

@@ -55,11 +55,11 @@ result<std::optional<prologue>> read_prologue(bytes_view in) noexcept {
 }
 
 std::size_t write_record_head(record_kind kind, bool key_phase, std::uint64_t number,
-                              std::size_t payload_size,
-                              std::span<std::byte, max_record_head> out) noexcept {
-  const std::size_t length = 1 + varint_size(number) + payload_size + crc_size;
+                              std::size_t payload_size, std::span<std::byte, max_record_head> out,
+                              guard guarded) noexcept {
+  const std::size_t length = 1 + varint_size(number) + payload_size + trailer_size(guarded);
   assert(payload_size > 0 && length <= greatest_length);
-  assert(!key_phase || kind == record_kind::frames);
+  assert((!key_phase && guarded == guard::checksum) || kind == record_kind::frames);
   out[0] = static_cast<std::byte>((length >> 16) & 0xff);
   out[1] = static_cast<std::byte>((length >> 8) & 0xff);
   out[2] = static_cast<std::byte>(length & 0xff);
@@ -84,31 +84,43 @@ result<std::optional<std::size_t>> record_size(bytes_view in) noexcept {
   return found(length_size + length);
 }
 
-result<std::optional<record_view>> read_record(bytes_view in) noexcept {
+result<std::optional<record_view>> split_record(bytes_view in, guard frames_guard) noexcept {
   using found = std::optional<record_view>;
   const auto size = record_size(in);
   if (!size) return size.error();
   if (!*size || in.size() < **size) return found();
 
-  const auto sealed = in.first(**size);
-  const auto body = sealed.first(sealed.size() - crc_size);
-  if (!std::ranges::equal(little_endian(crc32c(0, body)), sealed.last(crc_size))) {
-    return errc::protocol_violation;
-  }
-  const auto flags = body[length_size];
+  const auto flags = in[length_size];
   record_view r;
+  r.size = **size;
   r.kind = (flags & kind_flag) != std::byte{0} ? record_kind::frames : record_kind::handshake;
   r.key_phase = (flags & key_phase_flag) != std::byte{0};
   if ((flags & ~(kind_flag | key_phase_flag)) != std::byte{0} ||
       (r.key_phase && r.kind == record_kind::handshake)) {
     return errc::protocol_violation;
   }
-  const auto after_flags = body.subspan(length_size + 1);
+  const auto trailer =
+      trailer_size(r.kind == record_kind::frames ? frames_guard : guard::checksum);
+  const auto after_flags = in.first(r.size).subspan(length_size + 1);
   const auto number_size = read_varint(after_flags, r.number);
-  if (number_size == 0 || number_size == after_flags.size()) return errc::protocol_violation;
-  r.payload = after_flags.subspan(number_size);
-  r.size = sealed.size();
+  if (number_size == 0 || after_flags.size() <= number_size + trailer) {
+    return errc::protocol_violation;
+  }
+  r.payload = after_flags.subspan(number_size, after_flags.size() - number_size - trailer);
   return found(r);
+}
+
+bool checksum_matches(bytes_view in, const record_view& record) noexcept {
+  const auto body = in.first(record.size - crc_size);
+  return std::ranges::equal(little_endian(crc32c(0, body)), in.subspan(body.size(), crc_size));
+}
+
+result<std::optional<record_view>> read_record(bytes_view in) noexcept {
+  auto record = split_record(in, guard::checksum);
+  if (record && record->has_value() && !checksum_matches(in, **record)) {
+    return errc::protocol_violation;
+  }
+  return record;
 }
 
 }  // namespace rendr::wire

@@ -36,6 +36,9 @@ std::string random_graph(random& rng, std::vector<std::string> names, int depth,
 
 scenario random_scenario(random& rng, std::uint64_t seed) {
   scenario s;
+  s.sealed = seed % 4 == 0;
+  s.aes = seed % 8 == 0;
+  s.records_per_key = 256;
   s.seed = seed;
   const auto count = rng.between(1, 4);
   std::vector<std::string> names;

@@ -76,6 +76,7 @@ void node::run() {
 
 carrier_traits node::traits(const line& over, bool dialer) const {
   carrier_traits t;
+  t.take_plaintext = true;
   t.shape = carrier_shape::stream;
   t.evidence = evidence_kind::end_to_end;
   t.local = (dialer ? "client/" : "server/") + over.name();

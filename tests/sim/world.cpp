@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "wire/handshake.hpp"
+
 namespace rendr::sim {
 
 using namespace std::chrono_literals;
@@ -24,6 +26,8 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   c.jitter_seed = rng.next();
   c.budget = options.budget;
   c.deadline_variations = options.deadline_variations;
+  c.features = options.aes ? wire::feature_aes_128_gcm : 0;
+  c.records_per_key = options.records_per_key;
   c.accepted.no_path_grace = options.grace;
   c.accepted.linger = options.linger;
   return c;
@@ -108,6 +112,7 @@ engine::link_ref world::connect() {
     one.weight = p.weight;
     one.cost = p.cost;
     one.fate = p.fate;
+    one.plaintext = !options_.sealed;
     c.paths.push_back(one);
   }
   c.root = options_.root;

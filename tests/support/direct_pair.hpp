@@ -33,7 +33,9 @@ class direct_pair {
     std::size_t closed = 0;
   };
 
-  direct_pair() : dialer(config(1, false)), acceptor(config(2, true)) {}
+  direct_pair() : direct_pair(config(1, false), config(2, true)) {}
+  direct_pair(const endpoint_config& here, const endpoint_config& there)
+      : dialer(here), acceptor(there) {}
 
   static endpoint_config config(std::uint8_t n, bool accept) {
     endpoint_config c;
@@ -45,11 +47,14 @@ class direct_pair {
     return c;
   }
 
+  bool sealed = false;  ///< of the paths that `connect` makes: else `tamper` can read them
+
   link_ref connect(std::size_t paths, std::string root = {}) {
     link_config c;
     for (std::size_t i = 0; i < paths; ++i) {
       path_config leaf;
       leaf.name = std::string(1, static_cast<char>('a' + i));
+      leaf.plaintext = !sealed;
       c.paths.push_back(leaf);
     }
     c.root = std::move(root);
@@ -130,6 +135,10 @@ class direct_pair {
   side acceptor;
   link_ref link{};
   bool refuse_dials = false;
+  carrier_traits traits{.evidence = evidence_kind::end_to_end,
+                        .loopback = true,
+                        .local = {},
+                        .remote = {}};  ///< of every carrier
 
  private:
   bool step(side& from, side& to) {
@@ -184,8 +193,6 @@ class direct_pair {
                             std::make_error_code(std::errc::connection_refused), "");
         return;
       }
-      const carrier_traits traits{
-          .evidence = evidence_kind::end_to_end, .loopback = true, .local = {}, .remote = {}};
       const auto here = from.ep.dialed(now, d->link, d->attempt, traits);
       if (!here) return;
       const auto there = to.ep.accepted(now, traits);

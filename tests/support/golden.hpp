@@ -44,16 +44,16 @@ inline constexpr std::array frames{
 inline constexpr std::array handshakes{
     vector{"handshake_hello",
            "01000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f00000000000000"
-           "0000000000000000050180015f900120202122232425262728292a2b2c2d2e2f3031323334353637"
-           "38393a3b3c3d3e3f"},
+           "000000000000000005010180015f900120202122232425262728292a2b2c2d2e2f30313233343536"
+           "3738393a3b3c3d3e3f"},
     vector{"handshake_hello_ack",
            "02000102030405060708090a0b0c0d0e0f404142434445464748494a4b4c4d4e4f50515253545556"
            "5758595a5b5c5d5e5f000000000000000480015f9000000000000000000000000000000000306061"
            "62636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283848586878889"
            "8a8b8c8d8e8f"},
     vector{"handshake_attach",
-           "03505152535455565758595a5b5c5d5e5f000102909192939495969798999a9b9c9d9e9fa0a1a2a3"
-           "a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"},
+           "03505152535455565758595a5b5c5d5e5f00010201909192939495969798999a9b9c9d9e9fa0a1a2"
+           "a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"},
     vector{"handshake_challenge",
            "0401c0c1c2c3c4c5c6c7c8c9cacbcccdcecf404142434445464748494a4b4c4d4e4fd0d1d2d3d4d5"
            "d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7e8e9eaebecedeeef"},
@@ -82,9 +82,9 @@ inline constexpr std::array datagrams{
     vector{"datagram_key_phase",
            "8301e0e1e2e3e4e5e6e7e8e9eaebecedeeef80011170060140fa406401050102a071eaab"},
     vector{"datagram_attach",
-           "0201e0e1e2e3e4e5e6e7e8e9eaebecedeeef0003505152535455565758595a5b5c5d5e5f00010290"
-           "9192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8"
-           "b9babbbcbdbebf2b64d838"},
+           "0201e0e1e2e3e4e5e6e7e8e9eaebecedeeef0003505152535455565758595a5b5c5d5e5f00010201"
+           "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7"
+           "b8b9babbbcbdbebf52af09de"},
 };
 
 /// Hex digits, spaces between them ignored. Throws std::invalid_argument for anything else.

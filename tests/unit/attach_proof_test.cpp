@@ -26,6 +26,7 @@ attach_facts some_facts() {
   f.incarnation = 2;
   f.path = 3;
   f.leaf = 4;
+  f.guarded = wire::guard::sealed;
   f.dialer = filled<16>(5);
   f.acceptor = filled<16>(6);
   f.dialer_fresh = filled<16>(7);
@@ -45,6 +46,7 @@ const change changes[]{
     {"high bits of incarnation", [](auto& f) { f.incarnation |= std::uint64_t{1} << 61; }},
     {"path", [](auto& f) { f.path ^= 1; }},
     {"leaf", [](auto& f) { f.leaf ^= 1; }},
+    {"guard", [](auto& f) { f.guarded = wire::guard::checksum; }},
     {"path and leaf swapped", [](auto& f) { std::swap(f.path, f.leaf); }},
     {"dialer", [](auto& f) { f.dialer[0] ^= std::byte{1}; }},
     {"acceptor", [](auto& f) { f.acceptor[0] ^= std::byte{1}; }},

@@ -68,9 +68,9 @@ std::vector<handshake_message> golden_handshakes() {
   const auto acceptor = counting_from<16>(0x40);
   const auto link = counting_from<16>(0x50);
   return {
-      hello{nonce, dialer, 0, 5, 1, 90000, hello_pattern::nn_psk0, dialer_noise},
+      hello{nonce, dialer, 0, 5, 1, guard::sealed, 90000, hello_pattern::nn_psk0, dialer_noise},
       hello_ack{nonce, acceptor, link, 4, 90000, {}, acceptor_noise},
-      attach{link, 0, 1, 2, counting_from<16>(0x90), counting_from<32>(0xa0)},
+      attach{link, 0, 1, 2, guard::sealed, counting_from<16>(0x90), counting_from<32>(0xa0)},
       challenge{1, counting_from<16>(0xc0), acceptor, counting_from<32>(0xd0)},
       attach_ack{1, counting_from<32>(0x70)},
       refuse{6, 2, acceptor, {}, "unknown link"},

@@ -66,7 +66,7 @@ struct pair {
 struct linked : pair {
   explicit linked(const keyring& held = {}) : pair(held) {}
 
-  acceptor_hello acceptor{std::move(*accept(dialer.message(0)))};
+  acceptor_hello acceptor{std::move(*accept(dialer.message({0})))};
   link_agreement at_dialer{std::move(*dialer.accept(acceptor.answer()))};
   link_agreement at_acceptor{acceptor.agreement()};
 };
@@ -101,10 +101,10 @@ struct transcript {
   const char* hash;
   const char* link_secret;
   const char* attach_auth;
-  const char* confirm;  ///< the proof for path 0 of leaf 3
+  const char* confirm;  ///< the proof for path 0 of leaf 3, sealed
   const char* confirm_to_acceptor;
   const char* confirm_to_dialer;
-  const char* attach;  ///< the proof for path 7 of leaf 1 over the channel "exporter"
+  const char* attach;  ///< the proof for path 7 of leaf 1, sealed, over the channel "exporter"
   const char* challenge;
   const char* attach_ack;
   const char* attach_to_acceptor;
@@ -120,14 +120,14 @@ const transcript transcripts[]{
      "582f98f6a1b17fdfa1409bc495146484d565bab8c39a8ff82be2a8329c5b4834",
      "cc357b7d00b9ad01f3c6763c67aaca10e7cfca3d92ea190f248337685b2d673e",
      "400249c7fbcca1a882be30791367c134b6d52891242cf9b7918b4f4563384927",
-     "6f5c60c9315e6b301def47f3a4159c39cbe813ab719803d096e852ac1d1e0fa5",
-     "33401982445d97e1882806a0f0d3bb10dbbcbf58178424d1ed9b56d80d0868e9",
-     "94945bce4f2816186ba8bcd3ced1b08efea6de32ed5c1d8f235da65b24c7dcd6",
-     "777dd57b7078468ecada5e72f3af1abb424bf0255c17ce2f1fefe533bd2e7642",
-     "cda014b363ab064aeca03bfa67663840940920470fd9a725e132f3e4cb5d98f3",
-     "ed13fc0671097b757ca839391c440aea7e93dc7d3a82b3e224811239050217e5",
-     "91fc48b002ed0106e28c5b11bbfe21f198cb7271e4586b17b53edb306f461a22",
-     "b66c9d40942c2c10037f090920fe5c941a4820353e03725a690b82c7d339de42"},
+     "96fe1c30204995f0e1e0eb04aaf8c4d3735f1eacaa12fe2fa499825ab9b76fd1",
+     "8d3af6211c4764a193899f45666eb07b72671f68a89e2182e28b7ed57b70bd8f",
+     "2d68c16583954b2a7bb7e56a5573c3ff5cd8baa5de5712572867063b2af375dc",
+     "16259b1e2d1ca9cd59125fe0d4bbf83f0f1c947b52abe6c8cb6e0763353ce18a",
+     "5b584d12fa00ba9e40d3f6d85dce76ebeeb85c0433ee9735ca4fbd240679963e",
+     "c279931851f37cac2d1214547bd1a4ced0fb67caffbfd576050e5bbeeab62248",
+     "c96a66e99fd206b6d01cbf08d97587c0cabf42550953701c53740902a8bca9ae",
+     "a13f44eaa16c1d5c8f26d2b772f6fca40347e71bf117cfd9c57c899928c97c4f"},
     {"NNpsk0",
      "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "f545d573d80479e0cb3aeb1f353706f6",
@@ -139,14 +139,14 @@ const transcript transcripts[]{
      "cf66c8f6becfd532e2f85cc42b6d1343818fe66e4a009f49f0961450e2a92e6b",
      "f3aa484f51f54e3da951a6fe94597f8ce8255684656fa8408b982fb60bec75eb",
      "e2cfbfdb8e73b0bc25e535c204e3316f95b43b7224f70ad1c4f9a715ccb7f985",
-     "2491f0f2060cdb24a8c2d8c00d41460cfc08f8e4339936e600cd94431aaec104",
-     "a24c7bf1d9faa830ece3e473f9094cce4ee2a7731c6c3acdc7be5ea85bda56a9",
-     "2314570c2fa448b95a51f51bca499ae5d9b435311ce882ae779a9a531cce46e0",
-     "03cd5218775e9049685ec9eb9cb236ba96d190b0b41a65fc8e1e287911f503e1",
-     "0717ed1d5c3417df96ccb0b3849d170bb1b749e2256e172b301a77208be45857",
-     "ce95d40bf3baf207b3ed88490d69f7ddcc862017fc47a9e82be22c9c60ebe9b2",
-     "6145711be1a4a4b2a133f31689df202bfd5d04c1f859c8a561975d3f53431c58",
-     "0124f1337990a6996628fd7d67cd30665c496e60fb96a8448c2b250c431899fa"},
+     "46a9f40df0f186708e42a85bb22db081144e7032d251784fbb10e32513ed762a",
+     "cf15567e5a53bd3893ed842d807681ad73784f8addf53bdb045923a3271b548b",
+     "7c2ecd28f2482e2f4bb8bd8979a67f3381a0f5a324f41083e69d61583095e794",
+     "8663c502a3bd5f0fd88cca8f9066cb30afc61f41671cda1e823432fe7d049bf2",
+     "ac7f4a24b9f5e839a2e573291205572c8f32931b86d06f22e5ef0b806ad931f3",
+     "c94d98c2a2e23587008fa0e1fcc17fe114a3c9c65ddf9dc5821c9cb836b398c3",
+     "e4c5cff2e5b160f429b448cd552f4bb89ffa73be088c978abe0f362accd1da5d",
+     "be05e4d8a430da558d1828c91bc583cc2e67e9f75cce65b0b1ef6e31c75011f0"},
     {"IKpsk2",
      "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "dfcf7a45fe009834faa45b49987a7f5a87a69201fd03efa5e7c1bff8a03ef2ab"
@@ -159,14 +159,14 @@ const transcript transcripts[]{
      "8646c7ebe6a5dbdd630f0aa4a6e3ecf557bf8af4dedf36f85660e8e8e8e948f2",
      "cc79b23e09b68aee71fc83d4ae9090ff736602e71d50f5377405c1b4e93cfe08",
      "8863dc3a681dc24291a0a586ad8ec4fd3bcf4a1f46e9b1c9fbbee571b2b86dd6",
-     "38b8676d057630dbf4c4a97793d2d125198442b56d244f1f8edc5a52dd84e4b2",
-     "76470b5b29f72ddafd06e45726240cb1f9e5957571cc3abf706d1ee3b070c48c",
-     "5b3f5e554bc660b7f49db322ef46fe849eb2c076e69aff56f42800c1cfccddce",
-     "8b749a5906d25128a51c22ac8b5d9324c375af259d28437cf75d0efe3b56cbe7",
-     "e406239d74bb82b1f2d980b41d760a2de4e5e10bb6810f6e559d520000cf7572",
-     "b58f0acf328b7eb404c42e101d02d12c3b813a69f3bd08516f21640f855aa76a",
-     "a280eab7993cffcf5407145e7e0cdd11b5d8d98ffaa51eed94a32ca6c260a288",
-     "aaebf8ba12b7726d824141341a25fe368e9e09e863bc6cd4dc536b2a42623c4e"},
+     "62c163375023e820e90fd6637eac9fcc2c3ac3c3d6269b665dabf6c98e56bdfe",
+     "5449687c336f6b21de9513d6e38cefa0b6263e42830e3dfcf8afb0c58d414330",
+     "6af132f7f6f1376928b084570c9a916bb13788366a0ae88bb664c2c976e03a81",
+     "9d3eb49aa806dbac03982ecabda258986ec370868746b0e3d5dccd261e5fe5f7",
+     "9c751609d1c5e94a25765e8b3d8b5948c597b6736b325c9da200abde04303dce",
+     "e31e8ab1ba390ba448692bfa425ce14d9ba27e65344cde6b1ddbd96502eab325",
+     "e87130707007c4a61dff05c4f581e0ff7da4be1efba8547ccb1a6f43462dd732",
+     "6cfd7f694ed361b2227774487080995989cba6acd27b56e926ef970ff4e39086"},
 };
 keyring keys_of(std::string_view pattern) {
   if (pattern == "NN") return {};
@@ -177,7 +177,7 @@ TEST(Handshake, TheTranscriptOfAHelloIsTheDocumentedOne) {
   for (const auto& t : transcripts) {
     SCOPED_TRACE(t.pattern);
     linked l(keys_of(t.pattern));
-    const auto hello = l.dialer.message(3);
+    const auto hello = l.dialer.message({3});
     EXPECT_EQ(to_hex(hello.link_nonce), "1ecc3686b60ee3b84b6c7d321d70d5c0");
     EXPECT_EQ(to_hex(hello.noise), t.hello);
     EXPECT_EQ(to_hex(l.acceptor.answer().noise), t.hello_ack);
@@ -187,7 +187,7 @@ TEST(Handshake, TheTranscriptOfAHelloIsTheDocumentedOne) {
     EXPECT_EQ(to_hex(l.at_dialer.keys.transcript), t.hash);
     EXPECT_EQ(to_hex(l.at_dialer.keys.link_secret.view()), t.link_secret);
     EXPECT_EQ(to_hex(l.at_dialer.keys.attach_auth.view()), t.attach_auth);
-    const auto first = make_confirm(l.at_dialer.keys, both_ends, 3, {});
+    const auto first = make_confirm(l.at_dialer.keys, both_ends, {3}, {});
     EXPECT_EQ(to_hex(first.ack.mac), t.confirm);
     EXPECT_EQ(to_hex(first.keys.to_acceptor.view()), t.confirm_to_acceptor);
     EXPECT_EQ(to_hex(first.keys.to_dialer.view()), t.confirm_to_dialer);
@@ -199,7 +199,7 @@ TEST(Handshake, TheTranscriptOfAnAttachIsTheDocumentedOne) {
     SCOPED_TRACE(t.pattern);
     linked l(keys_of(t.pattern));
     const auto binding = as_bytes("exporter");
-    const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, binding, l.dialer_random);
+    const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, binding, l.dialer_random);
     EXPECT_EQ(to_hex(dialer.message().fresh), "e98b6f0fdd046dcc3a86bb079e36f024");
     EXPECT_EQ(to_hex(dialer.message().mac), t.attach);
     auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), binding,
@@ -230,16 +230,16 @@ TEST(Handshake, BothExchangesWorkThroughTheCodec) {
   pair p;
   bytes first;
   bytes second;
-  auto acceptor = p.accept(over_the_wire(p.dialer.message(5), first));
+  auto acceptor = p.accept(over_the_wire(p.dialer.message({5}), first));
   ASSERT_TRUE(acceptor);
   const auto agreed = p.dialer.accept(over_the_wire(acceptor->answer(), second));
   ASSERT_TRUE(agreed);
   const auto& keys = acceptor->agreement().keys;
   bytes buffer;
-  const auto confirm = make_confirm(agreed->keys, both_ends, 5, {});
-  EXPECT_TRUE(verify_confirm(keys, both_ends, 5, over_the_wire(confirm.ack, buffer), {}));
+  const auto confirm = make_confirm(agreed->keys, both_ends, {5}, {});
+  EXPECT_TRUE(verify_confirm(keys, both_ends, {5}, over_the_wire(confirm.ack, buffer), {}));
 
-  const dialer_attach dialer(agreed->keys, both_ends, 1, 2, {}, p.dialer_random);
+  const dialer_attach dialer(agreed->keys, both_ends, 1, {2}, {}, p.dialer_random);
   auto attach = acceptor_attach::make(keys, both_ends, over_the_wire(dialer.message(), buffer), {},
                                       p.acceptor_random);
   ASSERT_TRUE(attach);
@@ -256,7 +256,7 @@ bool first_path_survives(const std::function<void(wire::hello&, bytes&)>& change
                          const std::function<void(wire::attach_ack&)>& change_confirm,
                          const keyring& keys = {}) {
   pair p(keys);
-  auto hello = p.dialer.message(5);
+  auto hello = p.dialer.message({5});
   bytes first(hello.noise.begin(), hello.noise.end());
   if (change_hello) change_hello(hello, first);
   hello.noise = first;
@@ -268,9 +268,9 @@ bool first_path_survives(const std::function<void(wire::hello&, bytes&)>& change
   ack.noise = second;
   const auto agreed = p.dialer.accept(ack);
   if (!agreed) return false;
-  auto confirm = make_confirm(agreed->keys, both_ends, 5, {}).ack;
+  auto confirm = make_confirm(agreed->keys, both_ends, {5}, {}).ack;
   if (change_confirm) change_confirm(confirm);
-  return verify_confirm(acceptor->agreement().keys, both_ends, hello.leaf, confirm, {}).has_value();
+  return verify_confirm(acceptor->agreement().keys, both_ends, {hello.leaf, hello.guarded}, confirm, {}).has_value();
 }
 
 TEST(Handshake, AFirstPathThatNobodyTouchedIsTaken) {
@@ -330,13 +330,13 @@ TEST(Handshake, ARequiredFeatureThatTheOtherLacksIsAVersionMismatch) {
   pair p;
   auto acceptor = acceptor_offer;
   acceptor.optional &= ~std::uint64_t{1};
-  auto refused = p.accept(p.dialer.message(0), acceptor);
+  auto refused = p.accept(p.dialer.message({0}), acceptor);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::version_mismatch);
 
   acceptor = acceptor_offer;
   acceptor.required |= std::uint64_t{1} << 40;
-  refused = p.accept(p.dialer.message(0), acceptor);
+  refused = p.accept(p.dialer.message({0}), acceptor);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::version_mismatch);
 }
@@ -347,7 +347,7 @@ TEST(Handshake, AnUnknownOptionalFeatureIsIgnored) {
   offer.optional |= std::uint64_t{1} << 50;
   dialer_hello dialer(offer, {}, random);
   pair p;
-  const auto acceptor = p.accept(dialer.message(0));
+  const auto acceptor = p.accept(dialer.message({0}));
   ASSERT_TRUE(acceptor);
   const auto agreed = dialer.accept(acceptor->answer());
   ASSERT_TRUE(agreed);
@@ -356,7 +356,7 @@ TEST(Handshake, AnUnknownOptionalFeatureIsIgnored) {
 
 TEST(Handshake, ErrorsNameWhoIsToBlame) {
   pair p;
-  auto hello = p.dialer.message(0);
+  auto hello = p.dialer.message({0});
   const auto low_order = filled<32>(0);
   hello.noise = low_order;
   const auto refused = p.accept(hello);
@@ -367,7 +367,7 @@ TEST(Handshake, ErrorsNameWhoIsToBlame) {
   hello.noise = with_payload;
   EXPECT_EQ(p.accept(hello).error().code, errc::protocol_violation);
 
-  auto acceptor = std::move(*p.accept(p.dialer.message(0)));
+  auto acceptor = std::move(*p.accept(p.dialer.message({0})));
   auto ack = acceptor.answer();
   ack.link_nonce[0] ^= std::byte{1};
   EXPECT_EQ(p.dialer.accept(ack).error(), errc::auth_failed);
@@ -384,8 +384,8 @@ TEST(Handshake, ErrorsNameWhoIsToBlame) {
 
 TEST(Handshake, HellosRacedOverSeveralCarriersMakeOneLink) {
   pair p;
-  const auto over_a = p.dialer.message(0);
-  const auto over_b = p.dialer.message(1);
+  const auto over_a = p.dialer.message({0});
+  const auto over_b = p.dialer.message({1});
   EXPECT_EQ(hello_key(over_a), hello_key(over_b));
   auto acceptor = std::move(*p.accept(over_b));  // b came first
   const auto first_answer = acceptor.answer();
@@ -400,7 +400,7 @@ TEST(Handshake, HellosRacedOverSeveralCarriersMakeOneLink) {
 
 TEST(Handshake, AHelloWithTheNonceOfAnotherIsAnotherLink) {
   pair p;
-  const auto hello = p.dialer.message(0);
+  const auto hello = p.dialer.message({0});
   const std::vector<std::function<void(wire::hello&)>> changes{
       [](auto& m) { flip(m.link_nonce, 0); },
       [](auto& m) { flip(m.instance, 0); },
@@ -435,7 +435,8 @@ TEST(Handshake, EveryFieldIsBoundInThePatternsWithKeys) {
     EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.optional ^= 2; }));
     EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.grace_ms ^= 2; }));
     EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.leaf ^= 2; }));
-    const auto noise_size = pair(keys).dialer.message(0).noise.size();
+    EXPECT_FALSE(survives_hello([](auto& m, auto&) { m.guarded = wire::guard::checksum; }));
+    const auto noise_size = pair(keys).dialer.message({0}).noise.size();
     for (std::size_t i = 0; i < noise_size; ++i) {
       EXPECT_FALSE(survives_hello([i](auto&, auto& noise) { noise.at(i) ^= std::byte{0x80}; }))
           << i;
@@ -453,7 +454,7 @@ TEST(Handshake, ThePatternCannotBeLoweredOnTheWay) {
     for (unsigned other = 0; other < 5; ++other) {
       const auto pattern = static_cast<wire::hello_pattern>(other);
       pair p(keys);
-      auto hello = p.dialer.message(0);
+      auto hello = p.dialer.message({0});
       if (hello.pattern == pattern) continue;
       hello.pattern = pattern;
       const auto accepted = p.accept(hello);
@@ -468,7 +469,7 @@ TEST(Handshake, ThePatternCannotBeLoweredOnTheWay) {
 /// The refusal of the acceptor, if it refuses; else that of the dialer.
 std::optional<hello_refusal> refusal(const keyring& keys) {
   pair p(keys);
-  const auto accepted = p.accept(p.dialer.message(0));
+  const auto accepted = p.accept(p.dialer.message({0}));
   if (!accepted) return accepted.error();
   const auto agreed = p.dialer.accept(accepted->answer());
   if (!agreed) return hello_refusal{agreed.error(), p.dialer.explain(agreed.error())};
@@ -552,16 +553,16 @@ TEST(Handshake, AKnownServerTakesClientsWithoutAKeyWhenNothingIsDemanded) {
   keys.acceptor.psk.reset();
   EXPECT_FALSE(refusal(keys));
   pair first(keys);
-  const auto one = first.accept(first.dialer.message(0));
+  const auto one = first.accept(first.dialer.message({0}));
   const dialer_hello again(dialer_offer, hello_keys(keys.dialer), first.dialer_random);
-  const auto two = first.accept(again.message(0));
+  const auto two = first.accept(again.message({0}));
   ASSERT_TRUE(one && two);
   EXPECT_NE(one->agreement().peer_key, two->agreement().peer_key) << "a fresh key each time";
 }
 
 TEST(Handshake, AnUnknownPatternIsAnsweredSo) {
   pair p;
-  auto hello = p.dialer.message(0);
+  auto hello = p.dialer.message({0});
   hello.pattern = static_cast<wire::hello_pattern>(3);
   const auto refused = p.accept(hello);
   ASSERT_FALSE(refused);
@@ -577,7 +578,7 @@ TEST(Handshake, TheCipherIsTheOneThatBothEndsOffer) {
       hello_offer there{filled<16>(2), 0, acceptor_has ? wire::feature_aes_128_gcm : 0, 1000};
       dialer_hello dialer(here, {}, random);
       const auto accepted =
-          acceptor_hello::make(there, {}, reset_key, token, dialer.message(0), random);
+          acceptor_hello::make(there, {}, reset_key, token, dialer.message({0}), random);
       ASSERT_TRUE(accepted);
       const auto agreed = dialer.accept(accepted->answer());
       ASSERT_TRUE(agreed);
@@ -585,7 +586,7 @@ TEST(Handshake, TheCipherIsTheOneThatBothEndsOffer) {
       EXPECT_EQ(agreed->features, expected);
       EXPECT_EQ(accepted->agreement().features, expected);
       // Who strikes it off one offer is found out by the other end.
-      auto lowered = dialer.message(0);
+      auto lowered = dialer.message({0});
       lowered.optional ^= wire::feature_aes_128_gcm;
       const auto other = acceptor_hello::make(there, {}, reset_key, token, lowered, random);
       EXPECT_FALSE(dialer.accept(other->answer()));
@@ -598,23 +599,23 @@ TEST(Handshake, AReplayedHelloGivesNoPath) {
   // Whoever replays the HELLO gets the HELLO_ACK again, but has no key for any proof, and the proof
   // of the dialer's carrier of leaf 0 does not hold for a carrier that claimed another leaf.
   wire::attach_ack guess;
-  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, 0, guess, {}).error(), errc::auth_failed);
-  const auto seen = make_confirm(l.at_dialer.keys, both_ends, 0, {}).ack;
-  ASSERT_TRUE(verify_confirm(l.at_acceptor.keys, both_ends, 0, seen, {}));
-  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, 1, seen, {}).error(), errc::auth_failed);
+  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {0}, guess, {}).error(), errc::auth_failed);
+  const auto seen = make_confirm(l.at_dialer.keys, both_ends, {0}, {}).ack;
+  ASSERT_TRUE(verify_confirm(l.at_acceptor.keys, both_ends, {0}, seen, {}));
+  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {1}, seen, {}).error(), errc::auth_failed);
 }
 
 TEST(Handshake, AConfirmationIsBoundToItsChannel) {
   linked l;
-  const auto seen = make_confirm(l.at_dialer.keys, both_ends, 0, as_bytes("tls a")).ack;
-  EXPECT_FALSE(verify_confirm(l.at_acceptor.keys, both_ends, 0, seen, as_bytes("tls b")));
-  EXPECT_FALSE(verify_confirm(l.at_acceptor.keys, both_ends, 0, seen, {}));
-  EXPECT_TRUE(verify_confirm(l.at_acceptor.keys, both_ends, 0, seen, as_bytes("tls a")));
+  const auto seen = make_confirm(l.at_dialer.keys, both_ends, {0}, as_bytes("tls a")).ack;
+  EXPECT_FALSE(verify_confirm(l.at_acceptor.keys, both_ends, {0}, seen, as_bytes("tls b")));
+  EXPECT_FALSE(verify_confirm(l.at_acceptor.keys, both_ends, {0}, seen, {}));
+  EXPECT_TRUE(verify_confirm(l.at_acceptor.keys, both_ends, {0}, seen, as_bytes("tls a")));
 }
 
 TEST(Handshake, ALiarOnOneCarrierDoesNotSpoilTheOthers) {
   pair p;
-  auto acceptor = std::move(*p.accept(p.dialer.message(0)));
+  auto acceptor = std::move(*p.accept(p.dialer.message({0})));
   auto forged = acceptor.answer();
   const auto garbage = filled<136>(0x33);
   forged.noise = garbage;
@@ -624,19 +625,19 @@ TEST(Handshake, ALiarOnOneCarrierDoesNotSpoilTheOthers) {
 
 TEST(Handshake, ACarrierThatReachesAnotherInstanceIsRefusedAlone) {
   pair p;
-  const auto acceptor = p.accept(p.dialer.message(0));
+  const auto acceptor = p.accept(p.dialer.message({0}));
   ASSERT_TRUE(p.dialer.accept(acceptor->answer()));
   auto other = acceptor_offer;
   other.instance = filled<16>(0xbb);
-  const auto elsewhere = p.accept(p.dialer.message(1), other);
+  const auto elsewhere = p.accept(p.dialer.message({1}), other);
   EXPECT_EQ(p.dialer.accept(elsewhere->answer()).error(), errc::instance_mismatch);
   EXPECT_TRUE(p.dialer.accept(acceptor->answer()));
 }
 
 TEST(Handshake, ASecondLinkOfOneHelloIsRefused) {
   pair p;
-  const auto acceptor = p.accept(p.dialer.message(0));
-  const auto again = p.accept(p.dialer.message(0));  // the first was evicted at the acceptor
+  const auto acceptor = p.accept(p.dialer.message({0}));
+  const auto again = p.accept(p.dialer.message({0}));  // the first was evicted at the acceptor
   ASSERT_NE(acceptor->agreement().keys.link, again->agreement().keys.link);
   ASSERT_TRUE(p.dialer.accept(acceptor->answer()));
   EXPECT_EQ(p.dialer.accept(again->answer()).error(), errc::refused);
@@ -645,7 +646,7 @@ TEST(Handshake, ASecondLinkOfOneHelloIsRefused) {
 TEST(Handshake, ViewsOutliveAMoveOfTheMachine) {
   pair p;
   auto first = std::make_unique<dialer_hello>(dialer_offer, hello_keys(), p.dialer_random);
-  const auto hello = first->message(0);
+  const auto hello = first->message({0});
   const auto before = to_hex(hello.noise);
   const dialer_hello moved(std::move(*first));
   first.reset();
@@ -660,7 +661,7 @@ struct attach_changes {
 };
 
 std::optional<errc> attach_fails(linked& l, const attach_changes& change) {
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, {}, l.dialer_random);
+  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, {}, l.dialer_random);
   auto attach = dialer.message();
   if (change.attach) change.attach(attach);
   auto acceptor =
@@ -700,6 +701,7 @@ TEST(Attach, EveryFieldOfAttachIsBound) {
     EXPECT_TRUE(fails([=](auto& m) { m.path ^= mask; })) << bit;
     EXPECT_TRUE(fails([=](auto& m) { m.leaf ^= mask; })) << bit;
   }
+  EXPECT_TRUE(fails([](auto& m) { m.guarded = wire::guard::checksum; }));
 }
 
 TEST(Attach, EveryFieldOfChallengeIsBound) {
@@ -726,7 +728,7 @@ TEST(Attach, EveryFieldOfTheAnswerIsBound) {
 
 TEST(Attach, AReplayedAttachGetsAFreshChallengeThatTheReplayerCannotAnswer) {
   linked l;
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, {}, l.dialer_random);
+  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, {}, l.dialer_random);
   const auto seen = dialer.message();
   auto genuine = acceptor_attach::make(l.at_acceptor.keys, both_ends, seen, {}, l.acceptor_random);
   auto replayed = acceptor_attach::make(l.at_acceptor.keys, both_ends, seen, {}, l.acceptor_random);
@@ -742,7 +744,7 @@ TEST(Attach, AReplayedAttachGetsAFreshChallengeThatTheReplayerCannotAnswer) {
 TEST(Attach, TheAcceptorSendsNoMoreThanItReceivedBeforeTheProof) {
   linked l;
   for (const std::uint64_t path : {1u, 63u, 64u, 16'383u, 16'384u, 1u << 30}) {
-    const dialer_attach dialer(l.at_dialer.keys, both_ends, path, 0, {}, l.dialer_random);
+    const dialer_attach dialer(l.at_dialer.keys, both_ends, path, {0}, {}, l.dialer_random);
     const auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), {},
                                                 l.acceptor_random);
     ASSERT_TRUE(acceptor);
@@ -752,7 +754,7 @@ TEST(Attach, TheAcceptorSendsNoMoreThanItReceivedBeforeTheProof) {
 
 TEST(Attach, AChallengeReflectedAsItsAnswerIsRefused) {
   linked l;
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, {}, l.dialer_random);
+  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, {}, l.dialer_random);
   auto acceptor =
       acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), {}, l.acceptor_random);
   ASSERT_TRUE(acceptor);
@@ -762,7 +764,7 @@ TEST(Attach, AChallengeReflectedAsItsAnswerIsRefused) {
 
 TEST(Attach, AChallengeHasOneAnswer) {
   linked l;
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, {}, l.dialer_random);
+  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, {}, l.dialer_random);
   auto acceptor =
       acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), {}, l.acceptor_random);
   ASSERT_TRUE(acceptor);
@@ -775,7 +777,7 @@ TEST(Attach, KnowingTheLinkIdIsNotEnough) {
   linked l;
   link_keys guessed;
   guessed.link = l.at_dialer.keys.link;
-  const dialer_attach stranger(guessed, both_ends, 7, 1, {}, l.dialer_random);
+  const dialer_attach stranger(guessed, both_ends, 7, {1}, {}, l.dialer_random);
   const auto refused = acceptor_attach::make(l.at_acceptor.keys, both_ends, stranger.message(), {},
                                              l.acceptor_random);
   ASSERT_FALSE(refused);
@@ -785,7 +787,7 @@ TEST(Attach, KnowingTheLinkIdIsNotEnough) {
 TEST(Attach, TheEndsTheIncarnationAndTheChannelAreUnderTheProof) {
   linked l;
   const auto binding = as_bytes("channel");
-  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, binding, l.dialer_random);
+  const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, binding, l.dialer_random);
   const auto taken = [&](const link_ends& ends, bytes_view channel) {
     return acceptor_attach::make(l.at_acceptor.keys, ends, dialer.message(), channel,
                                  l.acceptor_random)
@@ -803,7 +805,7 @@ TEST(Attach, TheEndsTheIncarnationAndTheChannelAreUnderTheProof) {
 TEST(Attach, AnAttachTriedAgainNeverReusesAKey) {
   linked l;
   const auto attempt = [&] {
-    const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, 1, {}, l.dialer_random);
+    const dialer_attach dialer(l.at_dialer.keys, both_ends, 7, {1}, {}, l.dialer_random);
     auto acceptor = acceptor_attach::make(l.at_acceptor.keys, both_ends, dialer.message(), {},
                                           l.acceptor_random);
     return dialer.answer(l.at_dialer.keys, acceptor->message())->keys;

@@ -33,6 +33,7 @@ class message_source {
                      random_(),
                      random_(),
                      number(),
+                     guarded(),
                      number(),
                      static_cast<hello_pattern>(random_() & 0xff),
                      noise()};
@@ -40,7 +41,8 @@ class message_source {
         return hello_ack{array<16>(), array<16>(), array<16>(), random_(),
                          number(),    array<16>(), noise()};
       case 2:
-        return attach{array<16>(), number(), number(), number(), array<16>(), array<32>()};
+        return attach{array<16>(), number(),     number(),   number(),
+                      guarded(),   array<16>(), array<32>()};
       case 3:
         return challenge{number(), array<16>(), array<16>(), array<32>()};
       case 4:
@@ -53,6 +55,7 @@ class message_source {
 
  private:
   std::uint64_t number() { return (random_() & max_varint) >> (random_() % 62); }
+  guard guarded() { return random_() % 2 == 0 ? guard::checksum : guard::sealed; }
   bytes_view noise() {
     return bytes_view(noise_).subspan(random_() % 900).first(max_refuse_reason + random_() % 700);
   }
@@ -90,6 +93,7 @@ TEST(HandshakeMessages, KeepEachFieldInItsPlace) {
   EXPECT_EQ(h.required, 0u);
   EXPECT_EQ(h.optional, 5u);
   EXPECT_EQ(h.leaf, 1u);
+  EXPECT_EQ(h.guarded, guard::sealed);
   EXPECT_EQ(h.grace_ms, 90000u);
   EXPECT_EQ(h.pattern, hello_pattern::nn_psk0);
   EXPECT_EQ(h.noise.size(), 32u);
@@ -120,6 +124,20 @@ TEST(HandshakeMessages, OfUnknownTypesAreRefused) {
     auto wire = golden::find("handshake_hello");
     wire[0] = static_cast<std::byte>(type);
     EXPECT_TRUE(refused(wire)) << type;
+  }
+}
+
+TEST(HandshakeMessages, WithAnUnknownGuardAreRefused) {
+  const std::size_t of_hello = 1 + 16 + 16 + 8 + 8 + 1;
+  const std::size_t of_attach = 1 + 16 + 1 + 1 + 1;
+  for (const auto& [name, at] : {std::pair("handshake_hello", of_hello),
+                                 std::pair("handshake_attach", of_attach)}) {
+    auto wire = golden::find(name);
+    ASSERT_EQ(wire[at], std::byte{1}) << name;
+    wire[at] = std::byte{0};
+    EXPECT_FALSE(refused(wire)) << name;
+    wire[at] = std::byte{2};
+    EXPECT_TRUE(refused(wire)) << name;
   }
 }
 

@@ -115,7 +115,7 @@ TEST(RecordWriter, WhatWasWrittenIsReadInAnyCut) {
           raw = raw.subspan(n);
           in.commit(n);
           while (true) {
-            const auto record = in.next();
+            const auto record = in.next(nullptr);
             ASSERT_TRUE(record);
             if (!record->has_value()) break;
             ASSERT_EQ((*record)->number, read);
@@ -150,9 +150,9 @@ TEST(RecordWriter, AHandshakeFollowsThePrologueOnce) {
     std::copy(raw.begin(), raw.end(), room.begin());
     in.commit(raw.size());
     EXPECT_EQ(in.prologue()->value().kind, wire::form::attach);
-    EXPECT_EQ(as_text((*in.next())->payload), "hello");
-    EXPECT_EQ(as_text((*in.next())->payload), "again");
-    EXPECT_FALSE(in.next()->has_value());
+    EXPECT_EQ(as_text((*in.next(nullptr))->payload), "hello");
+    EXPECT_EQ(as_text((*in.next(nullptr))->payload), "again");
+    EXPECT_FALSE(in.next(nullptr)->has_value());
     in.release();
   }
   EXPECT_EQ(pool.in_use(), 0u);
