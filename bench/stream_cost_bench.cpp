@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates C1 and C4: what a stream flow costs against a raw pump, and what attached paths cost.
+// Gates C1, C2 and C4: what a stream flow costs against a raw pump, in plaintext and sealed, and what
+// attached paths cost.
 // Sender and receiver are processes, each on a core of its own, for the raw pump as for rendr.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -217,7 +218,9 @@ void run(asio::io_context& context, asio::awaitable<void> work) {
   if (error) std::rethrow_exception(error);
 }
 
-void rendr_sender(std::uint16_t port, std::size_t paths, channel& out) {
+enum class guard { plaintext, sealed };
+
+void rendr_sender(std::uint16_t port, std::size_t paths, guard guarded, channel& out) {
   asio::io_context context(1);
   rendr::runtime runtime(context);
   rendr::link line(runtime);
@@ -227,6 +230,7 @@ void rendr_sender(std::uint16_t port, std::size_t paths, channel& out) {
     path.host = "127.0.0.1";
     path.port = port;
     path.cc = congestion;
+    path.plaintext = guarded == guard::plaintext;
     options.paths.push_back(path);
   }
   meter meter;
@@ -266,9 +270,10 @@ void rendr_receiver(channel& port, channel& out) {
 }
 
 cost raw() { return measure(raw_sender, raw_receiver); }
-cost over(std::size_t paths) {
-  return measure([=](std::uint16_t port, channel& out) { rendr_sender(port, paths, out); },
-                 rendr_receiver);
+cost over(std::size_t paths, guard guarded = guard::plaintext) {
+  return measure(
+      [=](std::uint16_t port, channel& out) { rendr_sender(port, paths, guarded, out); },
+      rendr_receiver);
 }
 
 struct series {
@@ -290,16 +295,22 @@ int main(int argc, char** argv) {
   try {
     series plain;
     series one;
+    series sealed;
     series single;
     series four;
     std::vector<double> speed;
+    std::vector<double> sealed_speed;
     std::vector<double> effort;
+    std::vector<double> sealed_effort;
     std::vector<double> more;
     for (int i = 0; i < pairs; ++i) {
       plain.add(raw());
       one.add(over(1));
       speed.push_back(100 * one.rate.back() / plain.rate.back());
       effort.push_back(one.per_gb.back() / plain.per_gb.back());
+      sealed.add(over(1, guard::sealed));
+      sealed_speed.push_back(100 * sealed.rate.back() / plain.rate.back());
+      sealed_effort.push_back(sealed.per_gb.back() / plain.per_gb.back());
     }
     for (int i = 0; i < pairs; ++i) {
       single.add(over(1));
@@ -310,10 +321,14 @@ int main(int argc, char** argv) {
     report.figure("raw pump, both sides", median(plain.per_gb), "CPU s/GB");
     report.figure("rendr, one path", median(one.rate), "GB/s");
     report.figure("rendr, one path, both sides", median(one.per_gb), "CPU s/GB");
+    report.figure("rendr, one path, sealed", median(sealed.rate), "GB/s");
+    report.figure("rendr, one path, sealed, both sides", median(sealed.per_gb), "CPU s/GB");
     report.figure("rendr, four paths attached", median(four.rate), "GB/s");
     report.figure("rendr, four paths attached, both sides", median(four.per_gb), "CPU s/GB");
     report.at_least("C1", "rate against the raw pump", median(speed), 70, 85, "%");
     report.figure("CPU per byte against the raw pump (goal 1.4)", median(effort), "x");
+    report.at_least("C2", "sealed: rate against the raw pump", median(sealed_speed), 40, 55, "%");
+    report.figure("sealed: CPU per byte against the raw pump", median(sealed_effort), "x");
     report.at_most("C4", "CPU per byte, 4 attached paths against 1", median(more), 10, 5, "% more");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -161,6 +161,32 @@ TEST_F(cli_security, a_dialer_with_keys_does_not_speak_to_a_server_without) {
   expect_connects({});
 }
 
+TEST_F(cli_security, a_path_in_plaintext_is_warned_of) {
+  serve({});
+  process pipe({"pipe", "--path=tcp://" + address(port) + ",plaintext"});
+  EXPECT_TRUE(pipe.await_error("plaintext: whoever is on the way can read and change"))
+      << pipe.errors();
+  auto far = target.accept();
+  pipe.close_input();
+  far.close();
+  EXPECT_EQ(pipe.finish(), ok) << pipe.errors();
+}
+
+TEST_F(cli_security, without_insecure_only_keys_open_a_server_beyond_loopback) {
+  make_psk("psk");
+  const auto key = make_key("server");
+  const auto everywhere = "--listen=tcp://0.0.0.0:" + std::to_string(free_port());
+  const words begin{"serve", everywhere, "--to=" + address(target.port()),
+                    "--state-dir=" + at("state")};
+  auto alone = begin;
+  alone.push_back("--key-file=" + at("server"));
+  expect_failure(alone, permission, {"--insecure", "allowed keys"});
+  auto shared = begin;
+  shared.push_back("--psk-file=" + at("psk"));
+  process open(shared);
+  EXPECT_TRUE(open.await_error("serving on")) << open.errors();
+}
+
 TEST_F(cli_security, a_pinned_server_is_known_by_its_key_alone) {
   const auto key = make_key("server");
   write("server.pub", "# the server\n" + key + "\n");

@@ -54,6 +54,9 @@ const std::vector<good> good_texts{
     {"tcp://host:7000,bind=::1", "tcp://host:7000,bind=::1"},
     {"tcp://host:7000,cold", "tcp://host:7000,cold=yes"},
     {"tcp://host:7000,cold=no", "tcp://host:7000"},
+    {"tcp://host:7000,plaintext", "tcp://host:7000,plaintext=yes"},
+    {"tcp://host:7000,plaintext=no", "tcp://host:7000"},
+    {"tcp://host:7000,plaintext=yes,cold", "tcp://host:7000,cold=yes,plaintext=yes"},
     {"tcp://host:7000,cost=0,weight=1", "tcp://host:7000"},
     {"tcp://host:7000,cold=yes,cc=cubic", "tcp://host:7000,cc=cubic,cold=yes"},
     {"tcp://host:7000,cold,fate=a", "tcp://host:7000,fate=a,cold=yes"},
@@ -126,7 +129,7 @@ const std::vector<bad> bad_texts{
     {"tcp://host:7000,,cold", 16, "an option is missing: write key=value"},
     {"tcp://host:7000,speed=3", 16,
      "unknown key \"speed\": the keys are bind, device, mark, cc, cost, weight, fate, evidence, "
-     "cold"},
+     "cold, plaintext"},
     {"tcp://host:7000,cc=bbr,cc=cubic", 23, "key \"cc\" is given twice"},
     {"tcp://host:7000,fate=-a", 21,
      "fate \"-a\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a "
@@ -155,6 +158,7 @@ const std::vector<bad> bad_texts{
     {"tcp://host:7000,evidence=good", 25, "evidence \"good\": one of end_to_end, first_hop, none"},
     {"tcp://host:7000,evidence=", 25, "key \"evidence\" has no value: write evidence=..."},
     {"tcp://host:7000,cold=maybe", 21, "cold \"maybe\": yes or no"},
+    {"tcp://host:7000,plaintext=1", 26, "plaintext \"1\": yes or no"},
 };
 
 TEST(PathText, EachMistakeHasItsPlaceAndItsRule) {
