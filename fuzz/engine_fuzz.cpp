@@ -60,7 +60,7 @@ std::uint64_t pick(const engine_world& w, std::uint8_t n) {
 }
 
 wire::frame lie(input& in, const engine_world& w) {
-  const auto kind = in.u8() % 19;
+  const auto kind = in.u8() % 21;
   const auto flow = in.u8() % 4 == 0 ? in.number() : pick(w, in.u8());
   const auto a = in.number();
   const auto b = in.number();
@@ -114,6 +114,10 @@ wire::frame lie(input& in, const engine_world& w) {
     case 17:
       return wire::path_quality{std::chrono::microseconds(a % (1 << 30)),
                                 std::chrono::microseconds(b % (1 << 30)), flow, b % 2 == 0};
+    case 18:
+      return wire::new_token{a % 64, {}, {}};
+    case 19:
+      return wire::retire_token{a % 64};
     default:
       return wire::ignored{2 * (a % 64) + 1, in.take(b % 32)};
   }

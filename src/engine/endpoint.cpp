@@ -22,7 +22,8 @@ struct endpoint::impl final : link_directory {
         jitter(c.jitter_seed),
         events(c.event_queue),
         memory(c.budget),
-        shared{config, pool, secrets, jitter, events, transmit, memory, next_carrier, ready_links},
+        shared{config, pool,         secrets, jitter,     events, transmit,
+               memory, next_carrier, tokens,  ready_links},
         door(shared) {}
 
   // A carrier is either at the door (its link is not known) or a path of a link.
@@ -42,6 +43,10 @@ struct endpoint::impl final : link_directory {
   link* named(const link_id& id) override {
     const auto it = by_id.find(id);
     return it == by_id.end() ? nullptr : find(it->second);
+  }
+  link* named_by(const routing_token& token) override {
+    const auto it = tokens.find(token);
+    return it == tokens.end() ? nullptr : find(it->second);
   }
   flow* find(flow_ref ref) {
     auto* l = find(ref.link);
@@ -95,6 +100,7 @@ struct endpoint::impl final : link_directory {
   transmit_queue transmit;
   budget memory;
   std::uint64_t next_carrier = 0;
+  token_directory tokens;
   std::deque<link_ref> ready_links;
   services shared;
   greeter door;
@@ -502,7 +508,7 @@ std::optional<flow_snapshot> endpoint::status(flow_ref ref) const {
 std::size_t endpoint::slab_bytes() const { return impl_->pool.in_use(); }
 
 std::optional<std::uint8_t> endpoint::loop_of(const routing_token& token) noexcept {
-  return greeter::loop_of(token);
+  return engine::loop_of(token);
 }
 
 }  // namespace rendr::engine

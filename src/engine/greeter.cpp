@@ -20,20 +20,6 @@ std::string source_of(const std::string& remote) { return remote.substr(0, remot
 
 }  // namespace
 
-routing_token greeter::make_token() {
-  auto token = s_.secrets.array<16>();
-  token[0] = token[1] ^ std::byte{s_.config.loop};
-  token[2] |= std::byte{1};  // never all zero
-  return token;
-}
-
-std::optional<std::uint8_t> greeter::loop_of(const routing_token& token) noexcept {
-  const bool none =
-      std::all_of(token.begin(), token.end(), [](std::byte b) { return b == std::byte{0}; });
-  if (none) return std::nullopt;
-  return std::to_integer<std::uint8_t>(token[0] ^ token[1]);
-}
-
 path* greeter::accepted(instant now, const carrier_traits& traits) {
   auto source = source_of(traits.remote);
   const auto same = std::count_if(carriers_.begin(), carriers_.end(), [&](const guest& g) {
@@ -173,8 +159,9 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
                                ? wire::grace_forever_ms
                                : static_cast<std::uint64_t>(
                                      std::chrono::floor<std::chrono::milliseconds>(grace).count())};
-    auto made = acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key), make_token(),
-                                     hello, s_.secrets);
+    auto made = acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key),
+                                     make_routing_token(s_.secrets, s_.config.loop), hello,
+                                     s_.secrets);
     if (!made) return refuse(g, made.error().code, made.error().reason);
     if (hellos_.size() >= s_.config.handshakes) {
       hellos_.erase(std::min_element(
@@ -205,14 +192,21 @@ const link_agreement* greeter::pending(const link_id& id) const {
   return nullptr;
 }
 
+const link_agreement* greeter::pending_by(const routing_token& token) const {
+  for (const auto& [key, hello] : hellos_) {
+    if (hello.hello->agreement().token == token) return &hello.hello->agreement();
+  }
+  return nullptr;
+}
+
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
   if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
-  auto* l = links.named(attach.link);
-  const auto* agreement = l == nullptr ? pending(attach.link) : nullptr;
-  if (l == nullptr && agreement == nullptr) {
+  auto* l = links.named_by(g.first.token);
+  const auto* agreement = l == nullptr ? pending_by(g.first.token) : &l->agreement();
+  if (agreement == nullptr) {
     // Only the loop that the token names may say that the link is gone for good.
     const auto owner = loop_of(g.first.token);
-    const auto token = make_reset_token(secret<32>(s_.config.reset_key), attach.link);
+    const auto token = make_reset_token(secret<32>(s_.config.reset_key), g.first.token);
     const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
     return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
   }
@@ -221,11 +215,10 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   }
   const bool free = l != nullptr ? l->path_id_free(attach.path) : attach.path != first_path;
   if (!free) return refuse(g, errc::refused, "the path id was used before");
-  const auto& keys = l != nullptr ? l->keys() : agreement->keys;
   const auto ends = l != nullptr ? l->ends() : link_ends{agreement->peer, s_.config.instance, 0};
-  auto made = acceptor_attach::make(keys, ends, attach, {}, s_.secrets);
+  auto made = acceptor_attach::make(agreement->keys, ends, attach, {}, s_.secrets);
   if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
-  g.link = attach.link;
+  g.link = agreement->keys.link;
   g.carrier->id = attach.path;
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
   g.carrier->guarded = attach.guarded;

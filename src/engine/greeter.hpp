@@ -19,10 +19,11 @@ namespace rendr::engine {
 
 class link;
 
-/// The links of an endpoint, by the id that an ATTACH names.
+/// The links of an endpoint, by their ids and by the routing tokens before their ATTACHes.
 class link_directory {
  public:
   virtual link* named(const link_id& id) = 0;
+  virtual link* named_by(const routing_token& token) = 0;
 
  protected:
   ~link_directory() = default;
@@ -56,9 +57,6 @@ class greeter {
   std::uint64_t evicted() const noexcept { return evicted_; }
   std::uint64_t failed() const noexcept { return failed_; }
 
-  /// The routing token of a link made here: names this loop to those who know how to read it.
-  routing_token make_token();
-  static std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept;
 
  private:
   struct guest {
@@ -81,6 +79,7 @@ class greeter {
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);
   const link_agreement* pending(const link_id& id) const;
+  const link_agreement* pending_by(const routing_token& token) const;
   bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
   bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,

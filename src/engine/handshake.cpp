@@ -292,7 +292,7 @@ result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& se
   agreed.peer = hello.instance;
   agreed.features = *features;
   agreed.grace_ms = std::min(self.grace_ms, hello.grace_ms);
-  agreed.reset_token = make_reset_token(reset_key, link);
+  agreed.reset_token = make_reset_token(reset_key, token);
   agreed.token = token;
 
   auto payload = ack_payload{agreed.reset_token, token, self}.encode();
@@ -337,7 +337,6 @@ result<path_keys> verify_confirm(const link_keys& keys, const link_ends& ends,
 dialer_attach::dialer_attach(const link_keys& keys, const link_ends& ends, std::uint64_t path,
                              const path_terms& terms, bytes_view channel_binding, drbg& random)
     : ends_(ends), channel_binding_(channel_binding.begin(), channel_binding.end()) {
-  message_.link = keys.link;
   message_.incarnation = ends.incarnation;
   message_.path = path;
   message_.leaf = terms.leaf;
@@ -365,7 +364,7 @@ result<acceptor_attach> acceptor_attach::make(const link_keys& keys, const link_
                                               const wire::attach& attach,
                                               bytes_view channel_binding, drbg& random) {
   auto facts = facts_of(keys, ends, attach, channel_binding);
-  if (attach.link != keys.link || attach.incarnation != ends.incarnation ||
+  if (attach.incarnation != ends.incarnation ||
       !verify_proof(keys.attach_auth, proof_kind::attach, facts, attach.mac)) {
     return errc::auth_failed;
   }

@@ -92,8 +92,8 @@ struct link_agreement {
     return (features & wire::feature_aes_128_gcm) != 0 ? crypto::aead::aes_128_gcm
                                                        : crypto::aead::chacha20_poly1305;
   }
-  secret<32> reset_token;      ///< see `verify_reset_token`
-  routing_token token{};       ///< for the prologue of the dialer's attaches
+  routing_token token{};       ///< number 0 of the link (`routing_tokens.hpp`)
+  secret<32> reset_token;      ///< that goes with it
   /// The static key that the peer proved; none where the pattern has none.
   std::optional<crypto::public_key> peer_key;
 };
@@ -216,7 +216,7 @@ class dialer_attach {
 class acceptor_attach {
  public:
   /// Verifies an ATTACH for this link and makes the challenge. The caller has found the link by
-  /// `attach.link` and checked that `attach.path` is not consumed; a replayed ATTACH gets a fresh
+  /// its routing token and checked that `attach.path` is not consumed; a replayed ATTACH gets a fresh
   /// challenge, which only a holder of the key can answer. Nothing of the link changes.
   /// Errors: auth_failed (no key, other link, other incarnation, other instances).
   static result<acceptor_attach> make(const link_keys& keys, const link_ends& ends,

@@ -57,6 +57,8 @@ void link::adopt(instant now, const link_agreement& agreement) {
   agreement_ = agreement;
   ends_ = {agreement_.peer, s_.config.instance, 0};
   grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
+  issued_.begin(s_.tokens, ref_, agreement_.token);
+  issued_.refill(s_.secrets, s_.config.loop);
   come_up(now);
 }
 
@@ -127,6 +129,7 @@ void link::fail(instant now, errc code, const std::string& detail) {
 void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down_) return;
   down_ = true;
+  issued_.revoke();
   static_cast<void>(now);
   for (auto& s : slots_) {
     for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
@@ -159,11 +162,12 @@ instant link::next_hello() const noexcept {
   instant waits = never;
   instant newest = instant::min();
   for (const auto& p : paths_) {
-    if (up_ || p->closing) continue;
-    if (p->step == attach_step::waiting) waits = std::min(waits, p->last_heard);
+    if (p->closing) continue;
+    if (p->step == attach_step::waiting)
+      waits = std::min(waits, up_ ? p->token_until : p->last_heard);
     if (p->step == attach_step::hello) newest = std::max(newest, p->attached_at);
   }
-  if (waits == never || newest == instant::min()) return waits;
+  if (up_ || waits == never || newest == instant::min()) return waits;
   return newest + defaults::hello_race;
 }
 
@@ -198,7 +202,7 @@ void link::handle_timeout(instant now, duration lateness) {
     if (it != paths_.end()) check_path(now, **it);
     if (down_) return;
   }
-  if (!up_) start_handshakes(now);
+  start_handshakes(now);
   dial_due(now);
   if (demand_at_ <= now) look_at_demand(now);
   if (guard_at_ <= now) guard_bonds(now);

@@ -16,6 +16,7 @@
 #include "engine/handshake.hpp"
 #include "engine/path.hpp"
 #include "engine/roots.hpp"
+#include "engine/routing_tokens.hpp"
 #include "engine/services.hpp"
 
 namespace rendr::engine {
@@ -141,6 +142,7 @@ class link {
   leaf_slot& slot(spec_id leaf);
   void begin_hello(instant now, path& p);
   void begin_attach(instant now, path& p);
+  bool may_attach(instant now, path& p) const;
   void start_handshakes(instant now);
   instant next_hello() const noexcept;
   void establish(instant now, path& p);
@@ -196,6 +198,8 @@ class link {
   errc on(instant now, path& p, const wire::path_ack& f);
   errc on(instant now, path& p, const wire::path_state& f);
   errc on(instant now, path& p, const wire::path_quality& f);
+  errc on(instant now, path& p, const wire::new_token& f);
+  errc on(instant now, path& p, const wire::retire_token& f);
   errc on(instant now, path& p, const wire::open& f);
   errc on(instant now, path& p, const wire::accept& f);
   errc on(instant now, path& p, const wire::reject& f);
@@ -220,6 +224,7 @@ class link {
   void put_quality(instant now, path& p, record_writer& w) const;
   bool put_link_control(path& p, record_writer& w);
   bool put_roots(record_writer& w);
+  bool put_tokens(record_writer& w);
   bool put_flow_control(path& p, record_writer& w);
   bool put_one_flow(path& p, flow& f, record_writer& w);
   bool put_open(flow& f, record_writer& w);
@@ -333,6 +338,10 @@ class link {
   };
   std::map<std::uint64_t, path_word> told_;
   std::map<std::uint64_t, std::uint64_t> heard_epochs_;
+
+  // Routing tokens: what the acceptor handed out, what the dialer holds.
+  issued_tokens issued_;
+  held_tokens held_;
 
   // Graph.
   root_set roots_;

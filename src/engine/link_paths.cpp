@@ -70,6 +70,14 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
   }
 }
 
+// Fresh tokens are on their way while a path lives: an attach waits for one rather than show a token
+// that was seen before.
+bool link::may_attach(instant now, path& p) const {
+  if (held_.unused() > 0 || !any_alive()) return true;
+  if (p.token_until == never) p.token_until = now + defaults::token_wait;
+  return now >= p.token_until;
+}
+
 // Connected carriers that wait: the first says HELLO, later ones wait for its answer or join the
 // race.
 void link::start_handshakes(instant now) {
@@ -84,7 +92,7 @@ void link::start_handshakes(instant now) {
   for (const auto& p : paths_) {
     if (p->step != attach_step::waiting || p->closing) continue;
     if (up_) {
-      begin_attach(now, *p);
+      if (may_attach(now, *p)) begin_attach(now, *p);
     } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
       begin_hello(now, *p);
       hello_out = true;
@@ -104,7 +112,10 @@ void link::begin_attach(instant now, path& p) {
   p.attached_at = now;
   p.id = next_path_++;
   p.attaching.emplace(agreement_.keys, ends_, p.id, p.terms(), bytes_view{}, s_.secrets);
-  send_handshake(s_, p, p.attaching->message(), wire::form::attach, agreement_.token);
+  const auto& token = held_.take();
+  p.reset = token.reset;
+  send_handshake(s_, p, p.attaching->message(), wire::form::attach, token.routing);
+  wake_control();
 }
 
 bool link::take_handshake(instant now, path& p, bytes_view payload) {
@@ -141,6 +152,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   }
   agreement_ = std::move(*agreed);
   ends_ = {s_.config.instance, agreement_.peer, 0};
+  held_.begin({agreement_.token, agreement_.reset_token});
   hello_.reset();
   p.id = first_path;
   used_paths_.add({first_path, first_path + 1});
@@ -175,7 +187,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
 }
 
 bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
-  if (up_ && verify_reset_token(agreement_.reset_token, refusal.reset_token)) {
+  if (up_ && verify_reset_token(p.reset, refusal.reset_token)) {
     fail(now, errc::peer_lost, "the peer proved that it forgot the link");
     return false;
   }
@@ -327,6 +339,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   choose_current(s, p.leaf);
   if (s.current != nullptr) s.shown = s.current->phase;
   if (down_) return;
+  if (up_) start_handshakes(now);
   route(now, why);
   // A path that lived is dialled at once; one that breaks as soon as it is attached is not, or a
   // peer that refuses its frames would be dialled without end.

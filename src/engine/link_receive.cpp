@@ -248,6 +248,8 @@ void link::acknowledge_control(instant, const sent_control& c) {
     case control::graph:
     case control::select:
     case control::goaway:
+    case control::new_token:
+    case control::retire_token:
       return;
   }
 }
@@ -282,6 +284,12 @@ void link::ask_again(const sent_control& c) {
       break;
     case control::goaway:
       goaway_owed_ = closing_;
+      break;
+    case control::new_token:
+      issued_.owe(c.key);
+      break;
+    case control::retire_token:
+      held_.owe(c.key);
       break;
   }
   wake_control();
@@ -319,6 +327,21 @@ errc link::on(instant now, path& p, const wire::path_quality& f) {
   if (f.filled || f.latency == duration(0) || !stale || !p.rtt.measured()) return errc{};
   // What the peer says never makes the path quicker than it ever was.
   look_at_quality(now, p, std::max(f.latency, p.rtt.minimum()));
+  return errc{};
+}
+
+errc link::on(instant now, path&, const wire::new_token& f) {
+  if (side_ == role::acceptor) return errc::protocol_violation;
+  const auto bad = held_.add(f.number, {f.token, secret<32>(f.reset)});
+  if (bad == errc{}) start_handshakes(now);
+  return bad;
+}
+
+errc link::on(instant, path&, const wire::retire_token& f) {
+  if (side_ == role::dialer) return errc::protocol_violation;
+  if (const auto bad = issued_.retire(f.number); bad != errc{}) return bad;
+  issued_.refill(s_.secrets, s_.config.loop);
+  wake_control();
   return errc{};
 }
 

@@ -64,7 +64,8 @@ path* link::control_path() noexcept {
 }
 
 bool link::control_owed() const noexcept {
-  return !control_queue_.empty() || roots_.owed() || goaway_owed_ ||
+  return !control_queue_.empty() || roots_.owed() || goaway_owed_ || issued_.owes() ||
+         held_.owed() ||
          std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
 }
 
@@ -192,11 +193,29 @@ bool link::put_link_control(path&, record_writer& w) {
     controls.push_back({control::path_state, id, word.epoch});
     word.owed = false;
   }
-  if (!put_roots(w)) return false;
+  if (!put_tokens(w) || !put_roots(w)) return false;
   if (goaway_owed_) {
     if (!w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_})) return false;
     controls.push_back({control::goaway, 0, goaway_version_});
     goaway_owed_ = false;
+  }
+  return true;
+}
+
+bool link::put_tokens(record_writer& w) {
+  auto& controls = w.record().controls;
+  while (const auto* fresh = issued_.owed()) {
+    wire::new_token frame{fresh->number, fresh->token, {}};
+    const auto reset = make_reset_token(secret<32>(s_.config.reset_key), fresh->token);
+    std::ranges::copy(reset.view(), frame.reset.begin());
+    if (!w.put(frame)) return false;
+    controls.push_back({control::new_token, fresh->number, 0});
+    issued_.told();
+  }
+  while (const auto used = held_.owed()) {
+    if (!w.put(wire::retire_token{*used})) return false;
+    controls.push_back({control::retire_token, *used, 0});
+    held_.told(*used);
   }
   return true;
 }

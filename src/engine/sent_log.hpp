@@ -35,12 +35,14 @@ enum class control : std::uint8_t {
   path_state,
   graph,
   select,
-  goaway
+  goaway,
+  new_token,
+  retire_token,
 };
 
 struct sent_control {
   control what{};
-  std::uint64_t key = 0;    ///< flow number or path id
+  std::uint64_t key = 0;    ///< flow number, path id or number of a token
   std::uint64_t value = 0;  ///< limit, epoch or version that was sent
 };
 

@@ -13,6 +13,7 @@
 #include "engine/budget.hpp"
 #include "engine/config.hpp"
 #include "engine/events.hpp"
+#include "engine/routing_tokens.hpp"
 
 namespace rendr::engine {
 
@@ -56,6 +57,7 @@ struct services {
   transmit_queue& transmit;
   budget& memory;
   std::uint64_t& next_carrier;
+  token_directory& tokens;
   std::deque<link_ref>& ready_links;  ///< links with flows whose readiness changed
 };
 

@@ -189,6 +189,18 @@ void put(Sink& s, const bye& f) noexcept {
   s.varint(f.code);
 }
 template <class Sink>
+void put(Sink& s, const new_token& f) noexcept {
+  put_type(s, frame_type::new_token);
+  s.varint(f.number);
+  s.put(f.token);
+  s.put(f.reset);
+}
+template <class Sink>
+void put(Sink& s, const retire_token& f) noexcept {
+  put_type(s, frame_type::retire_token);
+  s.varint(f.number);
+}
+template <class Sink>
 void put(Sink& s, const ignored& f) noexcept {
   if (f.type % 2 == 0) return s.fail();
   s.varint(f.type);
@@ -324,6 +336,10 @@ frame take_frame(reader& r) noexcept {
       return goaway{r.varint(), r.varint(), as_text(r.counted(max_reason))};
     case frame_type::bye:
       return bye{r.varint()};
+    case frame_type::new_token:
+      return new_token{r.varint(), r.array<16>(), r.array<32>()};
+    case frame_type::retire_token:
+      return retire_token{r.varint()};
     default:
       return take_ignored(r, type);
   }

@@ -37,6 +37,8 @@ enum class frame_type : std::uint64_t {
   select = 0x1c,
   goaway = 0x1e,
   bye = 0x20,
+  new_token = 0x2c,
+  retire_token = 0x2e,
   // Reserved: a peer that sends an even one without having negotiated its feature violates the
   // protocol; the odd one is ignored like any other.
   packet = 0x22,
@@ -44,8 +46,6 @@ enum class frame_type : std::uint64_t {
   moved = 0x26,
   path_challenge = 0x28,
   path_response = 0x2a,
-  new_token = 0x2c,
-  retire_token = 0x2e,
   ack_ecn = 0x30,
   time_stamp = 0x31,
 };
@@ -178,6 +178,18 @@ struct bye {
   std::uint64_t code = 0;
   friend bool operator==(const bye&, const bye&) = default;
 };
+/// From the acceptor: a routing token for one attach, and the reset token that goes with it.
+struct new_token {
+  std::uint64_t number = 0;  ///< counts per link; that of the HELLO_ACK is 0
+  routing_token token{};
+  byte_array<32> reset{};
+  friend bool operator==(const new_token&, const new_token&) = default;
+};
+/// From the dialer: it used this token and lacks one.
+struct retire_token {
+  std::uint64_t number = 0;
+  friend bool operator==(const retire_token&, const retire_token&) = default;
+};
 /// An odd (ignorable) frame that this version does not know.
 struct ignored {
   std::uint64_t type = 0;
@@ -187,7 +199,8 @@ struct ignored {
 
 using frame =
     std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept, reject,
-                 data, fin, reset, stop, max_data, graph, select, goaway, bye, ignored>;
+                 data, fin, reset, stop, max_data, graph, select, goaway, bye, new_token,
+                 retire_token, ignored>;
 
 /// Reads the frames of one record's payload. Views in the frames point into `payload`.
 /// The first error sticks: every later `next()` returns it again.

@@ -18,6 +18,8 @@ enum class message_type : std::uint8_t {
   refuse = 0x06,
 };
 
+constexpr byte_array<16> attach_pad{};
+
 /// Every message fits: fixed fields below 200 bytes, and one counted field.
 constexpr std::size_t message_bound = 256 + max_noise_message;
 static_assert(max_refuse_reason <= max_noise_message);
@@ -48,13 +50,13 @@ void put(writer& w, const hello_ack& m) noexcept {
 }
 void put(writer& w, const attach& m) noexcept {
   put_type(w, message_type::attach);
-  w.put(m.link);
   w.varint(m.incarnation);
   w.varint(m.path);
   w.varint(m.leaf);
   w.u8(static_cast<std::uint8_t>(m.guarded));
   w.put(m.fresh);
   w.put(m.mac);
+  w.put(attach_pad);
 }
 void put(writer& w, const challenge& m) noexcept {
   put_type(w, message_type::challenge);
@@ -105,8 +107,10 @@ hello_ack take_hello_ack(reader& r) noexcept {
           r.counted(max_noise_message)};
 }
 attach take_attach(reader& r) noexcept {
-  return {r.array<16>(), r.varint(),     r.varint(),    r.varint(),
-          take_guard(r), r.array<16>(), r.array<32>()};
+  const attach m{r.varint(),    r.varint(),      r.varint(),
+                 take_guard(r), r.array<16>(), r.array<32>()};
+  if (r.array<16>() != attach_pad) r.fail();
+  return m;
 }
 challenge take_challenge(reader& r) noexcept {
   return {r.varint(), r.array<16>(), r.array<16>(), r.array<32>()};

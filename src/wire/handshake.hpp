@@ -50,16 +50,16 @@ struct hello_ack {
   routing_token token{};  ///< the dialer puts it in the prologue of its attaches
   bytes_view noise;
 };
-/// A further path asks to join. Nothing changes at the acceptor before the answer to its challenge
+/// A further path asks to join the link that the routing token before it names. Nothing changes at the acceptor before the answer to its challenge
 /// verifies.
 struct attach {
-  link_id link{};
   std::uint64_t incarnation = 0;
   std::uint64_t path = 0;
   std::uint64_t leaf = 0;
   guard guarded = guard::checksum;  ///< of the records of this path
   fresh_value fresh{};
   proof mac{};
+  // 16 zero bytes follow, so that the answer is not longer.
 };
 struct challenge {
   std::uint64_t path = 0;

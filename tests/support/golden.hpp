@@ -39,6 +39,10 @@ inline constexpr std::array frames{
     vector{"frame_select", "1c04000462657374036c7465"},
     vector{"frame_goaway", "1e01000772657374617274"},
     vector{"frame_bye", "2000"},
+    vector{"frame_new_token",
+           "2c01e0e1e2e3e4e5e6e7e8e9eaebecedeeef303132333435363738393a3b3c3d3e3f404142434445"
+           "464748494a4b4c4d4e4f"},
+    vector{"frame_retire_token", "2e01"},
     vector{"frame_ignored", "3302aabb"},
 };
 inline constexpr std::array handshakes{
@@ -52,8 +56,8 @@ inline constexpr std::array handshakes{
            "62636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80818283848586878889"
            "8a8b8c8d8e8f"},
     vector{"handshake_attach",
-           "03505152535455565758595a5b5c5d5e5f00010201909192939495969798999a9b9c9d9e9fa0a1a2"
-           "a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"},
+           "0300010201909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2"
+           "b3b4b5b6b7b8b9babbbcbdbebf00000000000000000000000000000000"},
     vector{"handshake_challenge",
            "0401c0c1c2c3c4c5c6c7c8c9cacbcccdcecf404142434445464748494a4b4c4d4e4fd0d1d2d3d4d5"
            "d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7e8e9eaebecedeeef"},
@@ -82,9 +86,9 @@ inline constexpr std::array datagrams{
     vector{"datagram_key_phase",
            "8301e0e1e2e3e4e5e6e7e8e9eaebecedeeef80011170060140fa406401050102a071eaab"},
     vector{"datagram_attach",
-           "0201e0e1e2e3e4e5e6e7e8e9eaebecedeeef0003505152535455565758595a5b5c5d5e5f00010201"
-           "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7"
-           "b8b9babbbcbdbebf52af09de"},
+           "0201e0e1e2e3e4e5e6e7e8e9eaebecedeeef000300010201909192939495969798999a9b9c9d9e9f"
+           "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf0000000000000000"
+           "0000000000000000873f3e0f"},
 };
 
 /// Hex digits, spaces between them ignored. Throws std::invalid_argument for anything else.

@@ -64,7 +64,7 @@ class frame_source {
   }
 
   frame next() {
-    switch (random_() % 19) {
+    switch (random_() % 21) {
       case 0:
         return padding{1 + random_() % 100};
       case 1:
@@ -102,6 +102,10 @@ class frame_source {
         return bye{number()};
       case 17:
         return path_quality{micros(), micros(), number(), random_() % 2 == 0};
+      case 18:
+        return new_token{number(), array<16>(), array<32>()};
+      case 19:
+        return retire_token{number()};
       default:
         return ignored{(number() / 4) * 4 + 3, as_bytes(text(300))};
     }
@@ -113,6 +117,13 @@ class frame_source {
 
   duration micros() { return std::chrono::microseconds(random_() % (1 << 30)); }
   std::uint64_t number() { return (random_() & max_varint) >> (random_() % 62); }
+
+  template <std::size_t N>
+  byte_array<N> array() {
+    byte_array<N> out;
+    for (auto& b : out) b = static_cast<std::byte>(random_() & 0xff);
+    return out;
+  }
 
   std::string_view text(std::size_t limit) {
     const auto size = random_() % 4 == 0 ? limit : random_() % (limit + 1);
@@ -280,7 +291,7 @@ TEST(FrameTypes, EvenAndUnknownOnesAreViolations) {
 TEST(FrameTypes, ReservedOnesAreViolationsUntilNegotiated) {
   for (const auto type : {frame_type::packet, frame_type::fec_repair, frame_type::moved,
                           frame_type::path_challenge, frame_type::path_response,
-                          frame_type::new_token, frame_type::retire_token, frame_type::ack_ecn}) {
+                          frame_type::ack_ecn}) {
     const bytes payload{static_cast<std::byte>(type), std::byte{0}};
     EXPECT_FALSE(parsed(payload)) << static_cast<int>(type);
   }

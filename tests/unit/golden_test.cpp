@@ -54,6 +54,8 @@ std::vector<frame> golden_frames() {
       select{4, "", "best", "lte"},
       goaway{1, 0, "restart"},
       bye{0},
+      new_token{1, counting_from<16>(0xe0), counting_from<32>(0x30)},
+      retire_token{1},
       ignored{0x33, as_bytes("\xaa\xbb")},
   };
 }
@@ -70,7 +72,7 @@ std::vector<handshake_message> golden_handshakes() {
   return {
       hello{nonce, dialer, 0, 5, 1, guard::sealed, 90000, hello_pattern::nn_psk0, dialer_noise},
       hello_ack{nonce, acceptor, link, 4, 90000, {}, acceptor_noise},
-      attach{link, 0, 1, 2, guard::sealed, counting_from<16>(0x90), counting_from<32>(0xa0)},
+      attach{0, 1, 2, guard::sealed, counting_from<16>(0x90), counting_from<32>(0xa0)},
       challenge{1, counting_from<16>(0xc0), acceptor, counting_from<32>(0xd0)},
       attach_ack{1, counting_from<32>(0x70)},
       refuse{6, 2, acceptor, {}, "unknown link"},

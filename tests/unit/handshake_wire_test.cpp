@@ -41,8 +41,7 @@ class message_source {
         return hello_ack{array<16>(), array<16>(), array<16>(), random_(),
                          number(),    array<16>(), noise()};
       case 2:
-        return attach{array<16>(), number(),     number(),   number(),
-                      guarded(),   array<16>(), array<32>()};
+        return attach{number(), number(), number(), guarded(), array<16>(), array<32>()};
       case 3:
         return challenge{number(), array<16>(), array<16>(), array<32>()};
       case 4:
@@ -129,7 +128,7 @@ TEST(HandshakeMessages, OfUnknownTypesAreRefused) {
 
 TEST(HandshakeMessages, WithAnUnknownGuardAreRefused) {
   const std::size_t of_hello = 1 + 16 + 16 + 8 + 8 + 1;
-  const std::size_t of_attach = 1 + 16 + 1 + 1 + 1;
+  const std::size_t of_attach = 1 + 1 + 1 + 1;
   for (const auto& [name, at] : {std::pair("handshake_hello", of_hello),
                                  std::pair("handshake_attach", of_attach)}) {
     auto wire = golden::find(name);

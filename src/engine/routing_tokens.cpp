@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/routing_tokens.hpp"
+
+#include <algorithm>
+
+namespace rendr::engine {
+
+routing_token make_routing_token(drbg& random, std::uint8_t loop) {
+  auto token = random.array<16>();
+  token[0] = token[1] ^ std::byte{loop};
+  token[2] |= std::byte{1};  // never all zero
+  return token;
+}
+
+std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept {
+  if (token == routing_token{}) return std::nullopt;
+  return std::to_integer<std::uint8_t>(token[0] ^ token[1]);
+}
+
+void issued_tokens::begin(token_directory& directory, link_ref link, const routing_token& first) {
+  directory_ = &directory;
+  link_ = link;
+  entries_.push_back({next_++, first, false});
+  directory.emplace(first, link);
+}
+
+void issued_tokens::refill(drbg& random, std::uint8_t loop) {
+  if (directory_ == nullptr) return;
+  auto spare = static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [](const entry& e) { return !e.retired; }));
+  for (; spare < spare_tokens; ++spare) {
+    owed_.push_back(next_);
+    entries_.push_back({next_++, make_routing_token(random, loop), false});
+    directory_->emplace(entries_.back().token, link_);
+  }
+}
+
+errc issued_tokens::retire(std::uint64_t number) {
+  if (number >= next_) return errc::protocol_violation;
+  std::size_t retired = 0;
+  for (auto& e : entries_) {
+    if (e.number == number) e.retired = true;
+    retired += e.retired ? 1 : 0;
+  }
+  if (retired <= kept_tokens) return errc{};
+  const auto oldest =
+      std::find_if(entries_.begin(), entries_.end(), [](const entry& e) { return e.retired; });
+  directory_->erase(oldest->token);
+  entries_.erase(oldest);
+  return errc{};
+}
+
+void issued_tokens::revoke() noexcept {
+  if (directory_ == nullptr) return;
+  for (const auto& e : entries_) directory_->erase(e.token);
+  entries_.clear();
+  owed_.clear();
+  directory_ = nullptr;
+}
+
+const issued_tokens::entry* issued_tokens::owed() noexcept {
+  while (!owed_.empty()) {
+    const auto it = std::find_if(entries_.begin(), entries_.end(),
+                                 [&](const entry& e) { return e.number == owed_.front(); });
+    if (it != entries_.end() && !it->retired) return &*it;
+    owed_.pop_front();
+  }
+  return nullptr;
+}
+
+void held_tokens::begin(const token& first) {
+  unused_.emplace(next_++, first);
+  last_ = first;
+}
+
+errc held_tokens::add(std::uint64_t number, const token& fresh) {
+  const auto gap = std::find(gaps_.begin(), gaps_.end(), number);
+  if (number < next_ && gap == gaps_.end()) return errc{};
+  // Whoever hands out `spare_tokens` beyond what was taken stays far below this.
+  if (number >= taken_ + most_tokens) return errc::protocol_violation;
+  if (gap != gaps_.end()) gaps_.erase(gap);
+  for (; next_ < number; ++next_) gaps_.push_back(next_);
+  next_ = std::max(next_, number + 1);
+  unused_.emplace(number, fresh);
+  return errc{};
+}
+
+const held_tokens::token& held_tokens::take() {
+  if (unused_.empty()) return last_;
+  const auto first = unused_.begin();
+  last_ = first->second;
+  retire_.push_back(first->first);
+  unused_.erase(first);
+  ++taken_;
+  return last_;
+}
+
+std::optional<std::uint64_t> held_tokens::owed() const noexcept {
+  if (retire_.empty()) return std::nullopt;
+  return retire_.front();
+}
+
+void held_tokens::told(std::uint64_t number) { std::erase(retire_, number); }
+
+void held_tokens::owe(std::uint64_t number) {
+  if (std::find(retire_.begin(), retire_.end(), number) == retire_.end())
+    retire_.push_back(number);
+}
+
+}  // namespace rendr::engine
