@@ -28,8 +28,11 @@ std::uint64_t extra_budget::take(instant now, std::uint64_t bytes) noexcept {
     sent += s.sent;
     extra += s.extra;
   }
-  const auto allowed = sent * defaults::extra_percent / 100;
-  const auto granted = allowed > extra ? std::min(bytes, allowed - extra) : 0;
+  const auto allowed =
+      std::max<std::uint64_t>(sent * defaults::extra_percent / 100, defaults::record_min);
+  const auto left = allowed > extra ? allowed - extra : 0;
+  if (left < std::min<std::uint64_t>(bytes, defaults::record_min)) return 0;
+  const auto granted = std::min(bytes, left);
   current.extra += granted;
   return granted;
 }

@@ -116,6 +116,32 @@ INSTANTIATE_TEST_SUITE_P(g4_first_hop, silent_drop,
                          testing::Combine(testing::Values(0, 1, 2), testing::Values(0),
                                           testing::Values(both), testing::Values(true)));
 
+// A share of the little that was sent does not pay for one copy of a message.
+TEST(silent_drop_at_the_start, of_a_sparse_flow_is_left_within_the_bound) {
+  for (const auto way : ways) {
+    const lines where{"20/20 ms 50 Mbit/s", 20ms, 20ms, 50 * mbit};
+    world w(two_paths(where, 22));
+    w.connect();
+    w.run(500ms);
+    auto& flow = w.open({.up = tiny_load().up});
+    w.at(600ms).migrate("dark");
+    w.run(1570ms);  // between two messages
+    ASSERT_TRUE(w.status_of("dark").carries_data);
+    w.path("dark").blackhole(true, way);
+    const auto before = flow.client().wanted;
+    ASSERT_TRUE(w.run_until([&] { return flow.client().wanted != before; }, 1s));
+    const auto t0 = w.now();
+    const auto offset = flow.client().wanted;
+    const auto bound = bound_of(w.status_of("dark"), where.spare, false);
+    w.run(2s);
+    EXPECT_GT(w.path("dark").darkened(), 0u);
+    expect_at_most(std::string("G4 200 B / 100 ms, just begun, ") + name_of(way),
+                   ms(flow.delivered_at(true, offset) - t0), ms(bound), "ms");
+    EXPECT_EQ(w.violations(), "");
+    flow.abort(false, 1);
+  }
+}
+
 class false_alarms : public testing::TestWithParam<std::tuple<int, std::uint32_t, congestion>> {};
 
 TEST_P(false_alarms, cost_little_and_move_nothing) {

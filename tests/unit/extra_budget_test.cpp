@@ -10,9 +10,20 @@ using namespace std::chrono_literals;
 
 const instant start = instant{} + 100s;
 
-TEST(ExtraBudget, NothingSentAllowsNothing) {
+TEST(ExtraBudget, ALittleIsAllowedHoweverLittleWasSent) {
   extra_budget b;
-  EXPECT_EQ(b.take(start, 1000), 0u);
+  b.sent(start, 200);
+  EXPECT_EQ(b.take(start, 200), 200u);
+  EXPECT_EQ(b.take(start + 1s, 1000), 1000u);
+  EXPECT_EQ(b.take(start + 2s, 1), 0u) << "one small record in 10 s";
+  EXPECT_EQ(b.take(start + 10s, 200), 200u);
+}
+
+TEST(ExtraBudget, APieceOfAMessageIsNotAllowed) {
+  extra_budget b;
+  EXPECT_EQ(b.take(start, 1000), 1000u);
+  EXPECT_EQ(b.take(start, 300), 0u) << "200 are left";
+  EXPECT_EQ(b.take(start, 200), 200u);
 }
 
 TEST(ExtraBudget, FivePercentOfWhatWasSentIsAllowedAndNoMore) {
@@ -21,15 +32,15 @@ TEST(ExtraBudget, FivePercentOfWhatWasSentIsAllowedAndNoMore) {
   EXPECT_EQ(b.take(start, 3000), 3000u);
   EXPECT_EQ(b.take(start, 3000), 2000u) << "the rest of 5,000";
   EXPECT_EQ(b.take(start, 3000), 0u);
-  b.sent(start, 20'000);
-  EXPECT_EQ(b.take(start, 3000), 1000u);
+  b.sent(start, 40'000);
+  EXPECT_EQ(b.take(start, 3000), 2000u);
 }
 
 TEST(ExtraBudget, CopiesThatAReservePaidForCountAgainstTheRest) {
   extra_budget b;
   b.sent(start, 100'000);
   b.used(start, 4500);
-  EXPECT_EQ(b.take(start, 1000), 500u);
+  EXPECT_EQ(b.take(start, 500), 500u);
   b.used(start, 10'000);
   b.sent(start, 100'000);
   EXPECT_EQ(b.take(start, 1000), 0u) << "over 10,000 already";
@@ -45,7 +56,7 @@ TEST(ExtraBudget, TheWindowOfTenSecondsRollsOn) {
   EXPECT_EQ(b.take(start + 11s, 9000), 0u) << "of the second 100,000 all 5 % are used";
   b.sent(start + 12s, 40'000);
   EXPECT_EQ(b.take(start + 12s, 9000), 2000u);
-  EXPECT_EQ(b.take(start + 40s, 9000), 0u) << "a long silence forgets all";
+  EXPECT_EQ(b.take(start + 40s, 9000), 1200u) << "a long silence forgets all";
 }
 
 TEST(ExtraBudget, InAnyWindowOfTheMeterTheShareHolds) {
