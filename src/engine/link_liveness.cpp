@@ -465,6 +465,7 @@ void link::copy_unacknowledged(instant now, path& p) {
     std::uint64_t size = 0;
     for (const auto& r : record.ranges) size += r.bytes.size();
     if (size == 0) return;
+    size = std::min<std::uint64_t>(size, record.size);  // packets count more numbers than bytes
     // What the carrier did not take is no second copy.
     const bool spends = record.transmitted && !free;
     if (spends && p.copy_reserve < size && extra_.take(now, size) < size) {

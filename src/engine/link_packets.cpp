@@ -61,15 +61,15 @@ result<endpoint::packet_result> link::receive_packet(instant now, flow& f, bytes
   return endpoint::packet_result{};
 }
 
-// The packets of r, which fit: those that a path lost too long ago are given up instead, unless
-// another path may still deliver them.
+// The packets of r, which fit. Those that a path lost too long ago are given up instead, unless
+// another path may still deliver them; a copy out of turn (no node) is made of any.
 void link::put_packets(instant now, flow& f, range r, policy::node_id node, record_writer& w) {
   range_set gone;
   f.packets->out.each(r, [&](send_packets::packet& one) {
-    if (f.packets->out.expired(one, now)) {
-      const bool only = node == policy::no_node || !f.place->held_elsewhere(node, one.begin);
-      if (only && node != policy::no_node) gone.add({one.begin, one.end()});
-      if (only) return;
+    if (node != policy::no_node && f.packets->out.expired(one, now) &&
+        !f.place->held_elsewhere(node, one.begin)) {
+      gone.add({one.begin, one.end()});
+      return;
     }
     w.put_packet_head(f.number, one.begin, one.payload.data.size());
     if (!one.payload.data.empty()) w.gather(one.payload.data, one.payload.slab);

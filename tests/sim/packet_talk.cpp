@@ -153,7 +153,10 @@ void packet_talk::take(bool at_server, bytes_view packet) {
     return bad("packet " + std::to_string(index) + " is not what was sent");
   }
   if (e.seen.size() <= index) e.seen.resize(from.handed);
-  if (e.seen[index]) return bad("packet " + std::to_string(index) + " came twice");
+  if (e.seen[index]) {
+    ++e.doubled;
+    return bad("packet " + std::to_string(index) + " came twice");
+  }
   e.seen[index] = true;
   ++e.received;
   e.delays.push_back(now - from.handed_at[index]);

@@ -49,6 +49,7 @@ class packet_talk final : public application {
     std::vector<instant> handed_at;
     std::uint64_t received = 0;  ///< packets with a number
     std::uint64_t empty = 0;     ///< packets without bytes
+    std::uint64_t doubled = 0;   ///< packets that came again
     std::vector<bool> seen;
     std::vector<duration> delays;  ///< from handing over to reading, in the order of arrival
     duration longest_gap{0};       ///< between two arrivals
