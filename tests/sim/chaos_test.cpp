@@ -76,9 +76,10 @@ traffic random_traffic(random& rng) {
 
 packet_traffic random_packets(random& rng) {
   packet_traffic t;
-  t.total = rng.below(4) == 0 ? 0 : rng.below(2000);
+  const bool large = rng.below(8) == 0;
+  t.total = rng.below(4) == 0 ? 0 : rng.below(large ? 100 : 2000);
   t.smallest = 8;
-  t.largest = rng.below(8) == 0 ? rng.below(wire::max_packet) : rng.below(1500);
+  t.largest = large ? rng.below(wire::max_packet) : rng.below(1500);
   t.interval = rng.below(3) == 0 ? duration(0) : rng.between(duration(100us), duration(20ms));
   t.some_empty = rng.below(2) == 0;
   return t;
