@@ -377,6 +377,14 @@ result<endpoint::packet_result> endpoint::receive_packet(instant now, flow_ref r
                  [&](link& l, flow& f) { return l.receive_packet(now, f, out); });
 }
 
+result<std::optional<std::size_t>> endpoint::next_packet(flow_ref ref) const {
+  auto* f = impl_->find(ref);
+  if (f == nullptr) return errc::closed;
+  if (!f->packets) return errc::mode_mismatch;
+  if (!f->packets->in.readable()) return std::optional<std::size_t>();
+  return std::optional(f->packets->in.front().size());
+}
+
 result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return errc::closed;

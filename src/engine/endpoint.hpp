@@ -123,6 +123,8 @@ class endpoint {
   /// Copies out the next packet, in the order of arrival; neither packet nor eof: nothing yet, wait
   /// for flow_ready.readable. `message_too_large`: it does not fit `out` and stays.
   result<packet_result> receive_packet(instant now, flow_ref flow, bytes_span out);
+  /// How many bytes the next packet has; nullopt: none is there.
+  result<std::optional<std::size_t>> next_packet(flow_ref flow) const;
   /// Copies out what is there; size 0 without eof: nothing yet, wait for flow_ready.readable.
   result<read_result> read(instant now, flow_ref flow, bytes_span out);
   /// The readable bytes in place (up to `out.size()` pieces); `consume` frees them. Views live
