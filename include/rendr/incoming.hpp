@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "rendr/detail/completion.hpp"
+#include "rendr/packet_flow.hpp"
 #include "rendr/stream.hpp"
 #include "rendr/types.hpp"
 
@@ -36,14 +37,19 @@ class incoming {
 
   bool is_open() const noexcept { return core_ != nullptr; }
   flow_id id() const;
+  /// Which of the two kinds of `accept` takes it.
+  flow_kind kind() const;
   std::span<const std::byte> metadata() const;
   /// The instance that opened it.
   instance_id peer() const;
   /// The link it came by, to open flows the other way or to ask for its status.
   link via() const;
 
-  /// Takes the flow. Bytes that the peer sent already are readable at once. Does not wait.
+  /// Takes the stream flow. Bytes that the peer sent already are readable at once. Does not wait. A
+  /// packet flow is rejected with the code of `mode_mismatch`, and the stream is not open.
   stream accept();
+  /// Likewise takes the packet flow, and rejects a stream.
+  packet_flow accept_packet();
   /// Refuses it: the peer's calls fail with `rejected`, this code and reason (at most 256 bytes).
   void reject(std::uint64_t code, std::string_view reason);
 

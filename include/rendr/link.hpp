@@ -18,6 +18,7 @@
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
 #include "rendr/incoming.hpp"
+#include "rendr/packet_flow.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/runtime.hpp"
 #include "rendr/status.hpp"
@@ -139,6 +140,9 @@ class link {
   stream open_stream(const open_options& options, failure& error);
   /// Throws `std::system_error` instead.
   stream open_stream(const open_options& options = {});
+  /// Opens a packet flow, likewise.
+  packet_flow open_packet(const open_options& options, failure& error);
+  packet_flow open_packet(const open_options& options = {});
 
   /// The next flow that the other end opens (`accept_flows`). `void(std::error_code, incoming)`.
   template <class Token>
@@ -182,6 +186,8 @@ class link {
   void start_wait(std::uint64_t operation, wait_type what, std::error_code early,
                   detail::void_completion done);
   void start_accept(std::uint64_t operation, detail::accept_completion done);
+  std::shared_ptr<detail::stream_core> open(flow_kind kind, const open_options& options,
+                                            failure& error);
 
   std::shared_ptr<detail::runtime_core> runtime_;
   std::shared_ptr<detail::link_handle> handle_;

@@ -9,6 +9,7 @@
 #include "rendr/incoming.hpp"
 #include "rendr/link.hpp"
 #include "rendr/listener.hpp"
+#include "rendr/packet_flow.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/runtime.hpp"
 #include "rendr/status.hpp"

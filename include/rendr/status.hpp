@@ -104,9 +104,10 @@ struct path_status {
   std::vector<path_record_status> history;  ///< newest last, at most 16
 };
 
-/// One flow of a link.
+/// One flow of a link. In bytes of a packet flow each packet counts 32 more than it has.
 struct flow_status {
   flow_id id{};
+  flow_kind kind{};
   bool incoming = false;
   bool accepted = false;           ///< the application that did not open it said yes
   std::string root;                ///< empty: the link's default root
@@ -116,6 +117,11 @@ struct flow_status {
   std::uint64_t read = 0;          ///< bytes the application took
   std::uint64_t send_credit = 0;   ///< the peer's limit
   std::uint64_t duplicates = 0;
+  // Of a packet flow. Nothing else is ever dropped: what is full refuses, and waits.
+  std::uint64_t packets_sent = 0;       ///< that the application gave
+  std::uint64_t packets_given_up = 0;   ///< of them lost with a path and too old to be sent again
+  std::uint64_t packets_received = 0;   ///< that arrived for the first time
+  std::uint64_t packets_discarded = 0;  ///< that came again, or after they were given up
 };
 
 /// What one selector chose, and why.

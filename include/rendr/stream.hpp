@@ -23,6 +23,8 @@
 
 namespace rendr {
 
+class packet_flow;
+
 namespace detail {
 struct stream_core;
 struct stream_access;
@@ -196,6 +198,7 @@ class stream {
   flow_status status() const;
 
  private:
+  friend class packet_flow;
   friend struct detail::stream_access;
   explicit stream(std::shared_ptr<detail::stream_core> core) noexcept;
 

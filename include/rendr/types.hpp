@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -15,6 +16,9 @@ using flow_id = std::array<std::byte, 16>;
 using instance_id = std::array<std::byte, 16>;
 /// 16 bytes chosen by the acceptor when a link is made, equal on both sides.
 using link_id = std::array<std::byte, 16>;
+
+/// A stream of bytes (`stream`), or packets (`packet_flow`).
+enum class flow_kind : std::uint8_t { stream = 0, packet = 1 };
 
 /// Lower-case hexadecimal of any of the identifiers above.
 std::string to_hex(std::span<const std::byte> id);

@@ -15,6 +15,7 @@
 #include "policy/graph.hpp"
 #include "rendr/credentials.hpp"
 #include "rendr/time.hpp"
+#include "wire/frames.hpp"
 
 namespace rendr::engine {
 
@@ -95,9 +96,17 @@ inline constexpr duration linger = 30s;
 // Memory.
 inline constexpr std::size_t budget = std::size_t{1} << 30;
 inline constexpr std::uint64_t flow_reserve = 16 * 1024;
+// Of a packet flow: with a quarter of it not told yet and all read, its largest packet still fits.
+inline constexpr std::uint64_t packet_reserve = 128 * 1024;
 inline constexpr std::uint64_t flow_window = 4u << 20;  // granted by demand from the free budget
 inline constexpr std::uint64_t flow_window_max = 64u << 20;
 inline constexpr std::size_t send_buffer = 4u << 20;  // per flow: accepted and not acknowledged
+
+// Packet flows.
+inline constexpr std::size_t packets_retained = 256;  // of what a path lost, the newest go again,
+inline constexpr duration packet_retention = 250ms;   //   and all that are younger than this
+inline constexpr duration packet_queue_time = 100ms;  // what drains later than this is refused,
+inline constexpr std::size_t packet_queue_min = 256 * 1024;  //   but so much always fits
 
 // Counts.
 inline constexpr std::size_t paths_per_link = 64;
@@ -120,6 +129,8 @@ static_assert(ping_in_use_min < ping_in_use_max && ping_in_use_max < ping_standb
 static_assert(death_min < death_max && death_max < no_path_grace);
 static_assert(redial_first < redial_max);
 static_assert(flow_reserve < flow_window && flow_window <= flow_window_max);
+static_assert(packet_reserve * 3 / 4 >= wire::max_packet + wire::packet_extra);
+static_assert(packet_queue_min >= wire::max_packet + wire::packet_extra);
 static_assert(record_min < record_max && unsent_min < unsent_max);
 
 }  // namespace defaults

@@ -327,13 +327,17 @@ void endpoint::abort_link(instant now, link_ref ref) {
 result<flow_ref> endpoint::open_stream(instant now, link_ref ref, const open_options& options) {
   auto* l = impl_->find(ref);
   if (l == nullptr) return errc::closed;
-  auto out = l->open(now, options);
+  auto out = l->open(now, wire::flow_kind::stream, options);
   impl_->after(now, *l);
   return out;
 }
 
-result<flow_ref> endpoint::open_packet(instant, link_ref, const open_options&) {
-  return errc::unavailable;
+result<flow_ref> endpoint::open_packet(instant now, link_ref ref, const open_options& options) {
+  auto* l = impl_->find(ref);
+  if (l == nullptr) return errc::closed;
+  auto out = l->open(now, wire::flow_kind::packet, options);
+  impl_->after(now, *l);
+  return out;
 }
 
 // Runs `call(link, flow)` and settles the link; `missing` when there is no such flow.
@@ -368,9 +372,29 @@ result<endpoint::read_result> endpoint::read(instant now, flow_ref ref, bytes_sp
                  [&](link& l, flow& f) { return l.read(now, f, out); });
 }
 
+result<bool> endpoint::send_packet(instant now, flow_ref ref, bytes_view data) {
+  return on_flow(*impl_, now, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.send_packet(now, f, data); });
+}
+
+result<endpoint::packet_result> endpoint::receive_packet(instant now, flow_ref ref,
+                                                         bytes_span out) {
+  return on_flow(*impl_, now, ref, errc::closed,
+                 [&](link& l, flow& f) { return l.receive_packet(now, f, out); });
+}
+
+result<std::optional<std::size_t>> endpoint::next_packet(flow_ref ref) const {
+  auto* f = impl_->find(ref);
+  if (f == nullptr) return errc::closed;
+  if (!f->packets) return errc::mode_mismatch;
+  if (!f->packets->in.readable()) return std::optional<std::size_t>();
+  return std::optional(f->packets->in.front().size());
+}
+
 result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return errc::closed;
+  if (f->packets) return errc::mode_mismatch;
   if (f->recv.readable() == 0 && f->failed != errc{}) return f->failed;
   return f->recv.peek(out);
 }

@@ -96,7 +96,9 @@ class endpoint {
   };
   /// Opens a stream flow: no round trip on a living link; also before the link is up (data waits).
   result<flow_ref> open_stream(instant now, link_ref link, const open_options& options);
-  /// Opens a packet flow: `unavailable` in this version.
+  /// Opens a packet flow: likewise. It keeps boundaries and no order; each packet arrives at most
+  /// once. What a path lost is sent again while it is one of the newest `packets_retained` or
+  /// younger than `packet_retention`.
   result<flow_ref> open_packet(instant now, link_ref link, const open_options& options);
   errc accept_flow(instant now, flow_ref flow);
   errc reject_flow(instant now, flow_ref flow, std::uint64_t code, std::string_view reason);
@@ -109,13 +111,28 @@ class endpoint {
     std::size_t size = 0;
     bool eof = false;  ///< the peer's FIN was delivered and every byte was read
   };
+  /// Takes a packet whole (an empty one too); false: full, wait for flow_ready.writable. Packet
+  /// flows alone: `mode_mismatch` for a stream, and for `write`, `read` and `peek` of a packet
+  /// flow. `message_too_large` above `wire::max_packet`; other errors as for `write`.
+  result<bool> send_packet(instant now, flow_ref flow, bytes_view data);
+  struct packet_result {
+    bool packet = false;   ///< one was copied out
+    std::size_t size = 0;  ///< of it; it may be empty
+    bool eof = false;      ///< the peer's FIN was delivered and every packet was read
+  };
+  /// Copies out the next packet, in the order of arrival; neither packet nor eof: nothing yet, wait
+  /// for flow_ready.readable. `message_too_large`: it does not fit `out` and stays.
+  result<packet_result> receive_packet(instant now, flow_ref flow, bytes_span out);
+  /// How many bytes the next packet has; nullopt: none is there.
+  result<std::optional<std::size_t>> next_packet(flow_ref flow) const;
   /// Copies out what is there; size 0 without eof: nothing yet, wait for flow_ready.readable.
   result<read_result> read(instant now, flow_ref flow, bytes_span out);
   /// The readable bytes in place (up to `out.size()` pieces); `consume` frees them. Views live
   /// until then.
   result<std::size_t> peek(flow_ref flow, std::span<bytes_view> out) const;
   void consume(instant now, flow_ref flow, std::size_t n);
-  /// FIN after what was written; reading goes on.
+  /// FIN after what was written; reading goes on. Of a packet flow: when every packet was
+  /// acknowledged or given up.
   errc shutdown(instant now, flow_ref flow);
   /// The application lets go: what was written is delivered in the background for `linger`, what
   /// arrives is discarded (the peer gets STOP). The ref is invalid afterwards.

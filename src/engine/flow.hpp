@@ -13,8 +13,10 @@
 
 #include "base/bytes.hpp"
 #include "engine/placement.hpp"
+#include "engine/recv_packets.hpp"
 #include "engine/recv_stream.hpp"
 #include "engine/roots.hpp"
+#include "engine/send_packets.hpp"
 #include "engine/send_stream.hpp"
 #include "policy/peak.hpp"
 #include "rendr/error.hpp"
@@ -32,6 +34,7 @@ enum flow_duty : std::uint8_t {
   duty_reset = 8,
   duty_stop = 16,
   duty_max_data = 32,
+  duty_skip = 64,
 };
 
 /// How the peer's application, or ours, answered the flow.
@@ -43,7 +46,15 @@ struct peak_watch {
   policy::peak_state state;
 };
 
-/// One stream flow: both directions, what is owed, and what the application still has to do. The
+/// What a packet flow has besides: the packets themselves, and what became of them.
+struct packet_state {
+  send_packets out;
+  recv_packets in;
+  range_set given_up;  ///< numbers that the peer may still wait for
+  std::uint64_t packets_given_up = 0;
+};
+
+/// One flow: both directions, what is owed, and what the application still has to do. The
 /// link moves it through its life; the flow answers questions about itself.
 struct flow {
   std::uint64_t number = 0;
@@ -52,7 +63,8 @@ struct flow {
   bool incoming = false;
   std::string root;              ///< name of the root target; empty: the default
   named_root* target = nullptr;  ///< that root; an acceptor that does not know it yet: the default
-  bytes metadata;                ///< kept until the OPEN is acknowledged
+  std::unique_ptr<packet_state> packets;  ///< of a packet flow; none in a stream
+  bytes metadata;                         ///< kept until the OPEN is acknowledged
 
   // Opening.
   bool open_acknowledged = false;
@@ -60,7 +72,7 @@ struct flow {
   std::uint64_t reject_code = 0;
   std::string reject_reason;
 
-  // Sending.
+  // Sending. Offsets of a packet flow are its sequence numbers.
   send_stream send;
   std::uint64_t send_limit = 0;      ///< the peer's credit
   std::uint64_t offered = 0;         ///< given to the placement so far
@@ -84,7 +96,7 @@ struct flow {
   bool reset_acknowledged = false;
 
   // Receiving.
-  recv_stream recv;
+  recv_stream recv;                         ///< unused in a packet flow
   std::uint64_t recv_limit = 0;             ///< what we granted
   std::uint64_t limit_told = 0;             ///< what the newest MAX_DATA said
   std::uint64_t window = 0;                 ///< how far ahead of the reader we grant
@@ -118,7 +130,31 @@ struct flow {
     if (reset_code) return reset_acknowledged;
     return send.finished() && send.all_acknowledged();
   }
-  bool recv_done() const noexcept { return peer_reset.has_value() || recv.complete(); }
+  bool recv_complete() const noexcept { return packets ? packets->in.complete() : recv.complete(); }
+  bool recv_done() const noexcept { return peer_reset.has_value() || recv_complete(); }
+  bool readable() const noexcept { return packets ? packets->in.readable() : recv.readable() > 0; }
+  bool at_end() const noexcept { return packets ? packets->in.at_end() : recv.at_end(); }
+  std::optional<std::uint64_t> final_size() const noexcept {
+    return packets ? packets->in.final() : recv.final_size();
+  }
+  /// What credit may follow.
+  std::uint64_t consumed() const noexcept {
+    return packets ? packets->in.consumed() : recv.consumed();
+  }
+  std::uint64_t highest() const noexcept {
+    return packets ? packets->in.highest() : recv.highest();
+  }
+  /// What is held for the application goes; what arrives later is counted and dropped.
+  void discard_received() noexcept {
+    recv.discard();
+    if (packets) packets->in.discard();
+  }
+  /// What the application gave goes; nothing of it is placed any more.
+  void discard_sent() noexcept {
+    send.discard();
+    if (packets) packets->out.discard();
+    place.reset();
+  }
   /// Nothing more will be exchanged about it.
   bool settled() const noexcept {
     if (answer == flow_answer::rejected)

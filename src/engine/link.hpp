@@ -53,8 +53,8 @@ struct leaf_slot {
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
 /// link.cpp (life), link_paths.cpp (attach, loss, redial), link_liveness.cpp, link_receive.cpp,
-/// link_send.cpp, link_flows.cpp (application), link_routing.cpp (graph), link_demand.cpp (bulk,
-/// guards), link_status.cpp.
+/// link_send.cpp, link_flows.cpp (application), link_packets.cpp, link_routing.cpp (graph),
+/// link_demand.cpp (bulk, guards), link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -98,11 +98,13 @@ class link {
   void forget(path& p);
 
   // --- application
-  result<flow_ref> open(instant now, const endpoint::open_options& options);
+  result<flow_ref> open(instant now, wire::flow_kind kind, const endpoint::open_options& options);
   errc accept(instant now, flow& f);
   errc reject(instant now, flow& f, std::uint64_t code, std::string_view reason);
   result<std::size_t> write(instant now, flow& f, bytes_view data);
   result<endpoint::read_result> read(instant now, flow& f, bytes_span out);
+  result<bool> send_packet(instant now, flow& f, bytes_view data);
+  result<endpoint::packet_result> receive_packet(instant now, flow& f, bytes_span out);
   void consume(instant now, flow& f, std::size_t n);
   errc shutdown(instant now, flow& f);
   void close_flow(instant now, flow& f);
@@ -208,6 +210,8 @@ class link {
   errc on(instant now, path& p, const wire::reset& f);
   errc on(instant now, path& p, const wire::stop& f);
   errc on(instant now, path& p, const wire::max_data& f);
+  errc on(instant now, path& p, const wire::packet& f);
+  errc on(instant now, path& p, const wire::skip& f);
   errc on(instant now, path& p, const wire::graph& f);
   errc on(instant now, path& p, const wire::select& f);
   errc on(instant now, path& p, const wire::goaway& f);
@@ -232,7 +236,8 @@ class link {
   bool put_data(instant now, path& p, record_writer& w);
   void watch(instant now, const path& p, const flow& f);
   bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
-  std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
+  std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w,
+                             bool& crowded);
   bool cold(instant now, const path& p) const noexcept;
   std::size_t record_size(instant now, const path& p) const noexcept;
   path* control_path() noexcept;
@@ -242,8 +247,15 @@ class link {
   void wake_data();
   void owe(flow& f, std::uint8_t duty);
 
+  // link_packets.cpp
+  std::size_t packet_queue() const noexcept;
+  bool packet_room(const flow& f, std::uint64_t weight) const noexcept;
+  void put_packets(instant now, flow& f, range r, policy::node_id node, record_writer& w);
+  void give_up(flow& f, const range_set& numbers);
+  void retired(flow& f);
+
   // link_flows.cpp
-  flow& make_flow(std::uint64_t number, const flow_id& id, bool incoming);
+  flow& make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind, bool incoming);
   void offer(flow& f);
   void enter_ring(flow& f);
   void tell_ready(flow& f);

@@ -100,6 +100,7 @@ void link::account_waiting(instant now, flow& f) {
   auto& root = root_of(f);
   if (!root.target.has_bond()) return;
   watch_bonds(root);
+  if (f.packets) return;  // its receiver waits for none of them
   const bool same = f.waits_version == root.target.version();
   f.waits_version = root.target.version();
   f.waits_for.resize(root.bonds.size());

@@ -6,6 +6,14 @@
 
 namespace rendr::engine {
 
+namespace {
+
+std::uint64_t reserve_of(wire::flow_kind kind) noexcept {
+  return kind == wire::flow_kind::packet ? defaults::packet_reserve : defaults::flow_reserve;
+}
+
+}  // namespace
+
 flow* link::find(std::uint64_t number) noexcept {
   const auto it = flows_.find(number);
   return it == flows_.end() ? nullptr : it->second.get();
@@ -17,32 +25,37 @@ bool link::closed_number(std::uint64_t number) const noexcept {
   return incoming_closed_.contains(number >> 1);
 }
 
-flow& link::make_flow(std::uint64_t number, const flow_id& id, bool incoming) {
+flow& link::make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind,
+                      bool incoming) {
+  const auto reserve = reserve_of(kind);
   auto made = std::make_unique<flow>();
   made->number = number;
   made->id = id;
+  made->kind = kind;
   made->incoming = incoming;
-  made->send_limit = defaults::flow_reserve;
-  if (s_.memory.take(defaults::flow_reserve)) {
-    made->recv_limit = made->limit_told = made->window = defaults::flow_reserve;
+  if (kind == wire::flow_kind::packet) made->packets = std::make_unique<packet_state>();
+  made->send_limit = reserve;
+  if (s_.memory.take(static_cast<std::size_t>(reserve))) {
+    made->recv_limit = made->limit_told = made->window = reserve;
   }
   auto& f = *made;
   flows_.emplace(number, std::move(made));
   return f;
 }
 
-result<flow_ref> link::open(instant now, const endpoint::open_options& options) {
+result<flow_ref> link::open(instant now, wire::flow_kind kind,
+                            const endpoint::open_options& options) {
   if (down_) return errc::closed;
   if (closing_ || peer_going_away_) return errc::closed;
   if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
   auto* root = roots_.find(options.root);
   if (root == nullptr) return errc::invalid_argument;
-  if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < defaults::flow_reserve) {
+  if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < reserve_of(kind)) {
     return errc::limit_reached;
   }
   const auto number = side_ == role::dialer ? next_flow_ : next_flow_ | 1;
   const auto id = options.id ? *options.id : s_.secrets.array<16>();
-  auto& f = make_flow(number, id, false);
+  auto& f = make_flow(number, id, kind, false);
   f.root = options.root;
   f.target = root;
   next_flow_ = (number | 1) + 1;
@@ -67,9 +80,8 @@ errc link::reject(instant, flow& f, std::uint64_t code, std::string_view reason)
   f.reject_code = code;
   f.reject_reason = reason.substr(0, wire::max_reason);
   f.app_closed = true;
-  f.recv.discard();
-  f.send.discard();
-  f.place.reset();
+  f.discard_received();
+  f.discard_sent();
   if (down_) {
     remove_flow(f);
     return errc{};
@@ -88,7 +100,9 @@ void link::enter_ring(flow& f) {
 void link::offer(flow& f) {
   if (f.reset_code || f.answer == flow_answer::rejected || !root_of(f).installed()) return;
   auto end = std::min(f.send.written(), f.send_limit);
-  if (end == f.send.written() && f.send.finished()) ++end;  // the FIN needs no credit
+  // The FIN needs no credit, and of packets, which keep no order, it goes behind the last.
+  const bool last = !f.packets || f.send.acknowledged() == f.send.written();
+  if (end == f.send.written() && f.send.finished() && last) ++end;
   if (end <= f.offered) return;
   if (!f.place) place(f);
   f.place->offer({f.offered, end});
@@ -98,6 +112,7 @@ void link::offer(flow& f) {
 }
 
 result<std::size_t> link::write(instant, flow& f, bytes_view data) {
+  if (f.packets) return errc::mode_mismatch;
   if (f.failed != errc{}) return f.failed;
   if (f.write_stopped || f.reset_code) return errc::aborted;
   if (f.send.finished() || f.app_closed) return errc::closed;
@@ -108,6 +123,7 @@ result<std::size_t> link::write(instant, flow& f, bytes_view data) {
 }
 
 result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
+  if (f.packets) return errc::mode_mismatch;
   if (f.app_closed) return errc::closed;
   if (f.recv.readable() > 0 && !out.empty()) {
     const auto n = f.recv.read(out);
@@ -121,6 +137,7 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
 }
 
 void link::consume(instant now, flow& f, std::size_t n) {
+  if (f.packets) return;
   f.recv.consume(std::min(n, f.recv.readable()));
   grow_window(now, f);
   settle(f);
@@ -129,8 +146,8 @@ void link::consume(instant now, flow& f, std::size_t n) {
 // Credit follows what the application consumed. A reader that keeps up with a full window within
 // two round trips shows demand: its window grows from the free budget.
 void link::grow_window(instant now, flow& f) {
-  if (down_ || f.window == 0 || f.recv.final_size()) return;
-  const auto consumed = f.recv.consumed();
+  if (down_ || f.window == 0 || f.final_size()) return;
+  const auto consumed = f.consumed();
   if (consumed - f.window_mark >= f.window / 2) {
     duration rtt = std::chrono::milliseconds(1);
     for (const auto& p : paths_) {
@@ -180,7 +197,7 @@ void link::close_flow(instant now, flow& f) {
     f.stop_code = 0;
     owe(f, duty_stop);
   }
-  f.recv.discard();
+  f.discard_received();
   linger(now, f);
   settle(f);
   check_closing(now);
@@ -198,7 +215,7 @@ void link::abort_flow(instant now, flow& f, std::uint64_t code) {
     owe(f, duty_stop);
   }
   f.app_closed = true;
-  f.recv.discard();
+  f.discard_received();
   linger(now, f);
   settle(f);
   check_closing(now);
@@ -223,8 +240,7 @@ void link::linger_over(instant now, flow& f) {
 void link::reset_sending(flow& f, std::uint64_t code) {
   if (f.reset_code || f.send_done()) return;
   f.reset_code = code;
-  f.send.discard();
-  f.place.reset();
+  f.discard_sent();
   owe(f, duty_reset);
 }
 
@@ -244,7 +260,7 @@ std::optional<event::flow_ready> link::poll_ready() {
     if (f->app_closed) continue;
     event::flow_ready e;
     e.flow = {ref_, f->number};
-    e.readable = f->recv.readable() > 0 || f->recv.at_end() || f->failed != errc{};
+    e.readable = f->readable() || f->at_end() || f->failed != errc{};
     e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
     e.accepted = f->answer == flow_answer::accepted;
     return e;
@@ -258,8 +274,7 @@ void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string det
     f.app_code = app_code;
     f.detail = std::move(detail);
   }
-  f.send.discard();
-  f.place.reset();
+  f.discard_sent();
   tell_ready(f);
 }
 
@@ -286,7 +301,7 @@ void link::tell_done(flow& f) {
 // too.
 void link::settle(flow& f) {
   if (!f.settled()) return;
-  const bool read_out = f.app_closed || f.peer_reset || f.recv.at_end() || f.failed != errc{};
+  const bool read_out = f.app_closed || f.peer_reset || f.at_end() || f.failed != errc{};
   if (read_out) tell_done(f);
   if (f.app_closed) remove_flow(f);
 }
@@ -303,9 +318,8 @@ void link::remove_flow(flow& f) {
       incoming_closed_.add({closed[0].begin, closed[1].end});
     }
   }
-  f.send.discard();
-  f.recv.discard();
-  f.place.reset();
+  f.discard_sent();
+  f.discard_received();
   removed_.push_back(f.number);
 }
 

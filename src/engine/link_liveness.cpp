@@ -348,10 +348,17 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
   }
   if (others.size() > copies) others.resize(copies);
   if (others.empty()) return false;
-  r.end = std::min(r.end, r.begin + rescue_piece(cold(now, *others.front()), *others.front()));
+  const auto shorten = [&](std::uint64_t most) {
+    const auto whole =
+        to->packets ? to->packets->out.whole(r.begin, most) : range{r.begin, r.begin + most};
+    r = {whole.begin, std::min(r.end, whole.end)};
+  };
+  shorten(rescue_piece(cold(now, *others.front()), *others.front()));
   if (metered) {
-    r.end = r.begin + extra_.take(now, r.size());
-    if (r.empty()) return false;
+    const auto granted = extra_.take(now, r.size());
+    if (granted == 0) return false;
+    if (granted < r.size()) shorten(granted);
+    if (granted < r.size()) extra_.used(now, r.size() - granted);
   }
   for (auto* p : others) {
     const bool already =
@@ -458,6 +465,7 @@ void link::copy_unacknowledged(instant now, path& p) {
     std::uint64_t size = 0;
     for (const auto& r : record.ranges) size += r.bytes.size();
     if (size == 0) return;
+    size = std::min<std::uint64_t>(size, record.size);  // packets count more numbers than bytes
     // What the carrier did not take is no second copy.
     const bool spends = record.transmitted && !free;
     if (spends && p.copy_reserve < size && extra_.take(now, size) < size) {

@@ -202,15 +202,19 @@ void link::acknowledge_record(instant now, sent_record& record) {
     auto* f = find(r.flow);
     if (f == nullptr) continue;
     const auto before = f->send.acknowledged();
+    const auto fresh = f->packets ? f->send.open_part(r.bytes).size() : 0;
     f->send.acknowledge(r.bytes);
-    root_of(*f).in_order += f->send.acknowledged() - before;
+    // Nobody waits for the lowest of packets.
+    root_of(*f).in_order += f->packets ? fresh : f->send.acknowledged() - before;
     f->carried.remove({0, f->send.acknowledged()});
     if (f->place) {
       f->place->acknowledged(r.bytes);
       account_waiting(now, *f);
       if (f->send.all_acknowledged()) f->place.reset();
     }
-    if (f->wants_write && f->send.buffered() < send_room()) {
+    if (f->packets) {
+      retired(*f);
+    } else if (f->wants_write && f->send.buffered() < send_room()) {
       f->wants_write = false;
       tell_ready(*f);
     }
@@ -243,6 +247,7 @@ void link::acknowledge_control(instant, const sent_control& c) {
       return;
     }
     case control::max_data:
+    case control::skip:
     case control::accept:
     case control::stop:
     case control::graph:
@@ -273,6 +278,8 @@ void link::ask_again(const sent_control& c) {
       return duty(duty_stop);
     case control::max_data:
       return duty(duty_max_data);
+    case control::skip:
+      return duty(duty_skip);
     case control::path_state:
       if (const auto word = told_.find(c.key); word != told_.end()) word->second.owed = true;
       break;
@@ -362,22 +369,17 @@ errc link::on(instant, path&, const wire::open& f) {
   // A refusal waits for its acknowledgement; who never gives one may not make them pile up.
   if (flows_.size() >= 2 * s_.config.flows_per_link) return errc::protocol_violation;
   incoming_seen_ = std::max(incoming_seen_, counter + 1);
-  auto& made = make_flow(f.flow, f.id, true);
-  made.kind = f.kind;
+  auto& made = make_flow(f.flow, f.id, f.kind, true);
   made.root = f.root;
   made.target = roots_.find(f.root);
   made.open_acknowledged = true;
-  const bool refused = closing_ || f.kind != wire::flow_kind::stream ||
-                       flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
+  const bool refused = closing_ || flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
   if (refused) {
     made.app_closed = true;
     made.answer = flow_answer::rejected;
-    made.reject_code =
-        static_cast<std::uint64_t>(f.kind != wire::flow_kind::stream ? errc::mode_mismatch
-                                   : closing_                        ? errc::closed
-                                                                     : errc::limit_reached);
+    made.reject_code = static_cast<std::uint64_t>(closing_ ? errc::closed : errc::limit_reached);
     made.reject_reason = "no more flows here";
-    made.recv.discard();
+    made.discard_received();
     owe(made, duty_reject);
     return errc{};
   }
@@ -424,6 +426,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
     return errc{};
   }
   auto& into = **found;
+  if (into.packets) return errc::protocol_violation;
   if (into.answer == flow_answer::rejected && into.incoming) return errc{};
   if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
   const auto arrival = into.recv.insert(s_.pool, f.offset, f.payload, p.in.slab());
@@ -447,11 +450,12 @@ errc link::on(instant, path&, const wire::fin& f) {
   if (*found == nullptr) return errc{};
   auto& into = **found;
   if (f.final_size > into.recv_limit) return errc::protocol_violation;
-  const bool before = into.recv.complete();
-  const auto code = into.recv.set_final_size(f.final_size);
+  const bool before = into.recv_complete();
+  const auto code = into.packets ? into.packets->in.set_final(f.final_size)
+                                 : into.recv.set_final_size(f.final_size);
   if (code != errc{}) return code;
-  if (into.app_closed || into.stop_code) into.recv.discard();
-  if (!before && into.recv.complete()) tell_ready(into);
+  if (into.app_closed || into.stop_code) into.discard_received();
+  if (!before && into.recv_complete()) tell_ready(into);
   settle(into);
   return errc{};
 }
@@ -461,13 +465,13 @@ errc link::on(instant, path&, const wire::reset& f) {
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& into = **found;
-  if (into.peer_reset || into.recv.complete()) return errc{};
-  if (into.recv.final_size() && *into.recv.final_size() != f.final_size) {
+  if (into.peer_reset || into.recv_complete()) return errc{};
+  if (into.final_size() && *into.final_size() != f.final_size) {
     return errc::protocol_violation;
   }
-  if (f.final_size < into.recv.highest() && !into.app_closed) return errc::protocol_violation;
+  if (f.final_size < into.highest() && !into.app_closed) return errc::protocol_violation;
   into.peer_reset = f.code;
-  into.recv.discard();
+  into.discard_received();
   if (!into.app_closed) {
     if (into.failed == errc{}) {
       into.failed = errc::aborted;

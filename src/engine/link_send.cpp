@@ -269,6 +269,19 @@ bool needs_open(const flow& f, record_writer& w) {
 
 }  // namespace
 
+namespace {
+
+std::size_t opening_size(const flow& f, record_writer& w) {
+  return needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
+}
+
+// A packet goes whole into one record: whichever comes next must fit.
+std::size_t least_room(const flow& f) noexcept {
+  return f.packets ? static_cast<std::size_t>(f.packets->out.largest()) : 0;
+}
+
+}  // namespace
+
 // Until an OPEN is acknowledged, every record that carries frames of its flow begins with it.
 bool link::put_open(flow& f, record_writer& w) {
   if (!needs_open(f, w)) return true;
@@ -303,6 +316,9 @@ bool link::put_one_flow(path&, flow& f, record_writer& w) {
     return false;
   if (!put(duty_max_data, wire::max_data{f.number, f.recv_limit}, control::max_data, f.recv_limit))
     return false;
+  if (!put(duty_skip, wire::skip{f.number, std::min(f.send.acknowledged(), f.send.written())},
+           control::skip, 0))
+    return false;
   return true;
 }
 
@@ -311,7 +327,9 @@ bool link::put_one_flow(path&, flow& f, record_writer& w) {
 bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id node,
                      record_writer& w) {
   const auto data_end = std::min(r.end, f.send.written());
-  if (data_end > r.begin) {
+  if (f.packets) {
+    put_packets(now, f, {r.begin, data_end}, node, w);
+  } else if (data_end > r.begin) {
     w.put_data_head(f.number, r.begin, static_cast<std::size_t>(data_end - r.begin));
     f.send.pieces({r.begin, data_end},
                   [&](bytes_view piece, const slab_ref& slab) { w.gather(piece, slab); });
@@ -342,11 +360,14 @@ bool link::put_urgent(instant now, path& p, record_writer& w) {
       p.urgent.pop_front();
       continue;
     }
+    const auto least = least_room(*f);
+    if (least > 0 && w.empty()) w.widen(opening_size(*f, w) + least + 64);
     if (!put_open(*f, w)) return true;
     auto r = open.front();
     const auto room = w.data_room(f->number, r.begin);
-    if (room <= fin_room) return true;
+    if (room <= fin_room + least) return true;
     r.end = std::min(r.end, r.begin + room - fin_room);
+    if (f->packets) r.end = std::min(r.end, f->packets->out.whole(r.begin, r.size()).end);
     put_range(now, p, *f, r, policy::no_node, w);
     slots_[p.leaf].totals.extra_sent += r.size();
     u.bytes.begin = r.end;
@@ -354,23 +375,27 @@ bool link::put_urgent(instant now, path& p, record_writer& w) {
   return false;
 }
 
+// `crowded`: something waits that this record has no room for.
 std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t limit,
-                                 record_writer& w) {
+                                 record_writer& w, bool& crowded) {
   std::uint64_t total = 0;
   duration retry = duration::max();
   // A writer that waits for room, or bytes without credit: this is not the end of a transfer.
   if (!f.place) return total;
   f.place->expect_more(f.wants_write || f.offered < f.send.written());
   auto& root = root_of(f).target;
+  const auto* packets = f.packets ? &f.packets->out : nullptr;
   for (const auto place : root.places(p.leaf)) {
     while (total < limit && f.place->may_have(place)) {
       // The OPEN goes only with bytes behind it: a bond may decline, and would be asked for ever.
-      const auto opening = needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
-      if (opening > 0 && w.empty()) w.widen(opening + 64);
+      const auto opening = opening_size(f, w);
+      const auto least = least_room(f);
+      if (opening + least > 0 && w.empty()) w.widen(opening + least + 64);
       const auto room = w.data_room(f.number, f.send.written());
-      if (room <= opening + fin_room) return total;
+      crowded = room <= opening + fin_room + least;
+      if (crowded) return total;
       const auto most = std::min(limit - total, room - opening - fin_room);
-      const auto r = f.place->pull(root, place, most, now, retry);
+      const auto r = f.place->pull(root, place, most, now, retry, packets);
       if (r.empty()) break;
       if (opening > 0) static_cast<void>(put_open(f, w));
       total += r.size();
@@ -379,6 +404,7 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
     }
   }
   if (retry != duration::max()) p.retry_at = std::min(p.retry_at, now + retry);
+  if (f.send.all_acknowledged()) f.place.reset();  // what was left was given up
   if (total > 0) watch(now, p, f);
   return total;
 }
@@ -420,13 +446,14 @@ bool link::put_data(instant now, path& p, record_writer& w) {
       continue;
     }
     if (f->deficit == 0) f->deficit = quantum;
-    const auto n = pull_and_put(now, p, *f, f->deficit, w);
+    bool crowded = false;
+    const auto n = pull_and_put(now, p, *f, f->deficit, w, crowded);
     f->deficit -= std::min(n, f->deficit);
     if (f->deficit == 0 || n == 0) {
       ring_.push_back(ring_.front());
       ring_.pop_front();
     }
-    if (w.room() <= 2 * fin_room + 32) return true;
+    if (crowded || w.room() <= 2 * fin_room + 32) return true;
     barren = n == 0 ? barren + 1 : 0;
   }
   return false;

@@ -22,6 +22,12 @@ flow_snapshot link::status(const flow& f) const {
   out.read = f.recv.consumed();
   out.send_credit = f.send_limit;
   out.duplicates = f.duplicates;
+  if (f.packets) {
+    const auto& s = *f.packets;
+    out.received = s.in.arrived();
+    out.read = s.in.consumed();
+    out.packets = {s.out.added(), s.packets_given_up, s.in.packets(), s.in.duplicates()};
+  }
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/send_packets.hpp"
 #include "policy/race.hpp"
 
 namespace rendr::engine {
@@ -17,24 +18,29 @@ namespace {
 constexpr std::uint64_t compared = 1'200;
 constexpr std::uint64_t endless = std::uint64_t{1} << 40;
 
-range first_of(const range_set& set, std::uint64_t limit) {
-  if (set.empty()) return {};
-  auto r = set.front();
-  r.end = std::min(r.end, r.begin + limit);
-  return r;
+// The beginning of r, at most `limit` numbers; of packets whole ones, at least one.
+range cut(range r, std::uint64_t limit, const send_packets* packets) {
+  if (packets == nullptr) return {r.begin, std::min(r.end, r.begin + limit)};
+  const auto whole = packets->whole(r.begin, limit);
+  return {whole.begin, std::min(r.end, whole.end)};
+}
+
+range first_of(const range_set& set, std::uint64_t limit, const send_packets* packets) {
+  return set.empty() ? range{} : cut(set.front(), limit, packets);
 }
 
 // The part of `set` that lies `skip` numbers behind its first one, clipped to `limit`; its last
 // `limit` numbers when it is shorter.
-range part_behind(const range_set& set, std::uint64_t skip, std::uint64_t limit) {
+range part_behind(const range_set& set, std::uint64_t skip, std::uint64_t limit,
+                  const send_packets* packets) {
   const auto size = set.size();
-  if (size <= limit) return first_of(set, limit);
+  if (size <= limit) return first_of(set, limit, packets);
   skip = std::min(skip, size - limit);
   for (const auto& r : set.ranges()) {
-    if (skip < r.size()) return {r.begin + skip, std::min(r.end, r.begin + skip + limit)};
+    if (skip < r.size()) return cut({r.begin + skip, r.end}, limit, packets);
     skip -= r.size();
   }
-  return first_of(set, limit);
+  return first_of(set, limit, packets);
 }
 
 }  // namespace
@@ -115,7 +121,8 @@ range placement::take_bonded(root_target& root, node_id parent, node_id node, st
     if (r.empty()) break;
     give(parent, r);
   }
-  return ask.again ? first_of(p.returned, take) : part_behind(p.pool, decision.skip, take);
+  return ask.again ? first_of(p.returned, take, ask_at.packets)
+                   : part_behind(p.pool, decision.skip, take, ask_at.packets);
 }
 
 range placement::take_raced(root_target& root, node_id parent, node_id node, std::uint64_t limit,
@@ -127,7 +134,7 @@ range placement::take_raced(root_target& root, node_id parent, node_id node, std
     if (more.empty()) return {};
     give(parent, more);
   }
-  const auto r = first_of(own, limit);
+  const auto r = first_of(own, limit, ask.packets);
   own.remove(r);
   return r;
 }
@@ -153,7 +160,7 @@ range placement::take_late(root_target& root, node_id parent, node_id node, std:
       break;  // later ones are due later
     }
     one.also.push_back(child);
-    const auto r = first_of(open, limit);
+    const auto r = first_of(open, limit, ask.packets);
     open.remove(r);
     nodes_[node].own.add(open);
     return r;
@@ -175,7 +182,7 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
                                   asking& ask) {
   const auto parent = (*graph_)[node].parent;
   if (parent == no_node) {
-    const auto r = first_of(unplaced_, limit);
+    const auto r = first_of(unplaced_, limit, ask.packets);
     unplaced_.remove(r);
     return r;
   }
@@ -193,7 +200,7 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
       if (more.empty()) return {};
       give(parent, more);
     }
-    r = first_of(pool, limit);
+    r = first_of(pool, limit, ask.packets);
   }
   nodes_[parent].pool.remove(r);
   nodes_[parent].returned.remove(r);
@@ -201,8 +208,8 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
 }
 
 range placement::pull(root_target& root, node_id leaf, std::uint64_t limit, instant now,
-                      duration& retry) {
-  asking ask{now, retry};
+                      duration& retry, const send_packets* packets) {
+  asking ask{now, retry, packets};
   const auto r = take_from_parent(root, leaf, limit, ask);
   if (!r.empty()) nodes_[leaf].assigned.add(r);
   return r;
@@ -288,6 +295,14 @@ node_id placement::holder(std::uint64_t offset) const noexcept {
     if ((*graph_)[id].kind == node_kind::path && nodes_[id].assigned.contains(offset)) return id;
   }
   return no_node;
+}
+
+bool placement::held_elsewhere(node_id leaf, std::uint64_t offset) const noexcept {
+  for (node_id id = 0; id < nodes_.size(); ++id) {
+    if (id == leaf || (*graph_)[id].kind != node_kind::path) continue;
+    if (nodes_[id].assigned.contains(offset)) return true;
+  }
+  return false;
 }
 
 bool placement::waiting() const noexcept {

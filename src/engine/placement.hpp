@@ -15,6 +15,8 @@
 
 namespace rendr::engine {
 
+class send_packets;
+
 /// Where the bytes of one flow are in its policy graph. Every node remembers what its parent gave
 /// it; what a composite holds and no child took waits in its pool (one per child under a race). A
 /// leaf pulls; the walk up asks each composite whether the child may take, and takes from the
@@ -31,9 +33,9 @@ class placement {
   void expect_more(bool more) noexcept { more_ = more; }
   /// A range for leaf node `leaf`, at most `limit` bytes. Empty: none may be taken now; when a bond
   /// declined, or a race waits whether a copy is late, `retry` is lowered to when it may be asked
-  /// again.
+  /// again. Of a packet flow (`packets`) whole packets, at least one even beyond `limit`.
   range pull(root_target& root, policy::node_id leaf, std::uint64_t limit, instant now,
-             duration& retry);
+             duration& retry, const send_packets* packets = nullptr);
   /// The peer has r: nobody needs to send it any more.
   void acknowledged(range r);
   /// Leaf node `leaf` will not deliver r (dead, suspect): the lowest composite that can still place
@@ -52,6 +54,8 @@ class placement {
   std::optional<std::size_t> charged(policy::node_id bond, std::uint64_t offset) const noexcept;
   /// The leaf node that has the byte at `offset` in hand; `no_node`: none.
   policy::node_id holder(std::uint64_t offset) const noexcept;
+  /// A leaf node other than `leaf` has the byte at `offset` in hand.
+  bool held_elsewhere(policy::node_id leaf, std::uint64_t offset) const noexcept;
   /// Something waits for some leaf.
   bool waiting() const noexcept;
   /// Something waits that the ancestors of `leaf` may hand out; their policies are not asked.
@@ -70,6 +74,7 @@ class placement {
   struct asking {
     instant now;
     duration& retry;
+    const send_packets* packets;
   };
   struct node_state {
     range_set assigned;           // what the parent gave (or unplaced_ gave to the root)

@@ -63,6 +63,14 @@ void record_writer::put_data_head(std::uint64_t flow, std::uint64_t offset, std:
   record_.eliciting = true;
 }
 
+void record_writer::put_packet_head(std::uint64_t flow, std::uint64_t sequence, std::size_t size) {
+  const auto head = wire::packet_head_size(flow, sequence, size);
+  reserve(head);
+  wire::append_packet_head(flow, sequence, size, area_, used_);
+  payload_ += head + size;
+  record_.eliciting = true;
+}
+
 void record_writer::gather(bytes_view piece, const slab_ref& slab) {
   flush();
   pieces_.push_back(piece);

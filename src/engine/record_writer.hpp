@@ -29,6 +29,8 @@ class record_writer {
   bool put(const wire::frame& f);
   /// Appends a DATA frame whose payload follows by `gather`. Precondition: it fits (`data_room`).
   void put_data_head(std::uint64_t flow, std::uint64_t offset, std::size_t size);
+  /// Likewise the head of a PACKET frame.
+  void put_packet_head(std::uint64_t flow, std::uint64_t sequence, std::size_t size);
   void gather(bytes_view piece, const slab_ref& slab);
   /// The most payload bytes of a DATA frame of this flow and offset that still fit.
   std::size_t data_room(std::uint64_t flow, std::uint64_t offset) const noexcept;

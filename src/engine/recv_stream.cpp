@@ -6,14 +6,6 @@
 
 namespace rendr::engine {
 
-namespace {
-
-constexpr std::size_t copy_below = 4096;
-constexpr std::size_t small_copies = 512;
-constexpr std::size_t large_copies = 4096;
-
-}  // namespace
-
 result<recv_stream::arrival> recv_stream::insert(slab_pool& pool, std::uint64_t offset,
                                                  bytes_view data, const slab_ref& slab) {
   const auto end = offset + data.size();
@@ -55,9 +47,9 @@ result<recv_stream::arrival> recv_stream::insert(slab_pool& pool, std::uint64_t 
     if (gap > 0) {
       out.fresh += gap;
       if (at == contiguous_) {
-        append(keep(pool, data.first(gap), slab));
+        append(kept_.keep(pool, data.first(gap), slab));
       } else {
-        waiting_.emplace(at, keep(pool, data.first(gap), slab));
+        waiting_.emplace(at, kept_.keep(pool, data.first(gap), slab));
       }
       data = data.subspan(gap);
       at += gap;
@@ -80,21 +72,7 @@ errc recv_stream::set_final_size(std::uint64_t size) {
   return errc{};
 }
 
-recv_stream::piece recv_stream::keep(slab_pool& pool, bytes_view data, const slab_ref& slab) {
-  // A view pins its whole slab: copied when that is more than 16 times what it holds.
-  if (data.size() >= copy_below && data.size() * 16 >= slab.capacity()) return {slab, data};
-  if (!copies_ || copies_.capacity() - copies_used_ < data.size()) {
-    const bool first = !copies_ && data.size() <= small_copies;
-    copies_ = pool.allocate(first ? small_copies : std::max(data.size(), large_copies));
-    copies_used_ = 0;
-  }
-  std::memcpy(copies_.data() + copies_used_, data.data(), data.size());
-  const bytes_view kept{copies_.data() + copies_used_, data.size()};
-  copies_used_ += data.size();
-  return {copies_, kept};
-}
-
-void recv_stream::append(piece p) {
+void recv_stream::append(slab_view p) {
   contiguous_ += p.data.size();
   if (!ready_.empty()) {
     auto& last = ready_.back().data;
@@ -142,18 +120,14 @@ void recv_stream::consume(std::size_t n) {
     n -= p.data.size();
     ready_.pop_front();
   }
-  if (ready_.empty() && waiting_.empty()) {
-    copies_ = slab_ref();
-    copies_used_ = 0;
-  }
+  if (ready_.empty() && waiting_.empty()) kept_.clear();
 }
 
 void recv_stream::discard() noexcept {
   discarding_ = true;
   ready_.clear();
   waiting_.clear();
-  copies_ = slab_ref();
-  copies_used_ = 0;
+  kept_.clear();
   contiguous_ = std::max(contiguous_, highest_);
   read_ = contiguous_;
 }

@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
+#include "engine/kept_payload.hpp"
 
 namespace rendr::engine {
 
@@ -46,18 +47,12 @@ class recv_stream {
   void discard() noexcept;
 
  private:
-  struct piece {
-    slab_ref slab;
-    bytes_view data;
-  };
-  piece keep(slab_pool& pool, bytes_view data, const slab_ref& slab);
-  void append(piece p);
+  void append(slab_view p);
   void drain_waiting();
 
-  std::deque<piece> ready_;
-  std::map<std::uint64_t, piece> waiting_;  // disjoint, all above contiguous_
-  slab_ref copies_;                         // where small payloads go
-  std::size_t copies_used_ = 0;
+  std::deque<slab_view> ready_;
+  std::map<std::uint64_t, slab_view> waiting_;  // disjoint, all above contiguous_
+  kept_payload kept_;
   std::uint64_t read_ = 0;
   std::uint64_t contiguous_ = 0;
   std::uint64_t highest_ = 0;

@@ -19,6 +19,8 @@ class send_stream {
  public:
   /// Copies up to the free room of `limit` unacknowledged bytes; returns how many.
   std::size_t write(slab_pool& pool, bytes_view data, std::size_t limit);
+  /// The next n offsets are the application's too; `send_packets` keeps what is in them.
+  void extend(std::uint64_t n) noexcept { written_ += n; }
   void finish() noexcept { finished_ = true; }
   bool finished() const noexcept { return finished_; }
 

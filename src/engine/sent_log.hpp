@@ -15,7 +15,8 @@
 
 namespace rendr::engine {
 
-/// Stream bytes (the FIN counts as one byte behind the last) that a record carried.
+/// Bytes of a stream, or sequence numbers of a packet flow, that a record carried; the FIN counts
+/// as one behind the last.
 struct sent_range {
   std::uint64_t flow = 0;
   range bytes;
@@ -32,6 +33,7 @@ enum class control : std::uint8_t {
   reset,
   stop,
   max_data,
+  skip,
   path_state,
   graph,
   select,

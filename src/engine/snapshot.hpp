@@ -52,6 +52,16 @@ struct path_snapshot {
   std::vector<path_record> history;  ///< newest last, at most 16
 };
 
+/// Of a packet flow. Nothing else is dropped: who is full refuses.
+struct packet_counts {
+  std::uint64_t sent = 0;        ///< packets that the application gave
+  std::uint64_t given_up = 0;    ///< of them lost with a path and too old to be sent again
+  std::uint64_t received = 0;    ///< packets that arrived for the first time
+  std::uint64_t duplicates = 0;  ///< that came again, or too late, and were discarded
+  friend bool operator==(const packet_counts&, const packet_counts&) = default;
+};
+
+/// Bytes of a packet flow are its sequence numbers: each packet has `wire::packet_extra` more.
 struct flow_snapshot {
   flow_ref flow{};
   flow_id id{};
@@ -65,6 +75,7 @@ struct flow_snapshot {
   std::uint64_t read = 0;          ///< bytes the application took
   std::uint64_t send_credit = 0;   ///< the peer's limit
   std::uint64_t duplicates = 0;
+  packet_counts packets;
 };
 
 struct selection_snapshot {

@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 8> transports{"tcp",    "tls",    "quic",         "udp",
                                                      "gvisor", "socks5", "http-connect", "xray"};
 constexpr std::array<std::string_view, 3> policies{"selector", "race", "bond"};
-constexpr std::array<std::string_view, 4> planned{"packet_mode", "tun", "l3_identity", "tcp_repair"};
+constexpr std::array<std::string_view, 3> planned{"tun", "l3_identity", "tcp_repair"};
 
 bool has_transport(std::string_view scheme) {
   path_spec parsed;
@@ -32,6 +32,7 @@ std::vector<capability> capabilities() {
     all.push_back({std::string(name), policy::kind_named(name).has_value()});
   }
   all.push_back({"sealed", true});
+  all.push_back({"packet_mode", true});  // link::open_packet
   for (const auto name : planned) all.push_back({std::string(name), false});
   return all;
 }

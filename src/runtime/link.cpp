@@ -228,27 +228,44 @@ std::error_code link::wait(wait_type what) {
   return code;
 }
 
-stream link::open_stream(const open_options& options, failure& error) {
+std::shared_ptr<detail::stream_core> link::open(flow_kind kind, const open_options& options,
+                                                failure& error) {
   std::shared_ptr<detail::stream_core> flow;
   error =
       detail::command(core_, [&](engine::endpoint& engine, instant now) -> std::optional<failure> {
         engine::endpoint::open_options chosen;
         chosen.metadata = options.metadata;
         chosen.root = options.root;
-        const auto ref = engine.open_stream(now, core_->ref, chosen);
+        const auto ref = kind == flow_kind::packet ? engine.open_packet(now, core_->ref, chosen)
+                                                   : engine.open_stream(now, core_->ref, chosen);
         if (!ref) return failure{ref.error(), make_error_code(ref.error()).message()};
         const auto snapshot = engine.status(*ref);
         flow = std::make_shared<detail::stream_core>(
-            core_->home, core_, *ref, snapshot ? snapshot->id : flow_id{}, options.metadata);
+            core_->home, core_, *ref, snapshot ? snapshot->id : flow_id{}, options.metadata, kind);
         core_->home->add_flow(*ref, flow);
         return std::nullopt;
       });
-  return detail::stream_access::make(std::move(flow));
+  return flow;
+}
+
+stream link::open_stream(const open_options& options, failure& error) {
+  return detail::stream_access::make(open(flow_kind::stream, options, error));
 }
 
 stream link::open_stream(const open_options& options) {
   failure why;
   auto result = open_stream(options, why);
+  if (why.code) throw std::system_error(why.code, why.detail);
+  return result;
+}
+
+packet_flow link::open_packet(const open_options& options, failure& error) {
+  return detail::stream_access::make_packet(open(flow_kind::packet, options, error));
+}
+
+packet_flow link::open_packet(const open_options& options) {
+  failure why;
+  auto result = open_packet(options, why);
   if (why.code) throw std::system_error(why.code, why.detail);
   return result;
 }

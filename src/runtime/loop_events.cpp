@@ -144,11 +144,10 @@ void loop::obey(engine::event::going_away& event) {
 void loop::obey(engine::event::incoming_flow& event) {
   const auto link = find(event.flow.link);
   if (!link) return;
-  auto flow = std::make_shared<stream_core>(shared_from_this(), link, event.flow, event.id,
-                                            std::move(event.metadata));
+  auto flow =
+      std::make_shared<stream_core>(shared_from_this(), link, event.flow, event.id,
+                                    std::move(event.metadata), static_cast<flow_kind>(event.kind));
   flows_[event.flow] = flow;
-  if (event.kind != wire::flow_kind::stream)
-    return refuse(flow, errc::mode_mismatch, "no packet flows here");
   const auto queue =
       link->side == link_side::acceptor ? owner_.flows_of_listener() : link->incoming_flows;
   if (!queue) return refuse(flow, errc::unavailable, "nobody accepts flows here");

@@ -41,6 +41,7 @@ path_status mirror(const engine::path_snapshot& from, instant now) {
 flow_status mirror(const engine::flow_snapshot& from) {
   flow_status to;
   to.id = from.id;
+  to.kind = static_cast<flow_kind>(from.kind);
   to.incoming = from.incoming;
   to.accepted = from.accepted;
   to.root = from.root;
@@ -50,6 +51,10 @@ flow_status mirror(const engine::flow_snapshot& from) {
   to.read = from.read;
   to.send_credit = from.send_credit;
   to.duplicates = from.duplicates;
+  to.packets_sent = from.packets.sent;
+  to.packets_given_up = from.packets.given_up;
+  to.packets_received = from.packets.received;
+  to.packets_discarded = from.packets.duplicates;
   return to;
 }
 

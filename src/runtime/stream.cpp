@@ -194,10 +194,33 @@ std::span<const std::byte> incoming::metadata() const {
 
 instance_id incoming::peer() const { return core_ ? core_->owner->peer() : instance_id{}; }
 
+flow_kind incoming::kind() const { return core_ ? core_->kind : flow_kind::stream; }
+
+namespace {
+
+/// What is left of a flow that is accepted as `kind`: nothing when it is of the other one.
+std::shared_ptr<detail::stream_core> accepted(std::shared_ptr<detail::stream_core> core,
+                                              flow_kind kind) {
+  if (!core) return nullptr;
+  if (core->kind == kind) {
+    core->home->dispatch([core] { core->accept(); });
+    return core;
+  }
+  const auto code = static_cast<std::uint64_t>(errc::mode_mismatch);
+  const auto* why = kind == flow_kind::stream ? "no packet flows here" : "no streams here";
+  core->home->dispatch([core, code, why] { core->reject(code, why); });
+  return nullptr;
+}
+
+}  // namespace
+
 stream incoming::accept() {
-  const auto core = std::exchange(core_, nullptr);
-  if (core) core->home->dispatch([core] { core->accept(); });
-  return detail::stream_access::make(core);
+  return detail::stream_access::make(accepted(std::exchange(core_, nullptr), flow_kind::stream));
+}
+
+packet_flow incoming::accept_packet() {
+  return detail::stream_access::make_packet(
+      accepted(std::exchange(core_, nullptr), flow_kind::packet));
 }
 
 void incoming::reject(std::uint64_t code, std::string_view reason) {

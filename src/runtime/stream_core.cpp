@@ -43,7 +43,7 @@ std::error_code stream_core::final_code() const {
 void stream_core::read(std::uint64_t operation, const read_buffers& buffers, size_completion done) {
   if (released_) return done(errc::closed, 0);
   if (read_) return done(busy(), 0);
-  if (buffers.count == 0) return done({}, 0);
+  if (buffers.count == 0 && kind == flow_kind::stream) return done({}, 0);
   if (expired_) return done(errc::timed_out, 0);
   read_.emplace(transfer<read_buffers, size_completion>{operation, buffers, std::move(done)});
   if (try_read()) home->touch();
@@ -64,6 +64,7 @@ result<engine::endpoint::read_result> stream_core::take(std::span<std::byte> out
 
 bool stream_core::try_read() {
   if (!read_) return false;
+  if (kind == flow_kind::packet) return try_receive();
   std::size_t total = 0;
   std::error_code code;
   for (std::size_t i = 0; i < read_->buffers.count; ++i) {
@@ -88,7 +89,7 @@ void stream_core::write(std::uint64_t operation, const write_buffers& buffers,
                         size_completion done) {
   if (released_) return done(errc::closed, 0);
   if (write_) return done(busy(), 0);
-  if (buffers.count == 0) return done({}, 0);
+  if (buffers.count == 0 && kind == flow_kind::stream) return done({}, 0);
   if (expired_) return done(errc::timed_out, 0);
   write_.emplace(transfer<write_buffers, size_completion>{operation, buffers, std::move(done)});
   if (try_write()) home->touch();
@@ -96,6 +97,7 @@ void stream_core::write(std::uint64_t operation, const write_buffers& buffers,
 
 bool stream_core::try_write() {
   if (!write_) return false;
+  if (kind == flow_kind::packet) return try_send();
   std::size_t total = 0;
   std::error_code code;
   if (gone_) code = final_code();
@@ -154,6 +156,7 @@ std::optional<std::error_code> stream_core::answer(stream::wait_type what) {
 }
 
 bool stream_core::readable() {
+  if (kind == flow_kind::packet) return packet_readable();
   if (gone_) return leftover_read_ < leftover_.size() || leftover_eof_;
   bytes_view piece;
   const auto count = home->endpoint().peek(ref, std::span(&piece, 1));
@@ -202,6 +205,7 @@ void stream_core::done(errc code, std::uint64_t app_code, std::string detail) {
 }
 
 void stream_core::keep_leftover() {
+  if (kind == flow_kind::packet) return keep_packets();
   constexpr std::size_t step = 64 * 1024;
   for (;;) {
     const auto at = leftover_.size();

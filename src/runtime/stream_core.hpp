@@ -5,6 +5,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "engine/endpoint.hpp"
 #include "rendr/incoming.hpp"
+#include "rendr/packet_flow.hpp"
 #include "rendr/stream.hpp"
 
 namespace rendr::detail {
@@ -23,14 +25,15 @@ struct link_core;
 /// changes belongs to the loop's thread.
 struct stream_core : std::enable_shared_from_this<stream_core> {
   stream_core(std::shared_ptr<loop> h, std::shared_ptr<link_core> l, engine::flow_ref r,
-              const flow_id& i, std::vector<std::byte> m)
-      : home(std::move(h)), owner(std::move(l)), ref(r), id(i), metadata(std::move(m)) {}
+              const flow_id& i, std::vector<std::byte> m, flow_kind k)
+      : home(std::move(h)), owner(std::move(l)), ref(r), id(i), metadata(std::move(m)), kind(k) {}
 
   const std::shared_ptr<loop> home;
   const std::shared_ptr<link_core> owner;
   const engine::flow_ref ref;
   const flow_id id;
   const std::vector<std::byte> metadata;
+  const flow_kind kind;
 
   void read(std::uint64_t operation, const read_buffers& buffers, size_completion done);
   void write(std::uint64_t operation, const write_buffers& buffers, size_completion done);
@@ -76,6 +79,14 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   /// One piece; from the engine, or from the leftover.
   result<engine::endpoint::read_result> take(std::span<std::byte> out);
   bool try_write();
+  // The same for packets (packet_core.cpp).
+  bool try_receive();
+  bool try_send();
+  result<engine::endpoint::packet_result> take_packet(std::span<std::byte> out);
+  void keep_packets();
+  bool packet_readable();
+  template <class Transfer>
+  static void complete(std::optional<Transfer>& which, std::error_code code, std::size_t n);
   void check_waiters();
   /// nullopt: not yet.
   std::optional<std::error_code> answer(stream::wait_type what);
@@ -99,6 +110,7 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   // What was readable when the engine let go.
   std::vector<std::byte> leftover_;
   std::size_t leftover_read_ = 0;
+  std::deque<std::vector<std::byte>> left_packets_;
   bool leftover_eof_ = false;
 
   mutable std::mutex mutex_;
@@ -108,6 +120,9 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
 
 struct stream_access {
   static stream make(std::shared_ptr<stream_core> core) { return stream(std::move(core)); }
+  static packet_flow make_packet(std::shared_ptr<stream_core> core) {
+    return packet_flow(make(std::move(core)));
+  }
 };
 struct incoming_access {
   static incoming make(std::shared_ptr<stream_core> core) { return incoming(std::move(core)); }

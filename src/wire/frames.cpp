@@ -25,6 +25,10 @@ bool in_stream(std::uint64_t offset, std::uint64_t size) noexcept {
   return offset <= max_varint && size <= max_varint - offset;
 }
 
+bool in_packets(std::uint64_t sequence, std::uint64_t size) noexcept {
+  return size <= max_packet && in_stream(sequence, size + packet_extra);
+}
+
 std::uint64_t delay_on_wire(duration delay) noexcept {
   const auto bounded = std::clamp(delay, duration::zero(), max_ack_delay);
   return static_cast<std::uint64_t>(
@@ -162,6 +166,26 @@ void put(Sink& s, const max_data& f) noexcept {
   s.varint(f.limit);
 }
 template <class Sink>
+void put_packet_head(Sink& s, std::uint64_t flow, std::uint64_t sequence,
+                     std::size_t size) noexcept {
+  if (!in_packets(sequence, size)) return s.fail();
+  put_type(s, frame_type::packet);
+  s.varint(flow);
+  s.varint(sequence);
+  s.varint(size);
+}
+template <class Sink>
+void put(Sink& s, const packet& f) noexcept {
+  put_packet_head(s, f.flow, f.sequence, f.payload.size());
+  s.put(f.payload);
+}
+template <class Sink>
+void put(Sink& s, const skip& f) noexcept {
+  put_type(s, frame_type::skip);
+  s.varint(f.flow);
+  s.varint(f.sequence);
+}
+template <class Sink>
 void put(Sink& s, const graph& f) noexcept {
   put_type(s, frame_type::graph);
   s.varint(f.version);
@@ -256,6 +280,14 @@ data take_data(reader& r) noexcept {
   return f;
 }
 
+packet take_packet(reader& r) noexcept {
+  packet f{r.varint(), r.varint(), {}};
+  const auto size = r.varint();
+  if (!in_packets(f.sequence, size)) r.fail();
+  f.payload = r.take(size);
+  return f;
+}
+
 path_state take_path_state(reader& r) noexcept {
   return {r.varint(), r.varint(), take_enum(r, path_direction::to_dialer),
           take_enum(r, path_report::dead), r.varint()};
@@ -328,6 +360,10 @@ frame take_frame(reader& r) noexcept {
       return stop{r.varint(), r.varint()};
     case frame_type::max_data:
       return max_data{r.varint(), r.varint()};
+    case frame_type::packet:
+      return take_packet(r);
+    case frame_type::skip:
+      return skip{r.varint(), r.varint()};
     case frame_type::graph:
       return graph{r.varint(), take_name(r), as_text(r.counted(max_graph_text))};
     case frame_type::select:
@@ -360,6 +396,10 @@ bool open::operator==(const open& other) const noexcept {
 
 bool data::operator==(const data& other) const noexcept {
   return flow == other.flow && offset == other.offset && same(payload, other.payload);
+}
+
+bool packet::operator==(const packet& other) const noexcept {
+  return flow == other.flow && sequence == other.sequence && same(payload, other.payload);
 }
 
 bool ignored::operator==(const ignored& other) const noexcept {
@@ -404,6 +444,21 @@ std::size_t data_head_size(std::uint64_t flow, std::uint64_t offset,
                            std::size_t payload_size) noexcept {
   size_counter counter;
   put_data_head(counter, flow, offset, payload_size);
+  return counter.ok() ? counter.used() : 0;
+}
+
+bool append_packet_head(std::uint64_t flow, std::uint64_t sequence, std::size_t payload_size,
+                        bytes_span out, std::size_t& used) noexcept {
+  writer w(out, used);
+  put_packet_head(w, flow, sequence, payload_size);
+  if (w.ok()) used = w.used();
+  return w.ok();
+}
+
+std::size_t packet_head_size(std::uint64_t flow, std::uint64_t sequence,
+                             std::size_t payload_size) noexcept {
+  size_counter counter;
+  put_packet_head(counter, flow, sequence, payload_size);
   return counter.ok() ? counter.used() : 0;
 }
 

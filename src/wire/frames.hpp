@@ -37,17 +37,19 @@ enum class frame_type : std::uint64_t {
   select = 0x1c,
   goaway = 0x1e,
   bye = 0x20,
+  packet = 0x22,
   new_token = 0x2c,
   retire_token = 0x2e,
+  skip = 0x34,
   // Reserved: a peer that sends an even one without having negotiated its feature violates the
   // protocol; the odd one is ignored like any other.
-  packet = 0x22,
   fec_repair = 0x24,
   moved = 0x26,
   path_challenge = 0x28,
   path_response = 0x2a,
   ack_ecn = 0x30,
   time_stamp = 0x31,
+  packet_part = 0x32,
 };
 
 enum class flow_kind : std::uint8_t { stream = 0, packet = 1 };
@@ -67,6 +69,11 @@ inline constexpr std::size_t max_metadata = 4096;
 inline constexpr std::size_t max_reason = 256;
 inline constexpr std::size_t max_name = 64;
 inline constexpr std::size_t max_graph_text = 30 * 1024;
+/// The longest packet: with the longest OPEN before it, it still fits one record.
+inline constexpr std::size_t max_packet = 60'000;
+/// A packet takes so many sequence numbers more than it has bytes: what each costs its receiver
+/// besides them, and room for the head of its frame. So an empty one has numbers of its own.
+inline constexpr std::size_t packet_extra = 32;
 /// The longest delay of a PATH_ACK; longer ones are written as this one.
 inline constexpr duration max_ack_delay = std::chrono::microseconds((1 << 30) - 1);
 
@@ -155,6 +162,20 @@ struct max_data {
   std::uint64_t limit = 0;  ///< the highest wins
   friend bool operator==(const max_data&, const max_data&) = default;
 };
+/// One packet of a packet flow. It takes the numbers from `sequence` on, one for each byte and
+/// `packet_extra` more.
+struct packet {
+  std::uint64_t flow = 0;
+  std::uint64_t sequence = 0;
+  bytes_view payload;
+  bool operator==(const packet& other) const noexcept;
+};
+/// The sender gave up what has not arrived below `sequence`: the highest wins.
+struct skip {
+  std::uint64_t flow = 0;
+  std::uint64_t sequence = 0;
+  friend bool operator==(const skip&, const skip&) = default;
+};
 struct graph {
   std::uint64_t version = 0;  ///< the highest wins
   std::string_view name;      ///< which root target this is; empty: the default root
@@ -197,10 +218,9 @@ struct ignored {
   bool operator==(const ignored& other) const noexcept;
 };
 
-using frame =
-    std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept, reject,
-                 data, fin, reset, stop, max_data, graph, select, goaway, bye, new_token,
-                 retire_token, ignored>;
+using frame = std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept,
+                           reject, data, fin, reset, stop, max_data, packet, skip, graph, select,
+                           goaway, bye, new_token, retire_token, ignored>;
 
 /// Reads the frames of one record's payload. Views in the frames point into `payload`.
 /// The first error sticks: every later `next()` returns it again.
@@ -230,6 +250,12 @@ bool append_data_head(std::uint64_t flow, std::uint64_t offset, std::size_t payl
                       bytes_span out, std::size_t& used) noexcept;
 std::size_t data_head_size(std::uint64_t flow, std::uint64_t offset,
                            std::size_t payload_size) noexcept;
+
+/// Likewise the head of a PACKET frame.
+bool append_packet_head(std::uint64_t flow, std::uint64_t sequence, std::size_t payload_size,
+                        bytes_span out, std::size_t& used) noexcept;
+std::size_t packet_head_size(std::uint64_t flow, std::uint64_t sequence,
+                             std::size_t payload_size) noexcept;
 
 /// Whether the receiver of this frame owes an acknowledgement.
 bool ack_eliciting(const frame& f) noexcept;

@@ -77,6 +77,17 @@ traffic random_traffic(random& rng) {
   }
 }
 
+packet_traffic random_packets(random& rng) {
+  packet_traffic t;
+  const bool large = rng.below(8) == 0;
+  t.total = rng.below(4) == 0 ? 0 : rng.below(large ? 100 : 2000);
+  t.smallest = 8;
+  t.largest = large ? rng.below(wire::max_packet) : rng.below(1500);
+  t.interval = rng.below(3) == 0 ? duration(0) : rng.between(duration(100us), duration(20ms));
+  t.some_empty = rng.below(2) == 0;
+  return t;
+}
+
 /// One end of a connection breaks, a process stops, or its loop is late.
 void fault_of_an_end(world& w, random& rng, const std::string& name, duration begin,
                      duration healed) {
@@ -178,10 +189,18 @@ std::string chaos(std::uint64_t seed) {
       w.open(plan);
     });
   }
+  const auto talks = rng.below(3);
+  for (std::uint64_t i = 0; i < talks; ++i) {
+    const packet_plan plan{.up = random_packets(rng), .down = random_packets(rng)};
+    w.at(w.now() - instant{} + rng.between(duration(0), duration(10s))).does([&w, plan] {
+      w.open(plan);
+    });
+  }
   w.run(40s);
   const auto done = [&] {
-    return std::all_of(w.flows().begin(), w.flows().end(),
-                       [](const auto& f) { return f->complete(); });
+    const auto complete = [](const auto& f) { return f->complete(); };
+    return std::all_of(w.flows().begin(), w.flows().end(), complete) &&
+           std::all_of(w.talks().begin(), w.talks().end(), complete);
   };
   // Every fault is over: what was written arrives, whatever it takes a slow lossy line.
   if (!w.run_until(done, 500s)) {
@@ -191,6 +210,13 @@ std::string chaos(std::uint64_t seed) {
       stuck += " " + std::to_string(f->number()) + " (up " + std::to_string(f->server().received) +
                "/" + std::to_string(f->client().wanted) + ", down " +
                std::to_string(f->client().received) + "/" + std::to_string(f->server().wanted) +
+               ")";
+    }
+    for (const auto& t : w.talks()) {
+      if (t->complete()) continue;
+      stuck += " packets (up " + std::to_string(t->server().received) + "/" +
+               std::to_string(t->client().handed) + ", down " +
+               std::to_string(t->client().received) + "/" + std::to_string(t->server().handed) +
                ")";
     }
     w.violated("flows do not finish:" + stuck);

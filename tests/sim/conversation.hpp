@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/application.hpp"
 #include "sim/node.hpp"
 
 namespace rendr::sim {
@@ -43,7 +44,7 @@ struct flow_plan {
 
 /// One flow with the applications at both ends. Bytes are generated and verified by offset; every
 /// deviation from "in order, exactly once, EOF after FIN" is a violation.
-class conversation {
+class conversation final : public application {
  public:
   struct delivery {
     instant when{};
@@ -72,11 +73,11 @@ class conversation {
                node::report violated);
 
   void open(node& client, engine::link_ref link);
-  /// The server's endpoint announced the flow.
-  void arrived(node& server, const engine::event::incoming_flow& e);
-  void ready(bool at_server);
-  void done(bool at_server, const engine::event::flow_done& e);
-  void link_failed(bool at_server, errc code);
+  void arrived(node& server, const engine::event::incoming_flow& e) override;
+  void ready(bool at_server) override;
+  void done(bool at_server, const engine::event::flow_done& e) override;
+  void link_failed(bool at_server, errc code) override;
+  void server_exited() override { ends_[1].open = false; }
 
   std::uint32_t number() const noexcept { return number_; }
   const flow_plan& plan() const noexcept { return plan_; }

@@ -70,7 +70,7 @@ void world::restart_server(bool same_key) {
   if (!same_key) {
     for (auto& b : server_key_) b = static_cast<std::byte>(rng_.next());
   }
-  for (auto& [flow, c] : by_server_flow_) c->server().open = false;
+  for (auto& [flow, c] : by_server_flow_) c->server_exited();
   by_server_flow_.clear();
   server_down_.clear();
   servers_.push_back(make_server());
@@ -132,13 +132,24 @@ engine::link_ref world::connect() {
 conversation& world::open(const flow_plan& plan) { return open(plan, link_); }
 
 conversation& world::open(const flow_plan& plan, engine::link_ref link) {
-  const auto number = static_cast<std::uint32_t>(flows_.size());
+  const auto number = static_cast<std::uint32_t>(by_number_.size());
   auto& c = *flows_.emplace_back(std::make_unique<conversation>(
       queue, number, rng_.next(), plan, [this](std::string what) { violated(std::move(what)); }));
+  by_number_.push_back(&c);
   c.open(*client_, link);
   if (c.client().flow != engine::flow_ref{} || c.client().open)
     by_client_flow_[c.client().flow] = &c;
   return c;
+}
+
+packet_talk& world::open(const packet_plan& plan) {
+  const auto number = static_cast<std::uint32_t>(by_number_.size());
+  auto& t = *talks_.emplace_back(std::make_unique<packet_talk>(
+      queue, number, rng_.next(), plan, [this](std::string what) { violated(std::move(what)); }));
+  by_number_.push_back(&t);
+  t.open(*client_, link_);
+  if (t.client().open) by_client_flow_[t.client().flow] = &t;
+  return t;
 }
 
 void world::on_client(const engine::any_event& e) { dispatch(false, e); }
@@ -147,11 +158,11 @@ void world::on_server(const engine::any_event& e) {
   if (const auto* in = std::get_if<engine::event::incoming_flow>(&e)) {
     std::uint32_t number = 0;
     if (in->metadata.size() == 4) std::memcpy(&number, in->metadata.data(), 4);
-    if (in->metadata.size() != 4 || number >= flows_.size()) {
+    if (in->metadata.size() != 4 || number >= by_number_.size()) {
       return violated("a flow arrived that nobody opened");
     }
-    by_server_flow_[in->flow] = flows_[number].get();
-    return flows_[number]->arrived(*server_, *in);
+    by_server_flow_[in->flow] = by_number_[number];
+    return by_number_[number]->arrived(*server_, *in);
   }
   dispatch(true, e);
 }

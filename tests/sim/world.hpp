@@ -11,6 +11,7 @@
 #include "sim/conversation.hpp"
 #include "sim/line.hpp"
 #include "sim/node.hpp"
+#include "sim/packet_talk.hpp"
 
 namespace rendr::sim {
 
@@ -62,6 +63,7 @@ class world {
   engine::link_ref connect();
   conversation& open(const flow_plan& plan);
   conversation& open(const flow_plan& plan, engine::link_ref link);
+  packet_talk& open(const packet_plan& plan);
 
   instant now() const noexcept { return queue.now(); }
   void run(duration d) { queue.run_until(queue.now() + d); }
@@ -82,6 +84,7 @@ class world {
   engine::path_snapshot status_of(std::string_view name, bool at_server = false) const;
   std::uint64_t deaths(bool at_server = false) const;
   std::vector<std::unique_ptr<conversation>>& flows() noexcept { return flows_; }
+  std::vector<std::unique_ptr<packet_talk>>& talks() noexcept { return talks_; }
   const std::vector<engine::event::migration>& migrations() const noexcept { return migrations_; }
   bool link_up(engine::link_ref link) const { return up_.contains(link); }
   /// errc{} while it is not down.
@@ -110,8 +113,10 @@ class world {
   std::array<std::byte, 32> server_key_{};
   engine::link_ref link_{};
   std::vector<std::unique_ptr<conversation>> flows_;
-  std::map<engine::flow_ref, conversation*> by_client_flow_;
-  std::map<engine::flow_ref, conversation*> by_server_flow_;
+  std::vector<std::unique_ptr<packet_talk>> talks_;
+  std::vector<application*> by_number_;  ///< both kinds, as they were opened
+  std::map<engine::flow_ref, application*> by_client_flow_;
+  std::map<engine::flow_ref, application*> by_server_flow_;
   std::map<engine::link_ref, bool> up_;
   std::map<engine::link_ref, errc> down_;
   std::map<engine::link_ref, errc> server_down_;

@@ -33,6 +33,8 @@ inline constexpr std::array frames{
     vector{"frame_reset", "14000a80004005"},
     vector{"frame_stop", "16010a"},
     vector{"frame_max_data", "180180100000"},
+    vector{"frame_packet", "2201800040000568656c6c6f"},
+    vector{"frame_skip", "340180004000"},
     vector{"frame_graph",
            "1a030026626573743a2073656c6563746f722866696265722c2072616365286c74652c2077696669"
            "2929"},

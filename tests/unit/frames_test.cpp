@@ -100,6 +100,10 @@ class frame_source {
         return goaway{number(), number(), text(max_reason)};
       case 16:
         return bye{number()};
+      case 18:
+        return packet{number(), number() / 2, as_bytes(text(2000))};
+      case 19:
+        return skip{number(), number()};
       case 17:
         return path_quality{micros(), micros(), number(), random_() % 2 == 0};
       case 18:

@@ -50,6 +50,8 @@ std::vector<frame> golden_frames() {
       reset{0, 10, 16389},
       stop{1, 10},
       max_data{1, 1 << 20},
+      packet{1, 16384, as_bytes("hello")},
+      skip{1, 16384},
       graph{3, "", "best: selector(fiber, race(lte, wifi))"},
       select{4, "", "best", "lte"},
       goaway{1, 0, "restart"},
