@@ -96,6 +96,7 @@ inline constexpr std::size_t send_buffer = 4u << 20;  // per flow: accepted and 
 
 // Counts.
 inline constexpr std::size_t paths_per_link = 64;
+inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
 inline constexpr std::size_t flows_per_link = 16384;
 inline constexpr std::size_t handshakes = 256;   // oldest evicted
 inline constexpr std::size_t event_queue = 256;  // observation only; overflow is counted
