@@ -38,6 +38,20 @@ recorded_attach attach_that_passed(stage& s) {
   return out;
 }
 
+// The server's, which a CHALLENGE shows to everybody on the way.
+instance_id instance_that_passed(stage& s) {
+  for (const auto& one : s.tapped()) {
+    const auto parts = cut(one.to_client);
+    if (parts.size() < 2) continue;
+    const auto record = wire::read_record(parts[1]);
+    const auto message = wire::decode_handshake((*record)->payload);
+    if (!message) continue;
+    if (const auto* found = std::get_if<wire::challenge>(&*message)) return found->instance;
+  }
+  ADD_FAILURE() << "no CHALLENGE passed on the tapped path";
+  return {};
+}
+
 void expect_refused(talk& t) {
   const auto refusal = t.answer<wire::refuse>();
   ASSERT_TRUE(refusal) << "it is told why";
@@ -199,26 +213,27 @@ void forged_unknown_link(stage& s) {
 
 void forged_answers_to_an_attach(stage& s) {
   s.seize();
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     auto over = s.seized(20s);
     ASSERT_TRUE(over);
     talk t(s, std::move(over));
     ASSERT_TRUE(s.until([&] { return t.over().heard().size() > wire::prologue_size; }, 5s));
     if (i == 0) {
       t.raw(t.over().heard());  // its own message
-    } else if (i == 1) {
+    } else if (i < 3) {
       const auto attach = t.answer<wire::attach>();
       ASSERT_TRUE(attach);
       wire::challenge forged;
       forged.path = attach->path;
+      forged.instance = instance_that_passed(s);
       forged.mac = attach->mac;
       t.prologue(wire::form::attach);
-      for (int n = 0; n < 1'000; ++n) t.say(forged);
+      for (int n = 0; n < (i == 1 ? 1 : 1'000); ++n) t.say(forged);
     } else {
       t.prologue(wire::form::attach);
       t.say(wire::hello_ack{});
     }
-    EXPECT_TRUE(t.ended());
+    EXPECT_TRUE(t.ended(500ms));
   }
   s.release();
   EXPECT_TRUE(s.until([&] { return s.client().find(s.honest())->attached == 2; }, 20s));

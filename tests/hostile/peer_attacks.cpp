@@ -176,7 +176,7 @@ void flood_of_pings(stage& s) {
   liar l(s);
   ASSERT_TRUE(l.lie);
   l.lie->over().stop_reading();
-  const auto before = s.server().slab_bytes;
+  const auto before = s.server();
   bytes payload;
   for (int i = 0; i < 5'000; ++i) {
     const auto one = encoded({wire::ping{1'000'000}});
@@ -184,16 +184,18 @@ void flood_of_pings(stage& s) {
   }
   for (int i = 0; i < 100; ++i) l.lie->say(payload);
   s.pass(3s);
-  EXPECT_LE(s.server().slab_bytes, before + 2 * 524'288);
+  EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 2 * 524'288);
+  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
   l.expect_the_truth_is_heard();
 }
 
 void flood_of_path_states(stage& s) {
   liar l(s);
   ASSERT_TRUE(l.lie);
-  for (std::uint64_t path = 20'000; path > 10'000; path -= 10) {
+  const auto before = s.server();
+  for (std::uint64_t path = 200'000; path > 100'000; path -= 1'000) {
     bytes payload;
-    for (std::uint64_t i = 0; i < 10; ++i) {
+    for (std::uint64_t i = 0; i < 1'000; ++i) {
       const auto one = encoded({wire::path_state{path + i, 1, {}, wire::path_report::suspect, 0}});
       payload.insert(payload.end(), one.begin(), one.end());
     }
@@ -201,6 +203,7 @@ void flood_of_path_states(stage& s) {
   }
   s.pass(1s);
   EXPECT_EQ(l.link().deaths, 0u) << "unknown paths are ignored";
+  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
   l.expect_the_truth_is_heard();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/hostile_stage.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 namespace rendr::sim {
@@ -182,6 +184,7 @@ hostile::facts hostile_stage::facts_of(node& at) {
   const auto status = at.ep().status(world_.now());
   hostile::facts out;
   out.slab_bytes = status.slab_bytes;
+  out.heap = mallinfo2().uordblks;
   out.budget_used = status.budget_used;
   out.handshakes = status.handshakes;
   out.evicted = status.handshakes_evicted;
