@@ -65,7 +65,8 @@ struct runtime_options {
   /// Bytes per flow that writes may leave unacknowledged before they wait.
   std::size_t send_buffer = std::size_t{4} << 20;
   std::size_t flows_per_link = 16384;
-  /// Connections that have not proved anything yet, per loop; the oldest are closed first.
+  /// Connections that have not proved anything yet, per loop, and a quarter of it from one host (or
+  /// IPv6 /64; on loopback all of it); who has the most loses its oldest first.
   std::size_t handshakes = 256;
   /// What dialers must prove to make links here, and what this instance proves to them
   /// (`check_acceptor`). Empty: anybody may.

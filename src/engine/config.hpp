@@ -110,9 +110,11 @@ inline constexpr std::size_t packet_queue_min = 256 * 1024;  //   but so much al
 
 // Counts.
 inline constexpr std::size_t paths_per_link = 64;
+inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
 inline constexpr std::size_t flows_per_link = 16384;
-inline constexpr std::size_t handshakes = 256;   // oldest evicted
-inline constexpr std::size_t event_queue = 256;  // observation only; overflow is counted
+inline constexpr std::size_t handshakes = 256;     // the oldest of who has the most is evicted
+inline constexpr std::size_t sources_at_once = 4;  // so many fill them at least
+inline constexpr std::size_t event_queue = 256;    // observation only; overflow is counted
 
 // Records.
 inline constexpr std::size_t record_min = 1200;

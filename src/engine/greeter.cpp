@@ -2,6 +2,7 @@
 #include "engine/greeter.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "engine/link.hpp"
 #include "engine/record_writer.hpp"
@@ -10,29 +11,43 @@ namespace rendr::engine {
 
 namespace {
 
-constexpr std::size_t per_source = 64;
 constexpr duration longest_pending = std::chrono::minutes(10);
 constexpr std::string_view no_plaintext =
     "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set here";
 
-// The host part of "host:port".
-std::string source_of(const std::string& remote) { return remote.substr(0, remote.rfind(':')); }
+// One record of HELLO has its largest Noise message in it; nothing else is as long before a proof.
+constexpr std::size_t unproven_bytes = 2048;
+static_assert(unproven_bytes > wire::max_noise_message + 256);
 
 }  // namespace
 
-path* greeter::accepted(instant now, const carrier_traits& traits) {
-  auto source = source_of(traits.remote);
-  const auto same = std::count_if(carriers_.begin(), carriers_.end(), [&](const guest& g) {
-    return g.source == source && !g.carrier->closing;
-  });
-  if (static_cast<std::size_t>(same) >= per_source && !traits.loopback) return nullptr;
-  if (carriers_.size() >= s_.config.handshakes) {
-    const auto oldest = std::find_if(carriers_.begin(), carriers_.end(),
-                                     [](const guest& g) { return !g.carrier->closing; });
-    if (oldest == carriers_.end()) return nullptr;
+// Who has too many, or the most when all together are too many, gives up his oldest.
+bool greeter::make_room(const std::string& source, bool capped) {
+  const auto evict = [&](const auto& chosen) {
+    const auto it = std::find_if(carriers_.begin(), carriers_.end(),
+                                 [&](const guest& g) { return !g.carrier->closing && chosen(g); });
+    if (it == carriers_.end()) return false;
     ++evicted_;
-    drop(*oldest, false);
-  }
+    drop(*it, false);
+    return true;
+  };
+  const auto limit = s_.config.handshakes;
+  const auto per_source = std::max<std::size_t>(limit / defaults::sources_at_once, 1);
+  if (capped && sources_.count(source) >= per_source)
+    return evict([&](const guest& g) { return g.source == source; });
+  const auto open = static_cast<std::size_t>(std::count_if(
+      carriers_.begin(), carriers_.end(), [](const guest& g) { return !g.carrier->closing; }));
+  // Those that are closing are rid of as soon as their refusal is written.
+  if (carriers_.size() >= 2 * limit) return false;
+  if (open < limit) return true;
+  const auto most = sources_.most();
+  return evict([&](const guest& g) { return sources_.count(g.source) == most; });
+}
+
+path* greeter::accepted(instant now, const carrier_traits& traits) {
+  auto source = source_key(traits.remote);
+  // On loopback everybody behind a local proxy looks the same.
+  if (!make_room(source, !traits.loopback && !source.empty())) return nullptr;
   auto p = std::make_unique<path>();
   p->carrier = carrier_id{++s_.next_carrier};
   p->traits = traits;
@@ -40,6 +55,7 @@ path* greeter::accepted(instant now, const carrier_traits& traits) {
   p->evidence = traits.evidence;
   p->attach_until = now + defaults::handshake_timeout;
   p->last_heard = now;
+  sources_.add(source);
   carriers_.push_back({std::move(p), std::move(source), {}, std::nullopt, {}});
   return carriers_.back().carrier.get();
 }
@@ -60,6 +76,7 @@ void greeter::send(path& p, const wire::handshake_message& message, wire::form f
 
 void greeter::drop(guest& g, bool flush) {
   if (g.carrier->closing) return;
+  sources_.remove(g.source);
   g.carrier->closing = true;
   g.carrier->flush = flush;
   s_.events.order(event::close_carrier{g.carrier->carrier, flush});
@@ -107,7 +124,12 @@ std::optional<greeter::admission> greeter::received(instant now, path& p, link_d
       drop(*g, false);
       return std::nullopt;
     }
-    if (!record->has_value()) return std::nullopt;
+    if (!record->has_value()) {
+      if (p.in.pending() <= unproven_bytes) return std::nullopt;
+      ++failed_;
+      drop(*g, false);
+      return std::nullopt;
+    }
     p.next_expected = (*record)->number + 1;
     if (auto a = take(now, *g, (*record)->payload, links)) return a;
   }
@@ -163,16 +185,12 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
                                      make_routing_token(s_.secrets, s_.config.loop), hello,
                                      s_.secrets);
     if (!made) return refuse(g, made.error().code, made.error().reason);
-    if (hellos_.size() >= s_.config.handshakes) {
-      hellos_.erase(std::min_element(
-          hellos_.begin(), hellos_.end(),
-          [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
-    }
+    if (hellos_.size() >= s_.config.handshakes) evict_hello();
     // As long as the link itself would live without a path: the dialer counts it as up already.
     const auto life = std::clamp<duration>(grace, defaults::handshake_timeout, longest_pending);
     known = hellos_
                 .emplace(key, pending_link{std::make_shared<acceptor_hello>(std::move(*made)),
-                                           now + life, false})
+                                           now + life, g.source, false})
                 .first;
   }
   g.hello = key;
@@ -180,6 +198,23 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   g.carrier->guarded = hello.guarded;
   g.carrier->step = attach_step::confirming;
   send(*g.carrier, known->second.hello->answer(), wire::form::hello);
+}
+
+// One whose link was made is kept for late duplicates alone and goes first; then the oldest of who
+// has the most.
+void greeter::evict_hello() {
+  source_table sources;
+  for (const auto& [key, hello] : hellos_) {
+    if (!hello.consumed) sources.add(hello.source);
+  }
+  const auto most = sources.most();
+  const auto rank = [&](const pending_link& hello) {
+    const bool kept = !hello.consumed && sources.count(hello.source) < most;
+    return std::tuple(kept, !hello.consumed, hello.until);
+  };
+  hellos_.erase(std::min_element(hellos_.begin(), hellos_.end(), [&](const auto& a, const auto& b) {
+    return rank(a.second) < rank(b.second);
+  }));
 }
 
 // A link that is not confirmed yet: an attach may overtake the confirmation of the first path, and
@@ -197,6 +232,23 @@ const link_agreement* greeter::pending_by(const routing_token& token) const {
     if (hello.hello->agreement().token == token) return &hello.hello->agreement();
   }
   return nullptr;
+}
+
+// A path id has one challenge at a time, or a recorded ATTACH would bring as many as it is
+// replayed; and a link has as many as it may have paths.
+bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
+  guest* oldest = nullptr;
+  std::size_t challenged = 0;
+  for (auto& g : carriers_) {
+    if (g.carrier->closing || g.carrier->step != attach_step::challenged || g.link != link)
+      continue;
+    if (g.carrier->id == id) return false;
+    if (challenged++ == 0) oldest = &g;
+  }
+  if (challenged < defaults::paths_per_link) return true;
+  ++evicted_;
+  drop(*oldest, false);
+  return true;
 }
 
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
@@ -218,6 +270,8 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   const auto ends = l != nullptr ? l->ends() : link_ends{agreement->peer, s_.config.instance, 0};
   auto made = acceptor_attach::make(agreement->keys, ends, attach, {}, s_.secrets);
   if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
+  if (!room_for_attach(agreement->keys.link, attach.path))
+    return refuse(g, errc::refused, "an attach of this path id is under way");
   g.link = agreement->keys.link;
   g.carrier->id = attach.path;
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
@@ -286,6 +340,7 @@ bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack,
 }
 
 std::unique_ptr<path> greeter::release(guest& g) {
+  sources_.remove(g.source);
   auto p = std::move(g.carrier);
   std::erase_if(carriers_, [](const guest& other) { return other.carrier == nullptr; });
   return p;
@@ -297,7 +352,11 @@ std::span<const bytes_view> greeter::poll_transmit(path& p) {
 }
 
 void greeter::gone(path& p) {
-  std::erase_if(carriers_, [&](const guest& g) { return g.carrier.get() == &p; });
+  std::erase_if(carriers_, [&](const guest& g) {
+    const bool found = g.carrier.get() == &p;
+    if (found && !p.closing) sources_.remove(g.source);
+    return found;
+  });
 }
 
 instant greeter::next_timeout() const noexcept {

@@ -14,6 +14,7 @@
 #include "engine/handshake.hpp"
 #include "engine/path.hpp"
 #include "engine/services.hpp"
+#include "engine/source_table.hpp"
 
 namespace rendr::engine {
 
@@ -30,7 +31,9 @@ class link_directory {
 };
 
 /// What comes before a link: accepted carriers whose HELLO or ATTACH is awaited or not proven yet.
-/// Bounded in number, time and per source; a failed one costs nothing that lives.
+/// Bounded: `endpoint_config::handshakes` of them, a quarter of those from one source (no such cap
+/// on loopback), 64 challenged for one link, 10 s and 2 KiB of input each. The bounds evict the
+/// oldest of who has the most; what fails or is evicted costs nothing that lives.
 class greeter {
  public:
   explicit greeter(services& shared) : s_(shared), keys_(shared.config.accept_credentials) {}
@@ -69,9 +72,13 @@ class greeter {
   struct pending_link {
     std::shared_ptr<acceptor_hello> hello;
     instant until{};
+    std::string source;
     bool consumed = false;  ///< its link was made
   };
 
+  bool make_room(const std::string& source, bool capped);
+  bool room_for_attach(const link_id& link, std::uint64_t id);
+  void evict_hello();
   guest* find(const path& p);
   std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
   void take_hello(instant now, guest& g, const wire::hello& hello);
@@ -95,6 +102,7 @@ class greeter {
   services& s_;
   const hello_keys keys_;
   std::deque<guest> carriers_;  // oldest first
+  source_table sources_;        // of those that are not closing
   std::map<crypto::hash, pending_link> hellos_;
   std::uint64_t evicted_ = 0;
   std::uint64_t failed_ = 0;

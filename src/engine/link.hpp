@@ -142,6 +142,7 @@ class link {
 
   // link_paths.cpp
   leaf_slot& slot(spec_id leaf);
+  void consume_path_id(std::uint64_t id);
   void begin_hello(instant now, path& p);
   void begin_attach(instant now, path& p);
   bool may_attach(instant now, path& p) const;
@@ -338,7 +339,7 @@ class link {
   std::vector<leaf_slot> slots_;
   std::uint64_t next_path_ = 1;
   std::uint64_t next_attempt_ = 1;
-  range_set used_paths_;  ///< path ids that are consumed, for ever
+  range_set used_paths_;  ///< path ids that are consumed, for ever; see `consume_path_id`
   extra_budget extra_;
 
   // Path states told and heard, by path id: epoch and state.

@@ -155,7 +155,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   held_.begin({agreement_.token, agreement_.reset_token});
   hello_.reset();
   p.id = first_path;
-  used_paths_.add({first_path, first_path + 1});
+  consume_path_id(first_path);
   const auto outcome = make_confirm(agreement_.keys, ends_, p.terms(), {});
   p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome.ack, wire::form::hello, {});
@@ -228,8 +228,16 @@ void link::establish(instant now, path& p) {
   s_.transmit.wake(p.carrier);
 }
 
+// A dialer numbers its attempts in order and leaves out those that failed. Of one who leaves out
+// very many, the oldest that he left out count as consumed too.
+void link::consume_path_id(std::uint64_t id) {
+  used_paths_.add({id, id + 1});
+  const auto& used = used_paths_.ranges();
+  if (used.size() > defaults::path_id_ranges) used_paths_.add({used[0].begin, used[1].end});
+}
+
 path* link::join(instant now, std::unique_ptr<path> p) {
-  used_paths_.add({p->id, p->id + 1});
+  consume_path_id(p->id);
   paths_.push_back(std::move(p));
   auto& joined = *paths_.back();
   establish(now, joined);

@@ -23,11 +23,11 @@ path_guard path::guard_kind(crypto::aead cipher) const noexcept {
 }
 
 void path::write_handshake(slab_pool& pool) {
-  const auto bytes = out.scratch(pool, handshake_out.size());
-  std::copy(handshake_out.begin(), handshake_out.end(), bytes.begin());
-  out.add(bytes);
+  const auto written = out.scratch(pool, handshake_out.size());
+  std::copy(handshake_out.begin(), handshake_out.end(), written.begin());
+  out.add(written);
   out.mark(0, false);
-  handshake_out = {};
+  handshake_out = bytes();  // `= {}` would keep its memory
 }
 
 }  // namespace rendr::engine

@@ -3,11 +3,14 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <asio/ip/tcp.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "engine/endpoint.hpp"
 #include "runtime/loop.hpp"
@@ -18,14 +21,23 @@
 namespace rendr::detail {
 
 struct handover::waiting {
-  waiting(const asio::any_io_executor& executor, bool take_plaintext)
-      : descriptor(executor), limit(executor), plaintext(take_plaintext) {}
+  waiting(const asio::any_io_executor& executor, std::string from, bool take_plaintext)
+      : descriptor(executor), limit(executor), source(std::move(from)), plaintext(take_plaintext) {}
   asio::posix::stream_descriptor descriptor;
   asio::steady_timer limit;
-  bool plaintext;
+  const std::string source;
+  const bool plaintext;
 };
 
 namespace {
+
+std::string source_of(int fd) {
+  asio::ip::tcp::endpoint remote;
+  auto size = static_cast<socklen_t>(remote.capacity());
+  if (::getpeername(fd, remote.data(), &size) != 0) return {};
+  remote.resize(size);
+  return engine::source_key(transport::to_text(remote));
+}
 
 /// Readiness means that the whole prologue is there (or the end).
 void wake_at(int fd, int bytes) { ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes); }
@@ -46,28 +58,43 @@ void handover::take(transport::unique_fd fd, bool plaintext) {
   if (closed_) return;
   auto& first = *owner_.loops.front();
   if (owner_.loops.size() == 1) return accept_on(first, std::move(fd), plaintext);
-  if (waiting_.size() >= owner_.options.handshakes)
-    return;  // the newest is closed, none waits long
+  if (waiting_.size() >= owner_.options.handshakes) evict();
   wake_at(fd.get(), static_cast<int>(wire::prologue_size));
-  auto one = std::make_shared<waiting>(first.executor(), plaintext);
+  auto one = std::make_shared<waiting>(first.executor(), source_of(fd.get()), plaintext);
   std::error_code code;
   one->descriptor.assign(fd.get(), code);
   if (code) return;
   fd.release();
-  waiting_.insert(one);
+  sources_.add(one->source);
+  waiting_.push_back(one);
   one->limit.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(
       engine::defaults::handshake_timeout));
   one->limit.async_wait([weak = weak_from_this(), one](const std::error_code& failed) {
-    if (const auto self = weak.lock(); self && !failed) self->waiting_.erase(one);
-    if (!failed) {
-      std::error_code ignored;
-      one->descriptor.close(ignored);
-    }
+    if (const auto self = weak.lock(); self && !failed) self->drop(one);
   });
   one->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
                              [weak = weak_from_this(), one](const std::error_code& failed) {
                                if (const auto self = weak.lock(); self && !failed) self->look(one);
                              });
+}
+
+void handover::forget(const std::shared_ptr<waiting>& one) {
+  if (std::erase(waiting_, one) != 0) sources_.remove(one->source);
+  one->limit.cancel();
+}
+
+void handover::drop(const std::shared_ptr<waiting>& one) {
+  forget(one);
+  std::error_code ignored;
+  one->descriptor.close(ignored);
+}
+
+void handover::evict() {
+  const auto most = sources_.most();
+  const auto oldest = *std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& one) {
+    return sources_.count(one->source) == most;
+  });
+  drop(oldest);
 }
 
 void handover::look(const std::shared_ptr<waiting>& one) {
@@ -88,8 +115,7 @@ void handover::look(const std::shared_ptr<waiting>& one) {
 }
 
 void handover::give(const std::shared_ptr<waiting>& one, loop& to) {
-  waiting_.erase(one);
-  one->limit.cancel();
+  forget(one);
   transport::unique_fd fd(one->descriptor.release());
   wake_at(fd.get(), 1);
   accept_on(to, std::move(fd), one->plaintext);
@@ -97,12 +123,7 @@ void handover::give(const std::shared_ptr<waiting>& one, loop& to) {
 
 void handover::close() {
   closed_ = true;
-  for (const auto& one : waiting_) {
-    one->limit.cancel();
-    std::error_code ignored;
-    one->descriptor.close(ignored);
-  }
-  waiting_.clear();
+  while (!waiting_.empty()) drop(std::shared_ptr(waiting_.front()));
 }
 
 }  // namespace rendr::detail

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <memory>
-#include <set>
 
+#include "engine/source_table.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::detail {
@@ -15,7 +16,8 @@ class loop;
 /// Brings an accepted connection to the loop that owns its link, before any engine sees it: the
 /// routing token in its first 18 bytes names the loop; a first hello (no token) goes to the loop
 /// with the fewest links. The bytes are only looked at, not taken. Runs on the first loop. With one
-/// loop nothing is looked at.
+/// loop nothing is looked at. `runtime_options::handshakes` of them wait for their first bytes at
+/// once, 10 s each; the oldest of the source that has the most makes room.
 class handover : public std::enable_shared_from_this<handover> {
  public:
   explicit handover(runtime_core& owner) : owner_(owner) {}
@@ -25,12 +27,16 @@ class handover : public std::enable_shared_from_this<handover> {
 
  private:
   struct waiting;
+  void evict();
+  void drop(const std::shared_ptr<waiting>& one);
+  void forget(const std::shared_ptr<waiting>& one);
   void look(const std::shared_ptr<waiting>& one);
   void give(const std::shared_ptr<waiting>& one, loop& to);
 
   runtime_core& owner_;
   bool closed_ = false;
-  std::set<std::shared_ptr<waiting>> waiting_;
+  std::deque<std::shared_ptr<waiting>> waiting_;  // oldest first
+  engine::source_table sources_;
 };
 
 /// Hands the descriptor of an accepted tcp connection to a loop, from any thread.

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attacks of a peer: he made a link of his own in order, has its keys, and then breaks the rules.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "hostile/attacks.hpp"
+#include "hostile/peer.hpp"
+
+namespace rendr::hostile {
+
+namespace {
+
+// A link with path 0, where nothing but the truth is said, and path 1 of another leaf, for the lie.
+struct liar {
+  explicit liar(stage& at) : s(at), peer(at, "liar") {
+    truth = peer.join();
+    if (truth) lie = peer.attach(1, 1);
+  }
+  const link_facts& link() {
+    now = s.server();
+    const auto* found = now.find(peer.agreement.keys.link);
+    return found != nullptr ? *found : none;
+  }
+  // The rule for all that a frame can break: its path ends, the link lives.
+  void expect_the_path_ended_alone() {
+    EXPECT_TRUE(lie->ended());
+    EXPECT_EQ(link().deaths, 1u);
+    EXPECT_EQ(link().attached, 1u);
+    expect_the_truth_is_heard();
+  }
+  void expect_the_truth_is_heard() {
+    const auto id = truth->out.next();
+    truth->say({wire::ping{id}});
+    EXPECT_TRUE(truth->heard<wire::pong>([&](const auto& f) { return f.id == id; }));
+  }
+
+  stage& s;
+  rogue peer;
+  std::unique_ptr<talk> truth;
+  std::unique_ptr<talk> lie;
+  facts now;
+  link_facts none;
+};
+
+wire::path_ack ack_of(std::uint64_t path, range r) {
+  wire::path_ack a;
+  a.path = path;
+  a.count = 1;
+  a.ranges[0] = r;
+  return a;
+}
+
+void acknowledging_what_was_never_sent(stage& s) {
+  for (const auto& r : {range{0, 5'000}, range{4'000'000'000, 4'000'000'001}}) {
+    liar l(s);
+    ASSERT_TRUE(l.lie);
+    l.lie->say({ack_of(1, r)});
+    l.expect_the_path_ended_alone();
+  }
+}
+
+// On a stream carrier nothing is missing before what arrived: a hole is a guess.
+void acknowledging_with_holes(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  // Records that the server sent one after the other, each of which an ack may name.
+  const auto newest = [&] {
+    l.lie->in.read(l.lie->over().heard());
+    return l.lie->in.records().back().number;
+  };
+  const auto before = newest();
+  while (newest() < before + 3) {
+    const auto id = l.lie->out.next();
+    l.lie->say({wire::ping{id}});
+    ASSERT_TRUE(l.lie->heard<wire::pong>([&](const auto& f) { return f.id == id; }));
+  }
+  auto gap = ack_of(1, {before + 2, before + 3});
+  gap.count = 2;
+  gap.ranges[1] = {before, before + 1};
+  l.lie->say({gap});
+  l.expect_the_path_ended_alone();
+}
+
+// Ranges that touch, pass below zero, or come in the wrong order cannot be said: whoever writes
+// such bytes says something else, or nothing.
+void acknowledging_ranges_reversed(stage& s) {
+  for (const auto& payload :
+       {bytes{std::byte{6}, std::byte{1}, std::byte{0}, std::byte{3}, std::byte{0}, std::byte{4}},
+        bytes{std::byte{6}, std::byte{1}, std::byte{0}, std::byte{9}, std::byte{1}, std::byte{2},
+              std::byte{9}, std::byte{0}},
+        bytes{std::byte{6}, std::byte{1}, std::byte{0}, std::byte{9}, std::byte{33},
+              std::byte{0}}}) {
+    liar l(s);
+    ASSERT_TRUE(l.lie);
+    l.lie->say(payload);
+    l.expect_the_path_ended_alone();
+  }
+}
+
+void replayed_record(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  const auto number = l.lie->out.next();
+  const auto payload = encoded({wire::ping{number}});
+  const auto record = l.lie->out.make(wire::record_kind::frames, payload);
+  l.lie->raw(record);
+  l.lie->raw(record);
+  l.expect_the_path_ended_alone();
+}
+
+void malformed_frames(stage& s) {
+  const auto whole = encoded({wire::fin{0, 100}});
+  for (const auto& payload :
+       {bytes{std::byte{0x22}, std::byte{0}},                   // reserved
+        bytes{std::byte{0x7f}, std::byte{0xff}},                // odd, longer than its record
+        bytes{std::byte{0x40}, std::byte{0x02}, std::byte{1}},  // a type in two bytes
+        bytes(whole.begin(), whole.end() - 1), encoded({wire::data{40, 0, as_bytes("x")}}),
+        encoded({wire::graph{9, {}, "race(("}}), encoded({wire::accept{0}}),
+        encoded({wire::open{1, {}, wire::flow_kind::stream, {}, {}}}),
+        encoded({wire::open{std::uint64_t{1} << 40, {}, wire::flow_kind::stream, {}, {}}})}) {
+    liar l(s);
+    ASSERT_TRUE(l.lie);
+    l.lie->say(payload);
+    l.expect_the_path_ended_alone();
+  }
+}
+
+void malformed_records(stage& s) {
+  for (int kind = 0; kind < 3; ++kind) {
+    liar l(s);
+    ASSERT_TRUE(l.lie);
+    auto record = l.lie->out.make(wire::record_kind::frames, encoded({wire::ping{1}}));
+    if (kind == 0) record.back() ^= std::byte{1};
+    if (kind == 1) record = {std::byte{0xff}, std::byte{0xff}, std::byte{0xff}};
+    if (kind == 2)
+      record = l.lie->out.make(wire::record_kind::handshake, wire::encode(wire::refuse{}));
+    l.lie->raw(record);
+    l.expect_the_path_ended_alone();
+  }
+}
+
+void more_than_was_granted(stage& s) {
+  for (const auto offset : {std::uint64_t{16'384}, (std::uint64_t{1} << 62) - 10}) {
+    liar l(s);
+    ASSERT_TRUE(l.lie);
+    l.lie->say({wire::open{0, {}, wire::flow_kind::stream, {}, {}}});
+    l.lie->say({wire::data{0, offset, as_bytes("x")}});
+    l.expect_the_path_ended_alone();
+  }
+}
+
+void answer_on_another_carrier(stage& s) {
+  rogue r(s, "liar");
+  auto first = r.join();
+  ASSERT_TRUE(first);
+  auto one = r.half_attach(1, 1);
+  ASSERT_TRUE(one);
+  const auto outcome = r.outcome(*one);
+  ASSERT_TRUE(outcome);
+  auto other = r.half_attach(2, 2);
+  ASSERT_TRUE(other);
+  other->say(outcome->ack);
+  EXPECT_TRUE(other->ended());
+  // The same path id on a second carrier, whose challenge is another one.
+  auto again = r.half_attach(3, 3);
+  ASSERT_TRUE(again);
+  auto wrong = r.outcome(*again)->ack;
+  wrong.mac[0] ^= std::byte{1};
+  again->say(wrong);
+  EXPECT_TRUE(again->ended());
+}
+
+// PINGs that nobody reads the answers of, challenges of the path as it were.
+void flood_of_pings(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  l.lie->over().stop_reading();
+  const auto before = s.server();
+  bytes payload;
+  for (int i = 0; i < 5'000; ++i) {
+    const auto one = encoded({wire::ping{1'000'000}});
+    payload.insert(payload.end(), one.begin(), one.end());
+  }
+  for (int i = 0; i < 100; ++i) l.lie->say(payload);
+  s.pass(3s);
+  EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 2 * 524'288);
+  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
+  l.expect_the_truth_is_heard();
+}
+
+void flood_of_path_states(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  const auto before = s.server();
+  for (std::uint64_t path = 200'000; path > 100'000; path -= 1'000) {
+    bytes payload;
+    for (std::uint64_t i = 0; i < 1'000; ++i) {
+      const auto one = encoded({wire::path_state{path + i, 1, {}, wire::path_report::suspect, 0}});
+      payload.insert(payload.end(), one.begin(), one.end());
+    }
+    l.lie->say(payload);
+  }
+  s.pass(1s);
+  EXPECT_EQ(l.link().deaths, 0u) << "unknown paths are ignored";
+  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
+  l.expect_the_truth_is_heard();
+}
+
+void flood_of_roots(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  for (int i = 0; i < 200; ++i) {
+    const auto root = "r" + std::to_string(i);
+    l.lie->say({wire::graph{1, root, "p1#0"}});
+  }
+  l.expect_the_path_ended_alone();
+}
+
+void flood_of_graphs_and_selections(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  for (std::uint64_t v = 100; v < 1'100; ++v)
+    l.lie->say({wire::graph{v, {}, "s:selector(p1#0,p2#1)"}});
+  s.pass(1s);
+  EXPECT_EQ(l.link().deaths, 0u);
+  for (int i = 0; i < 2'000; ++i) {
+    const auto node = "n" + std::to_string(i);
+    l.lie->say({wire::select{1, {}, node, "p1"}});
+  }
+  l.expect_the_path_ended_alone();
+}
+
+void flood_of_opens(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  for (std::uint64_t flow = 0; flow < 200'000 && !l.lie->over().ended();) {
+    bytes payload;
+    for (int i = 0; i < 1'000; ++i, flow += 2) {
+      const auto one = encoded({wire::open{flow, {}, wire::flow_kind::packet, {}, {}}});
+      payload.insert(payload.end(), one.begin(), one.end());
+    }
+    l.lie->say(payload);
+    s.pass(10ms);
+  }
+  EXPECT_TRUE(l.lie->ended());
+  EXPECT_LE(l.link().flows, 2u * 16'384);
+  EXPECT_LE(s.server().budget_used, std::size_t{1} << 30);
+}
+
+void path_id_exhaustion(stage& s) {
+  rogue r(s, "liar");
+  auto first = r.join();
+  ASSERT_TRUE(first);
+  std::uint64_t id = 10;
+  for (int i = 0; i < 300; ++i, id += 2) {
+    auto t = r.attach(id, 1);
+    ASSERT_TRUE(t) << id;
+    t->say({wire::bye{0}});
+  }
+  auto spent = r.dial(wire::form::attach);
+  ASSERT_TRUE(r.attach((std::uint64_t{1} << 62) - 1, 1)) << "the last one there is";
+  EXPECT_FALSE(r.attach(10, 1)) << "an id that was used before";
+  EXPECT_FALSE(r.attach(11, 1)) << "of many ids that were left out, the oldest are forgotten";
+  EXPECT_TRUE(r.attach(id + 1, 1));
+}
+
+void slow_reader(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  l.truth->over().stop_reading();
+  l.lie->over().stop_reading();
+  const auto before = s.server();
+  for (std::uint64_t flow = 0; flow < 16; flow += 2) {
+    l.lie->say({wire::open{flow, {}, wire::flow_kind::stream, {}, as_bytes(wanted)},
+                wire::max_data{flow, std::uint64_t{1} << 40}});
+  }
+  s.pass(5s);
+  // Eight flows, 4 MiB that were accepted and not acknowledged each.
+  EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 8 * (4u << 20) + (4u << 20));
+}
+
+// One byte in two, so that nothing can be put together.
+void tiny_segments_out_of_order(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  const auto before = s.server();
+  for (std::uint64_t flow = 0; flow < 16; flow += 2) {
+    l.lie->say({wire::open{flow, {}, wire::flow_kind::stream, {}, {}}});
+    for (std::uint64_t offset = 1; offset < 16'384; offset += 2 * 512) {
+      bytes payload;
+      for (std::uint64_t i = 0; i < 1'024 && offset + i < 16'384; i += 2) {
+        const auto one = encoded({wire::data{flow, offset + i, as_bytes("x")}});
+        payload.insert(payload.end(), one.begin(), one.end());
+      }
+      l.lie->say(payload);
+    }
+  }
+  s.pass(1s);
+  const auto after = s.server();
+  EXPECT_LE(after.slab_bytes, before.slab_bytes + 16 * 16'384u);
+}
+
+void ending_his_own_link(stage& s) {
+  liar l(s);
+  ASSERT_TRUE(l.lie);
+  l.lie->say({wire::goaway{1, 0, "enough"}, wire::bye{0}});
+  l.truth->say({wire::bye{0}});
+  EXPECT_TRUE(l.truth->ended());
+}
+
+}  // namespace
+
+std::span<const attack> attacks_of_peers() {
+  static constexpr std::array all{
+      attack{"AcknowledgingWhatWasNeverSentEndsThePath", acknowledging_what_was_never_sent},
+      attack{"AcknowledgingWithHolesOnAStreamCarrierEndsThePath", acknowledging_with_holes},
+      attack{"RangesThatAreReversedOrPassZeroEndThePath", acknowledging_ranges_reversed},
+      attack{"ARecordThatComesTwiceEndsThePath", replayed_record},
+      attack{"MalformedFramesEndThePath", malformed_frames},
+      attack{"MalformedRecordsEndThePath", malformed_records},
+      attack{"DataBeyondTheCreditEndsThePath", more_than_was_granted},
+      attack{"AnAnswerSplicedFromAnotherCarrierEndsTheCarrier", answer_on_another_carrier},
+      attack{"AFloodOfPingsIsAnsweredWithinBounds", flood_of_pings},
+      attack{"AFloodOfPathStatesIsForgotten", flood_of_path_states},
+      attack{"AFloodOfRootsEndsThePath", flood_of_roots},
+      attack{"AFloodOfSelectionsEndsThePath", flood_of_graphs_and_selections},
+      attack{"AFloodOfOpensEndsThePath", flood_of_opens},
+      attack{"PathIdsAreSpentWithinBounds", path_id_exhaustion},
+      attack{"AReaderWhoStopsHoldsWhatHisFlowsMay", slow_reader},
+      attack{"TinySegmentsOutOfOrderHoldLittle", tiny_segments_out_of_order},
+      attack{"WhoSaysGoodbyeEndsHisOwnLinkAlone", ending_his_own_link},
+  };
+  return all;
+}
+
+}  // namespace rendr::hostile
