@@ -17,6 +17,9 @@ if ! can_run; then
   can_run || fail "what was installed does not run: $(tail -n 1 "$work/import.log")"
 fi
 
+peer() { PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" "$here/$1" "${@:2}"; }
+peer noise_vectors.py || fail 'docs/security.md shows other numbers than its text means'
+
 cd "$work"
 "$rendr" keygen --quiet --psk shared.psk >/dev/null
 "$rendr" keygen --quiet server.key >server.pub
@@ -42,8 +45,7 @@ serve pinned --key-file=server.key --allow-keys=clients --psk-file=shared.psk
 for port in "${ports[@]}"; do await_port "$port"; done
 
 status=0
-PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" "$here/noise_interop.py" "$work" "${ports[@]}" "$echo_port" >"$work/peer" ||
-  status=$?
+peer noise_interop.py "$work" "${ports[@]}" "$echo_port" >"$work/peer" || status=$?
 cat "$work/peer"
 [ $status -eq 0 ] || fail 'the peer and rendr do not agree'
 if grep -qw aes /proc/cpuinfo && grep -qw pclmulqdq /proc/cpuinfo; then

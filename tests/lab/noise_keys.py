@@ -6,6 +6,7 @@ rendr's own code: it is what the documents are held against.
 """
 import hashlib
 import hmac
+import warnings
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -62,6 +63,7 @@ def start_noise(pattern, prologue, keys, ephemeral=None, initiator=True):
             noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, keys.peer)
     if ephemeral is not None:
         noise.set_keypair_from_private_bytes(Keypair.EPHEMERAL, ephemeral)
+        warnings.filterwarnings("ignore", "One of ephemeral keypairs is already set")
     noise.start_handshake()
     return noise
 
