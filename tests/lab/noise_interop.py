@@ -3,9 +3,9 @@
 """A peer that shares no code with rendr talks to `rendr serve`, and attacks it.
 
 Usage: noise_interop.py FOLDER OPEN_PORT PSK_PORT KNOWN_PORT PINNED_PORT ECHO_PORT
-FOLDER has the key files of `rendr keygen`: shared.psk, server.pub, client.key and stranger.key. The servers take: anybody;
-the holders of shared.psk; those who know server.pub; those who know it and hold shared.psk and client.key. Each has the
-target "echo", which is here.
+FOLDER has the key files of `rendr keygen`: shared.psk, server.pub, client.key and stranger.key. The servers take:
+anybody; the holders of shared.psk; those who know server.pub; those who know it and hold shared.psk and client.key.
+Each has the target "echo", which is here.
 """
 import contextlib
 import os
@@ -17,9 +17,10 @@ import threading
 from cryptography.exceptions import InvalidTag
 
 from noise_keys import AES_128_GCM, CHECKSUM, Keys
-from noise_peer import Broken, Flow, Link, Refused
+from noise_peer import Flow, Link
+from noise_wire import ATTACH, Broken, Carrier, Refused
 
-AUTH_FAILED = 8
+REFUSED, AUTH_FAILED = 6, 8
 X25519_BASE = bytes([9]) + bytes(31)  # a public key that nobody here has
 HALF = 40_000  # bytes: more than the first credit
 
@@ -98,7 +99,8 @@ def conversation(lab, server, features):
     link.leave()
     cipher = "AES-128-GCM" if link.features & AES_128_GCM else "ChaCha20-Poly1305"
     require(features or cipher != "AES-128-GCM", "AES-128-GCM, which was not offered")
-    print(f"  {lab.clients[server][0]} with the server \"{server}\", {cipher}: {2 * HALF} bytes there and back over two paths")
+    pattern = lab.clients[server][0]
+    print(f"  {pattern} with the server \"{server}\", {cipher}: {2 * HALF} bytes there and back over two paths")
     return cipher
 
 
@@ -135,7 +137,7 @@ def changed_on_the_way(lab):
         link.attach(guard_said=CHECKSUM)
     with refused("the proof of an ATTACH changed on the way"):
         link.attach(spoil="attach")
-    with refused("an ATTACH of a path that was used", code=6):
+    with refused("an ATTACH of a path that was used", code=REFUSED):
         link.attach(path=0)
     carrier = link.attach(spoil="attach_ack")
     require(carrier.closed_by_peer() and not carrier.unread, "an ATTACH_ACK with another proof made a path")
@@ -146,6 +148,34 @@ def changed_on_the_way(lab):
     echoed(link, flow, sent + sent)
     print("  an ATTACH_ACK with another proof: no path; the link lives on")
     link.leave()
+
+
+def played_again(lab):
+    """What was heard on the way is said once more: the same answer or a refusal, and no path."""
+    link = lab.link("pinned", AES_128_GCM)
+    first = link.hello()
+    unfinished = link.attach(spoil="attach_ack")
+    for path, answer in (first, first.answered[0]), (unfinished, None):
+        again = Carrier(link.address, path.form, link.token if path.form == ATTACH else bytes(16))
+        again.send_handshake(path.said[0])
+        again.handshake()
+        require(answer is None or again.answered == [answer], "a HELLO that was heard before got another answer")
+        require(answer or again.answered != path.answered, "the same challenge twice")
+        again.send_handshake(path.said[1])
+        require(again.closed_by_peer() and not again.unread, "a handshake that was heard before made a path")
+        again.close()
+    second = link.attach()
+    with refused("an ATTACH played again", code=REFUSED):
+        again = Carrier(link.address, ATTACH, link.token)
+        again.send_handshake(second.said[0])
+        again.handshake()
+    flow, sent = Flow(link, b"echo"), os.urandom(1000)
+    flow.send(first, sent)
+    flow.finish(second)
+    link.run(flow, lambda: flow.finished is not None)
+    echoed(link, flow, sent)
+    link.leave()
+    print("  HELLO, ATTACH and ATTACH_ACK played again: no path; the link lives on")
 
 
 def flip(record):
@@ -175,7 +205,7 @@ def records_under_attack(lab, features):
     link.run(flow, lambda: flow.finished is not None)
     echoed(link, flow, 3 * sent)
     link.leave()
-    print(f"  features {link.features}: a record with one bit changed, a record played again: that path ends, the link lives on")
+    print(f"  features {link.features}: a record changed by one bit, or played again: that path ends, the link lives on")
 
 
 def main():
@@ -185,10 +215,12 @@ def main():
     with EchoServer(("127.0.0.1", echo), Echo) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print("conversations")
-        seen = {conversation(lab, server, features) for server in lab.ports for features in (0, AES_128_GCM)}
+        seen = {conversation(lab, server, features) for server in lab.ports
+                for features in (0, AES_128_GCM)}
         print("attacks")
         wrong_keys(lab)
         changed_on_the_way(lab)
+        played_again(lab)
         for features in (0, AES_128_GCM):
             records_under_attack(lab, features)
         server.shutdown()

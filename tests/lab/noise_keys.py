@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from noise.connection import Keypair, NoiseConnection
 
+from noise_wire import VERSION, ZERO16
+
 PATTERNS = ("NN", "NNpsk0", "IKpsk2")  # by their number in HELLO
-VERSION = 1
 CHECKSUM, SEALED = 0, 1
 AES_128_GCM = 1  # feature bit
-ZERO16, ZERO32 = bytes(16), bytes(32)
+ZERO32 = bytes(32)
 PROOF_LABELS = {"attach": b"rendr 1 attach", "challenge": b"rendr 1 challenge",
                 "attach_ack": b"rendr 1 attach ack", "confirm": b"rendr 1 confirm"}
 

@@ -4,200 +4,18 @@
 One link, its paths, and one stream flow with what a peer owes: acknowledgements, credit, answers to pings. Everything
 runs in the thread that calls; each wait has a deadline and ends in `Broken` when it passes.
 """
+import hashlib
 import os
 import select
-import socket
-import struct
 import time
 
-import noise_keys as keys_of_rendr
-from noise_keys import SEALED, ZERO16
+import noise_keys
+from noise_keys import SEALED, u64
+from noise_wire import ATTACH, HELLO, ZERO16, Broken, Carrier, Reader, text, varint
 
-HELLO, ATTACH = 1, 2  # forms of a prologue
 GRACE_MS = 60_000
 FIRST_CREDIT = 16_384
 OUR_CREDIT = 1 << 20  # more than a flow here sends
-
-
-class Broken(Exception):
-    """The other end did not do what the documents say."""
-
-
-class Refused(Exception):
-    """It sent REFUSE."""
-
-    def __init__(self, code, reason):
-        super().__init__(f"code {code}: {reason}")
-        self.code, self.reason = code, reason
-
-
-def crc_table():
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        yield value
-
-
-CRC_TABLE = list(crc_table())
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 0xFF]
-    return struct.pack("<I", crc ^ 0xFFFFFFFF)
-
-
-def varint(value):
-    for size, (limit, mark) in {1: (1 << 6, 0), 2: (1 << 14, 1), 4: (1 << 30, 2), 8: (1 << 62, 3)}.items():
-        if value < limit:
-            return (value | mark << (8 * size - 2)).to_bytes(size, "big")
-    raise ValueError(value)
-
-
-def text(data):
-    return varint(len(data)) + data
-
-
-class Reader:
-    """Takes fields from the front of a message."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def take(self, size):
-        if self.at + size > len(self.data):
-            raise Broken("a message ends in the middle of a field")
-        self.at += size
-        return self.data[self.at - size:self.at]
-
-    def varint(self):
-        first = self.take(1)[0]
-        size = 1 << (first >> 6)
-        value = int.from_bytes(bytes([first & 0x3F]) + self.take(size - 1), "big")
-        if varint(value) != self.data[self.at - size:self.at]:
-            raise Broken("a varint that is not the shortest")
-        return value
-
-    def u64(self):
-        return int.from_bytes(self.take(8), "big")
-
-    def text(self):
-        return self.take(self.varint())
-
-    def more(self):
-        return self.at < len(self.data)
-
-    def end(self):
-        if self.more():
-            raise Broken("bytes left over behind a message")
-
-
-class Carrier:
-    """A TCP connection with its prologues and records."""
-
-    def __init__(self, address, form, token=ZERO16):
-        self.socket = socket.create_connection(address, timeout=5)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.form, self.number, self.unread, self.prologue = form, 0, bytearray(), None
-        self.seal = self.open = None  # keys of the two directions
-        self.highest = -1
-        self.ended = False
-        self.socket.sendall(bytes([form, keys_of_rendr.VERSION]) + token)
-
-    def close(self):
-        self.ended = True
-        self.socket.close()
-
-    def send_handshake(self, message):
-        number = varint(self.number)
-        record = struct.pack(">I", 1 + len(number) + len(message) + 4)[1:] + b"\0" + number + message
-        self.write(record + crc32c(record))
-
-    def send_frames(self, payload, spoil=None):
-        """Returns the number of the record. `spoil` changes its bytes on the way."""
-        number, trailer = varint(self.number), 4 if self.seal is None else 16
-        head = struct.pack(">I", 1 + len(number) + len(payload) + trailer)[1:] + b"\1" + number
-        record = head + payload + crc32c(head + payload) if self.seal is None else (
-            head + self.seal.seal(self.number, head, payload))
-        self.write(spoil(record) if spoil else record)
-        return self.number - 1
-
-    def write(self, record):
-        self.number += 1
-        try:
-            self.socket.sendall(record)
-        except OSError:
-            self.ended = True
-
-    def fill(self):
-        """Reads once. False: the other end closed."""
-        try:
-            data = self.socket.recv(1 << 18)
-        except OSError:
-            data = b""
-        self.unread += data
-        self.ended = self.ended or not data
-        return bool(data)
-
-    def records(self):
-        """Yields (number, is frames, payload) of what is complete."""
-        if self.prologue is None and len(self.unread) >= 18:
-            self.prologue = bytes(self.unread[:18])
-            del self.unread[:18]
-            if self.prologue != bytes([self.form, keys_of_rendr.VERSION]) + ZERO16:
-                raise Broken(f"a prologue {self.prologue.hex()}")
-        while self.prologue and len(self.unread) >= 3:
-            size = 3 + int.from_bytes(self.unread[:3], "big")
-            if len(self.unread) < size:
-                return
-            record = bytes(self.unread[:size])
-            del self.unread[:size]
-            yield self.take_apart(record)
-
-    def take_apart(self, record):
-        reader = Reader(record)
-        reader.take(3)
-        flags, number = reader.take(1)[0], reader.varint()
-        if flags not in (0, 1):
-            raise Broken(f"flags {flags:#x}")
-        if number <= self.highest:
-            raise Broken("a record number that did not grow")
-        self.highest = number
-        if flags == 1 and self.open is not None:
-            return number, True, self.open.open(number, record[:reader.at], record[reader.at:])
-        if crc32c(record[:-4]) != record[-4:]:
-            raise Broken("a checksum that is wrong")
-        return number, flags == 1, record[reader.at:-4]
-
-    def handshake(self, seconds=5):
-        """The next message of the handshake, behind its type; a refusal is raised, an end too."""
-        until = time.monotonic() + seconds
-        while True:
-            for _, frames, payload in self.records():
-                if frames:
-                    raise Broken("frames before the handshake was over")
-                return self.refusal_or(Reader(payload))
-            if not select.select([self.socket], [], [], max(0, until - time.monotonic()))[0]:
-                raise Broken("no answer")
-            if not self.fill():
-                raise Broken("the connection was closed")
-
-    @staticmethod
-    def refusal_or(reader):
-        kind = reader.take(1)[0]
-        if kind != 6:
-            return kind, reader
-        code = reader.varint()
-        reader.take(8 + 16 + 32)
-        raise Refused(code, reader.text().decode())
-
-    def closed_by_peer(self, seconds=5):
-        """Waits for the end of the connection and ignores what comes before it."""
-        until = time.monotonic() + seconds
-        while not self.ended and select.select([self.socket], [], [], max(0, until - time.monotonic()))[0]:
-            self.fill()
-        return self.ended
 
 
 class Path(Carrier):
@@ -231,8 +49,8 @@ class Link:
     """A link to a rendr acceptor."""
 
     def __init__(self, address, pattern, keys, features=0):
-        self.address, self.pattern, self.keys = address, keys_of_rendr.PATTERNS.index(pattern), keys
-        self.offer = keys_of_rendr.Offer(os.urandom(16), 0, features, GRACE_MS)
+        self.address, self.pattern, self.keys = address, noise_keys.PATTERNS.index(pattern), keys
+        self.offer = noise_keys.Offer(os.urandom(16), 0, features, GRACE_MS)
         self.paths, self.next_path = [], 1
 
     # --- The handshake: everything that knows how a path is made
@@ -242,19 +60,19 @@ class Link:
                 "acceptor": self.acceptor}
 
     def protect(self, carrier, covered, guard):
-        transcript = keys_of_rendr.hashlib.sha256(covered).digest()
+        transcript = hashlib.sha256(covered).digest()
         to_acceptor, to_dialer = self.link.path_keys(carrier.id, transcript)
         if guard == SEALED:
-            carrier.seal = keys_of_rendr.RecordKey(to_acceptor, self.features)
-            carrier.open = keys_of_rendr.RecordKey(to_dialer, self.features)
+            carrier.seal = noise_keys.RecordKey(to_acceptor, self.features)
+            carrier.open = noise_keys.RecordKey(to_dialer, self.features)
 
     def hello(self, leaf=0, guard=SEALED, guard_said=None):
         """Makes the link and its first path. `guard_said`: what somebody on the way made of the guard."""
-        hello = keys_of_rendr.Hello(self.pattern, self.offer, self.keys, os.urandom(16))
+        hello = noise_keys.Hello(self.pattern, self.offer, self.keys, os.urandom(16))
         carrier = Path(self.address, HELLO, 0)
         carrier.send_handshake(
-            b"\1" + hello.nonce + self.offer.instance + keys_of_rendr.u64(self.offer.required)
-            + keys_of_rendr.u64(self.offer.optional) + varint(leaf) + bytes([guard if guard_said is None else guard_said])
+            b"\1" + hello.nonce + self.offer.instance + u64(self.offer.required)
+            + u64(self.offer.optional) + varint(leaf) + bytes([guard if guard_said is None else guard_said])
             + varint(self.offer.grace) + bytes([self.pattern]) + text(hello.message))
         kind, reader = carrier.handshake()
         if kind != 2 or reader.take(16) != hello.nonce:
@@ -263,12 +81,13 @@ class Link:
         token, noise = reader.take(16), reader.text()
         reader.end()
         payload, self.features, self.link = hello.accept(noise)
-        agreed = (payload.acceptor.instance, self.link.link, self.features, min(GRACE_MS, payload.acceptor.grace), ZERO16)
+        grace_agreed = min(GRACE_MS, payload.acceptor.grace)
+        agreed = (payload.acceptor.instance, self.link.link, self.features, grace_agreed, ZERO16)
         if (self.acceptor, link, features, grace, token) != agreed:
             raise Broken("HELLO_ACK says in clear what its payload does not")
         self.token = payload.routing_token
-        covered = keys_of_rendr.proof_bytes("confirm", **self.terms(0, leaf, guard))
-        carrier.send_handshake(b"\5" + varint(0) + keys_of_rendr.proof(self.link.attach_auth, covered))
+        covered = noise_keys.proof_bytes("confirm", **self.terms(0, leaf, guard))
+        carrier.send_handshake(b"\5" + varint(0) + noise_keys.proof(self.link.attach_auth, covered))
         self.protect(carrier, covered, guard)
         self.paths.append(carrier)
         return carrier
@@ -281,8 +100,8 @@ class Link:
         carrier = Path(self.address, ATTACH, path, self.token)
 
         def prove(kind, **values):
-            covered = keys_of_rendr.proof_bytes(kind, dialer_fresh=fresh, **terms, **values)
-            mac = keys_of_rendr.proof(self.link.attach_auth, covered)
+            covered = noise_keys.proof_bytes(kind, dialer_fresh=fresh, **terms, **values)
+            mac = noise_keys.proof(self.link.attach_auth, covered)
             return covered, bytes([mac[0] ^ 1]) + mac[1:] if spoil == kind else mac
 
         carrier.send_handshake(b"\3" + self.link.link + varint(0) + varint(path) + varint(leaf)

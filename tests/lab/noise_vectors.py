@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 import noise_keys as rendr
-from noise_peer import crc32c, text, varint
+from noise_wire import text, varint
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "security.md"
 GOLDEN = re.compile(r"^golden: (\w+) = (.*?[^\\])$", re.M | re.S)
