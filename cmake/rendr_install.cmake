@@ -31,6 +31,9 @@ install(FILES ${PROJECT_BINARY_DIR}/rendr.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}
 
 if(TARGET rendr_cli)
   install(TARGETS rendr_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+  if(RENDR_SYSTEMD)
+    install(FILES dist/systemd/rendr-serve@.service DESTINATION lib/systemd/system COMPONENT program)
+  endif()
 endif()
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 

@@ -20,7 +20,8 @@ enum class privacy : std::uint8_t {
 };
 
 /// `permission_denied` with the file, the rule and the command that mends it, when the file breaks
-/// the rule.
+/// the rule. A file directly in $CREDENTIALS_DIRECTORY, where a service manager puts what it hands
+/// over, may also be root's and have the mode 0440 (systemd.exec(5), "LoadCredential").
 std::optional<failure> check_owner(const struct stat& about, const std::string& path,
                                    privacy wanted);
 

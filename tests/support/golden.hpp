@@ -36,8 +36,8 @@ inline constexpr std::array frames{
     vector{"frame_packet", "2201800040000568656c6c6f"},
     vector{"frame_skip", "340180004000"},
     vector{"frame_graph",
-           "1a030026626573743a2073656c6563746f722866696265722c2072616365286c74652c2077696669"
-           "2929"},
+           "1a03002f626573743a73656c6563746f7228666962657223302c72616365313a72616365286c7465"
+           "23312c7769666923322929"},
     vector{"frame_select", "1c04000462657374036c7465"},
     vector{"frame_goaway", "1e01000772657374617274"},
     vector{"frame_bye", "2000"},

@@ -112,6 +112,28 @@ TEST_F(cli_key_files, a_secret_belongs_to_its_user_alone) {
   EXPECT_NE(psk_refused(path).detail.find("belongs to another user"), std::string::npos);
 }
 
+// What systemd leaves there: root's, with an ACL for the service, whose mask looks like the group's
+// right.
+TEST_F(cli_key_files, a_credential_of_the_service_manager_may_show_the_mask_of_its_acl) {
+  const auto path = file(secret(key_kind::psk));
+  fs::permissions(path, fs::perms::owner_read | fs::perms::group_read);
+  EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
+
+  key_options from;
+  from.psk_file = path;
+  ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", base.c_str(), 1), 0);
+  EXPECT_TRUE(load_credentials(from));
+  fs::permissions(path, fs::perms::others_read, fs::perm_options::add);
+  EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
+  fs::permissions(path, fs::perms::owner_read | fs::perms::group_read | fs::perms::group_write);
+  EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
+
+  fs::permissions(path, fs::perms::owner_read | fs::perms::group_read);
+  ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", base.parent_path().c_str(), 1), 0);
+  EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 TEST_F(cli_key_files, a_link_to_a_secret_is_judged_by_what_it_names) {
   const auto path = file(secret(key_kind::psk));
   const auto link = (base / "link").string();

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <map>
 #include <numeric>
 
+#include "policy/graph_text.hpp"
+#include "support/golden_document.hpp"
 #include "wire/datagram.hpp"
 #include "wire/frames.hpp"
 #include "wire/handshake.hpp"
@@ -52,7 +52,7 @@ std::vector<frame> golden_frames() {
       max_data{1, 1 << 20},
       packet{1, 16384, as_bytes("hello")},
       skip{1, 16384},
-      graph{3, "", "best: selector(fiber, race(lte, wifi))"},
+      graph{3, "", "best:selector(fiber#0,race1:race(lte#1,wifi#2))"},
       select{4, "", "best", "lte"},
       goaway{1, 0, "restart"},
       bye{0},
@@ -142,6 +142,14 @@ TEST(GoldenFrames, CoverEveryTypeOfFrame) {
   EXPECT_EQ(kinds, all);
 }
 
+TEST(GoldenFrames, ShowAGraphThatAnAcceptorTakes) {
+  for (const auto& f : golden_frames()) {
+    if (const auto* shown = std::get_if<graph>(&f)) {
+      EXPECT_TRUE(policy::parse_wire_graph(shown->text)) << shown->text;
+    }
+  }
+}
+
 TEST(GoldenFrames, CutAnywhereAreRefusedOrNothing) {
   for (const auto& v : golden::frames) {
     if (v.name == "frame_padding") continue;  // a shorter padding is a padding
@@ -213,34 +221,8 @@ TEST(GoldenDatagrams, AreWhatTheEncoderWrites) {
   }
 }
 
-std::filesystem::path document() {
-  return std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "docs" / "wire.md";
-}
-
-/// The lines `golden: name = hex` of docs/wire.md; a line that ends in a backslash goes on.
-std::map<std::string, std::string> vectors_of_the_document() {
-  std::ifstream in(document());
-  EXPECT_TRUE(in) << document();
-  std::map<std::string, std::string> out;
-  std::string line;
-  while (std::getline(in, line)) {
-    constexpr std::string_view mark = "golden: ";
-    if (!line.starts_with(mark)) continue;
-    for (std::string more; line.ends_with('\\') && std::getline(in, more);) {
-      line.back() = ' ';
-      line += more;
-    }
-    const auto equals = line.find(" = ");
-    EXPECT_NE(equals, std::string::npos) << line;
-    if (equals == std::string::npos) continue;
-    const auto name = line.substr(mark.size(), equals - mark.size());
-    EXPECT_TRUE(out.emplace(name, to_hex(from_hex(line.substr(equals + 3)))).second) << name;
-  }
-  return out;
-}
-
 TEST(GoldenDocument, ShowsEveryVectorAndNoOther) {
-  auto shown = vectors_of_the_document();
+  auto shown = golden::lines_of("wire.md");
   const auto compare = [&](const auto& table) {
     for (const auto& v : table) {
       const auto at = shown.find(std::string(v.name));
@@ -258,7 +240,7 @@ TEST(GoldenDocument, ShowsEveryVectorAndNoOther) {
 }
 
 TEST(GoldenDocument, ExplainsItsWorkedExampleToTheLastByte) {
-  std::ifstream in(document());
+  std::ifstream in(golden::document("wire.md"));
   std::string line;
   while (std::getline(in, line) && line != "## A worked example") {
   }

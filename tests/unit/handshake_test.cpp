@@ -92,8 +92,8 @@ TEST(Handshake, BothEndsAgreeOnEverything) {
   EXPECT_TRUE(l.at_dialer.reset_token == make_reset_token(reset_key, token));
 }
 
-// Computed by another implementation: Noise by the Python package noiseprotocol 0.3.1, the rest
-// from the formulas in the headers with Python's hashlib, hmac and cryptography.
+// Computed by another implementation, `tests/lab/noise_vectors.py --unit`: Noise by the Python
+// package noiseprotocol 0.3.1, the rest from docs/security.md with hashlib, hmac and cryptography.
 struct transcript {
   const char* pattern;
   const char* hello;  ///< its Noise message
