@@ -392,9 +392,10 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
       const auto least = least_room(f);
       if (opening + least > 0 && w.empty()) w.widen(opening + least + 64);
       const auto room = w.data_room(f.number, f.send.written());
-      crowded = room <= opening + fin_room + least;
+      const auto usual = packets != nullptr ? w.usual_room() : room;
+      crowded = room <= opening + fin_room + least || (!w.empty() && usual <= fin_room);
       if (crowded) return total;
-      const auto most = std::min(limit - total, room - opening - fin_room);
+      const auto most = std::min({limit - total, room - opening - fin_room, usual});
       const auto r = f.place->pull(root, place, most, now, retry, packets);
       if (r.empty()) break;
       if (opening > 0) static_cast<void>(put_open(f, w));

@@ -20,6 +20,7 @@ record_writer::record_writer(outbound& out, slab_pool& pool, std::uint64_t numbe
       pool_(pool),
       number_(number),
       limit_(std::min(limit, largest)),
+      usual_(limit_),
       sealer_(sealer),
       head_size_(fixed_head + wire::varint_size(number)) {
   area_ = out_.scratch(pool_, area_size);

@@ -39,6 +39,8 @@ class record_writer {
 
   bool empty() const noexcept { return payload_ == 0; }
   std::size_t room() const noexcept { return limit_ - payload_; }
+  /// What is left of the limit that the record began with; 0: it was widened beyond that.
+  std::size_t usual_room() const noexcept { return usual_ - std::min(usual_, payload_); }
   /// What the sender remembers of the record; callers add ranges and controls.
   sent_record& record() noexcept { return record_; }
   /// Writes head and trailer; the record is then part of the batch. Returns what to log.
@@ -59,6 +61,7 @@ class record_writer {
   slab_pool& pool_;
   std::uint64_t number_;
   std::size_t limit_;
+  std::size_t usual_;
   record_sealer* sealer_;
   std::size_t payload_ = 0;
   bytes_span area_;

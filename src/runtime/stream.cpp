@@ -206,9 +206,9 @@ std::shared_ptr<detail::stream_core> accepted(std::shared_ptr<detail::stream_cor
     core->home->dispatch([core] { core->accept(); });
     return core;
   }
-  const auto code = static_cast<std::uint64_t>(errc::mode_mismatch);
   const auto* why = kind == flow_kind::stream ? "no packet flows here" : "no streams here";
-  core->home->dispatch([core, code, why] { core->reject(code, why); });
+  core->home->dispatch(
+      [core, why] { core->reject(static_cast<std::uint64_t>(errc::mode_mismatch), why); });
   return nullptr;
 }
 
