@@ -36,6 +36,8 @@ struct wire_line {
 
 /// One flow as the two applications know it.
 struct app_flow {
+  bool packets = false;                   ///< then what is counted are packets
+  std::array<std::vector<bool>, 2> came;  ///< numbers of the packets that the side received
   std::array<std::uint64_t, 2> written{};
   std::array<std::uint64_t, 2> read{};
   std::array<bool, 2> handle{};    ///< the application of that side holds it
@@ -46,7 +48,7 @@ struct app_flow {
 
 /// Two endpoints, their driver and their applications, under the hand of whoever calls. Whatever is
 /// done to it, nothing crashes, spins or grows; as long as `tainted` is false, no byte is lost,
-/// doubled or changed either.
+/// doubled or changed either, and no packet that the sender did not count as given up.
 class engine_world {
  public:
   engine_world() : ends_{endpoint(config(1)), endpoint(config(2))} {}
@@ -126,15 +128,20 @@ class engine_world {
 
   // --- the applications
 
-  void open(std::size_t side, bytes_view metadata) {
+  void open(std::size_t side, bytes_view metadata, bool packets) {
     if (down[side] || links[side] == link_ref{}) return;
-    const auto f = ends_[side].open_stream(now, links[side], {metadata, {}, {}});
-    if (f) flows[f->number].handle[side] = true;
+    const endpoint::open_options options{metadata, {}, {}};
+    const auto f = packets ? ends_[side].open_packet(now, links[side], options)
+                           : ends_[side].open_stream(now, links[side], options);
+    if (!f) return;
+    flows[f->number].handle[side] = true;
+    flows[f->number].packets = packets;
   }
 
   void write(std::size_t side, std::uint64_t number, std::size_t size) {
     auto& f = flows[number];
     if (!f.handle[side]) return;
+    if (f.packets) return send(side, number, size);
     bytes data(size);
     for (std::size_t i = 0; i < size; ++i) data[i] = content(number, side, f.written[side] + i);
     const auto n = ends_[side].write(now, {links[side], number}, data);
@@ -148,6 +155,7 @@ class engine_world {
 
   void read(std::size_t side, std::uint64_t number, std::size_t limit) {
     auto& f = flows[number];
+    if (f.packets) return receive(side, number, limit);
     std::array<std::byte, 2000> buffer{};
     for (std::size_t total = 0; f.handle[side] && total < limit;) {
       const auto got = ends_[side].read(now, {links[side], number}, buffer);
@@ -170,6 +178,7 @@ class engine_world {
   void consume(std::size_t side, std::uint64_t number, std::size_t limit) {
     auto& f = flows[number];
     if (!f.handle[side]) return;
+    if (f.packets) return receive(side, number, limit);
     std::array<bytes_view, 3> pieces{};
     const auto n = ends_[side].peek({links[side], number}, pieces);
     if (!n) return check(may_fail(f, n.error()));
@@ -228,6 +237,12 @@ class engine_world {
     }
   }
 
+  /// What `side` sent and never will again.
+  std::uint64_t given_up(std::size_t side, std::uint64_t number) const {
+    const auto status = ends_[side].status({links[side], number});
+    return status ? status->packets.given_up : 0;
+  }
+
   bool over() const { return down[0] || down[1] || closing; }
   bool owns(std::size_t side, std::uint64_t number) const {
     const auto it = flows.find(number);
@@ -251,6 +266,55 @@ class engine_world {
   bool may_fail(app_flow& f, errc code) const {
     f.broken = f.broken || code == errc::rejected;
     return f.broken || tainted || over();
+  }
+
+  // A packet is its number and bytes that follow from it.
+  void send(std::size_t side, std::uint64_t number, std::size_t size) {
+    auto& f = flows[number];
+    bytes data(std::clamp<std::size_t>(size, 8, wire::max_packet));
+    const auto index = f.written[side];
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      data[i] = i < 8 ? static_cast<std::byte>(index >> (8 * i)) : content(number, side, index + i);
+    }
+    const auto taken = ends_[side].send_packet(now, {links[side], number}, data);
+    if (!taken) return check(may_fail(f, taken.error()) || f.finished[side]);
+    if (!*taken) return;
+    check(!f.finished[side]);
+    ++f.written[side];
+  }
+
+  void receive(std::size_t side, std::uint64_t number, std::size_t limit) {
+    auto& f = flows[number];
+    static bytes buffer(wire::max_packet);
+    for (std::size_t total = 0; f.handle[side] && total < limit;) {
+      const auto got = ends_[side].receive_packet(now, {links[side], number}, buffer);
+      if (!got) {
+        check(may_fail(f, got.error()));
+        f.ended[side] = true;
+        return;
+      }
+      if (got->eof) {
+        check(tainted || f.finished[1 - side] || f.broken);
+        f.ended[side] = true;
+      }
+      if (!got->packet) return;
+      if (!tainted) verify_packet(f, side, number, bytes_view(buffer).first(got->size));
+      total += got->size;
+    }
+  }
+
+  void verify_packet(app_flow& f, std::size_t side, std::uint64_t number, bytes_view data) {
+    check(data.size() >= 8);
+    std::uint64_t index = 0;
+    for (std::size_t i = 0; i < 8; ++i) index |= std::to_integer<std::uint64_t>(data[i]) << (8 * i);
+    check(index < f.written[1 - side]);
+    for (std::size_t i = 8; i < data.size(); ++i)
+      check(data[i] == content(number, 1 - side, index + i));
+    auto& came = f.came[side];
+    if (came.size() <= index) came.resize(static_cast<std::size_t>(index) + 1);
+    check(!came[static_cast<std::size_t>(index)]);
+    came[static_cast<std::size_t>(index)] = true;
+    ++f.read[side];
   }
 
   void verify(app_flow& f, std::size_t side, std::uint64_t number, bytes_view data) {
@@ -449,6 +513,7 @@ class engine_world {
     auto& known = flows[f.flow.number];
     check(tainted || !known.handle[side]);
     known.handle[side] = true;
+    known.packets = f.kind == wire::flow_kind::packet;
   }
   template <class Other>
   void on(std::size_t, const Other&) {}

@@ -143,6 +143,9 @@ void server::accept_next(const std::shared_ptr<shared>& state) {
       const auto text = name ? "no target is named \"" + *name + "\"" : "malformed metadata";
       state->log(severity::warn, "a flow was refused: " + text);
       flow.reject(static_cast<std::uint64_t>(code::unknown_target), text);
+    } else if (flow.kind() == flow_kind::packet) {
+      state->log(severity::warn, "a packet flow was refused: the targets are streams");
+      flow.reject(static_cast<std::uint64_t>(errc::mode_mismatch), "the targets are streams");
     } else {
       auto loop = flow.via().get_executor();
       auto attempt = std::make_shared<connecting<shared>>(state, *to, std::move(flow), loop);
