@@ -122,6 +122,8 @@ TEST(root, of_a_flow_that_dies_moves_no_other_flow) {
   const auto link = w.connect();
   w.run(1s);
   set_root(w, link, "selector(lte, fiber)", "mine");
+  EXPECT_FALSE(w.client().ep().migrate(w.now(), link, "lte", "mine"));
+  w.client().wake();
   auto& flow = w.open({.up = traffic::bulk(8 * mib), .root = "mine"});
   auto& other = w.open({.up = traffic::bulk(16 * mib)});
   w.run(1s);

@@ -121,7 +121,8 @@ TEST(cli_options, version_names_what_status_does_and_what_the_build_lacks) {
   ASSERT_LT(features, absent) << text;
   const runtime instance;
   const auto status = instance.status();
-  for (const std::string word : {"tcp", "fd", "selector", "race", "bond"}) {
+  for (const std::string word :
+       {"tcp", "fd", "selector", "race", "bond", "sealed", "packet_mode"}) {
     EXPECT_EQ(std::count(status.capabilities.begin(), status.capabilities.end(), word), 1) << word;
   }
   for (const auto& word : status.capabilities) {
@@ -131,7 +132,7 @@ TEST(cli_options, version_names_what_status_does_and_what_the_build_lacks) {
       EXPECT_LT(text.find(" " + word, features), absent) << word << " in " << text;
     }
   }
-  for (const auto* word : {" quic ", " sealed "}) {
+  for (const auto* word : {" quic ", " tun "}) {
     const auto at = text.find(word);
     EXPECT_TRUE(at != std::string::npos && at > absent) << text;
   }
