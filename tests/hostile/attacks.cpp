@@ -63,6 +63,7 @@ void join_by_knowing_the_id(stage& s) {
   auto forged = attach_that_passed(s);
   const auto before = s.server();
   rogue r(s, "stranger");
+  r.agreement.token = forged.token;
   for (std::uint64_t path = 0; path < 8; ++path) {
     auto t = r.dial(wire::form::attach);
     ASSERT_TRUE(t);
@@ -82,6 +83,7 @@ void attach_for_the_leaf_of_a_living_path(stage& s) {
   const auto before = s.server();
   auto forged = attach_that_passed(s);
   rogue r(s, "stranger");
+  r.agreement.token = forged.token;
   auto t = r.dial(wire::form::attach);
   ASSERT_TRUE(t);
   forged.message.path = 1'000;
@@ -150,7 +152,7 @@ void replayed_hello(stage& s) {
   rogue victim(s, "victim");
   auto t = victim.join();
   ASSERT_TRUE(t);
-  const auto confirmation = engine::make_confirm(victim.agreement.keys, victim.ends, 0, {}).ack;
+  const auto confirmation = engine::make_confirm(victim.agreement.keys, victim.ends, {0}, {}).ack;
   const auto links = s.server().links.size();
   for (int i = 0; i < 10; ++i) {
     talk again(s, s.dial("stranger"));

@@ -43,13 +43,20 @@ bytes record_maker::make(wire::record_kind kind, bytes_view payload) {
 }
 
 bytes record_maker::make(wire::record_kind kind, bytes_view payload, std::uint64_t number) const {
+  const bool sealed = key_ && kind == wire::record_kind::frames;
   std::array<std::byte, wire::max_record_head> head{};
-  const auto n = wire::write_record_head(kind, false, number, payload.size(), head);
-  const std::array<bytes_view, 2> pieces{bytes_view(head).first(n), payload};
-  const auto trailer = wire::record_crc(pieces);
+  const auto n = wire::write_record_head(kind, false, number, payload.size(), head,
+                                         sealed ? wire::guard::sealed : wire::guard::checksum);
   bytes out(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(n));
   out.insert(out.end(), payload.begin(), payload.end());
-  out.insert(out.end(), trailer.begin(), trailer.end());
+  if (sealed) {
+    out.resize(out.size() + wire::seal_size);
+    const auto whole = bytes_span(out);
+    key_->cipher().seal(key_->nonce(number), whole.first(n), whole.subspan(n));
+  } else {
+    const auto trailer = wire::record_crc(std::array{bytes_view(out)});
+    out.insert(out.end(), trailer.begin(), trailer.end());
+  }
   return out;
 }
 
@@ -63,12 +70,24 @@ void record_reader::read(const bytes& heard) {
     used_ += wire::prologue_size;
   }
   while (!broken_) {
-    const auto one = wire::read_record(rest());
+    const auto one =
+        wire::split_record(rest(), key_ ? wire::guard::sealed : wire::guard::checksum);
     broken_ = !one;
     if (broken_ || !one->has_value()) return;
-    records_.push_back(
-        {(*one)->kind, (*one)->number, bytes((*one)->payload.begin(), (*one)->payload.end())});
-    used_ += (*one)->size;
+    const auto& r = **one;
+    bytes payload(r.payload.begin(), r.payload.end());
+    if (key_ && r.kind == wire::record_kind::frames) {
+      const auto head = r.size - r.payload.size() - wire::seal_size;
+      payload.assign(rest().begin() + static_cast<std::ptrdiff_t>(head),
+                     rest().begin() + static_cast<std::ptrdiff_t>(r.size));
+      broken_ = !key_->cipher().open(key_->nonce(r.number), rest().first(head), payload);
+      payload.resize(r.payload.size());
+    } else {
+      broken_ = !wire::checksum_matches(rest(), r);
+    }
+    if (broken_) return;
+    records_.push_back({r.kind, r.number, std::move(payload)});
+    used_ += r.size;
   }
 }
 
@@ -124,7 +143,7 @@ std::unique_ptr<talk> rogue::join() {
   if (!agreed) return nullptr;
   agreement = std::move(*agreed);
   ends = {instance_, agreement.peer, 0};
-  const auto outcome = engine::make_confirm(agreement.keys, ends, 0, {});
+  const auto outcome = engine::make_confirm(agreement.keys, ends, {0}, {});
   t->say(outcome.ack);
   if (!taken(*t, outcome.keys)) return nullptr;
   t->say({wire::graph{1, {}, "s:selector(p1#0,p2#1)"}});
@@ -134,7 +153,7 @@ std::unique_ptr<talk> rogue::join() {
 std::unique_ptr<talk> rogue::half_attach(std::uint64_t path, std::uint64_t leaf) {
   auto t = dial(wire::form::attach);
   if (!t) return nullptr;
-  attaching_.emplace(agreement.keys, ends, path, leaf, bytes_view{}, random_);
+  attaching_.emplace(agreement.keys, ends, path, engine::path_terms{leaf}, bytes_view{}, random_);
   t->say(attaching_->message());
   return t->answer<wire::challenge>() ? std::move(t) : nullptr;
 }

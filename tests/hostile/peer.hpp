@@ -12,6 +12,7 @@
 
 #include "base/drbg.hpp"
 #include "engine/handshake.hpp"
+#include "engine/record_seal.hpp"
 #include "hostile/stage.hpp"
 #include "wire/frames.hpp"
 #include "wire/handshake.hpp"
@@ -21,14 +22,17 @@ namespace rendr::hostile {
 
 using namespace std::chrono_literals;
 
+/// What links of the kit seal with: its hellos offer nothing else.
+inline constexpr auto cipher = crypto::aead::chacha20_poly1305;
+
 bytes encoded(std::initializer_list<wire::frame> frames);
 
 /// The records of one direction of a connection, written by hand. Every record of the kit is made
 /// here: how records are protected is known nowhere else. Numbers count from 0 by themselves.
 class record_maker {
  public:
-  /// The keys of the path, for who has them: what protects records from then on.
-  void keys(const engine::path_keys& of_path) { keys_ = of_path; }
+  /// The keys of the path, for who has them: records of frames are sealed from then on.
+  void keys(const engine::path_keys& of_path) { key_.emplace(cipher, of_path.to_acceptor); }
   bytes make(wire::record_kind kind, bytes_view payload);
   bytes make(wire::record_kind kind, bytes_view payload, std::uint64_t number) const;
   std::uint64_t next() const noexcept { return next_; }
@@ -36,7 +40,7 @@ class record_maker {
 
  private:
   std::uint64_t next_ = 0;
-  std::optional<engine::path_keys> keys_;
+  std::optional<engine::record_key> key_;
 };
 
 /// Takes the other side's records apart. What it gave stays valid.
@@ -47,7 +51,7 @@ class record_reader {
     std::uint64_t number = 0;
     bytes payload;
   };
-  void keys(const engine::path_keys& of_path) { keys_ = of_path; }
+  void keys(const engine::path_keys& of_path) { key_.emplace(cipher, of_path.to_dialer); }
   /// All that was heard since the connection began.
   void read(const bytes& heard);
   const std::deque<record>& records() const noexcept { return records_; }
@@ -58,7 +62,7 @@ class record_reader {
   bool prologue_ = false;
   bool broken_ = false;
   std::deque<record> records_;
-  std::optional<engine::path_keys> keys_;
+  std::optional<engine::record_key> key_;
 };
 
 /// Cuts what was recorded into the prologue and whole records, as they passed.
@@ -146,7 +150,7 @@ class rogue {
   /// Answers the challenge; whether the server took the path.
   bool finish(talk& challenged) const;
 
-  wire::hello hello(std::uint64_t leaf = 0) const { return hello_.message(leaf); }
+  wire::hello hello(std::uint64_t leaf = 0) const { return hello_.message({leaf}); }
   /// Connected, prologue sent.
   std::unique_ptr<talk> dial(wire::form form);
 

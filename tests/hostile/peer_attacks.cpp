@@ -112,7 +112,7 @@ void replayed_record(stage& s) {
 void malformed_frames(stage& s) {
   const auto whole = encoded({wire::fin{0, 100}});
   for (const auto& payload :
-       {bytes{std::byte{0x22}, std::byte{0}},                   // reserved
+       {bytes{std::byte{0x24}, std::byte{0}},                   // reserved
         bytes{std::byte{0x7f}, std::byte{0xff}},                // odd, longer than its record
         bytes{std::byte{0x40}, std::byte{0x02}, std::byte{1}},  // a type in two bytes
         bytes(whole.begin(), whole.end() - 1), encoded({wire::data{40, 0, as_bytes("x")}}),

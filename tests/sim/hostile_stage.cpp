@@ -78,6 +78,7 @@ scenario hostile_stage::honest_lines() {
     s.paths.push_back(p);
   }
   s.root = "selector(a, b)";
+  s.sealed = true;
   return s;
 }
 

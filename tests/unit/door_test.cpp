@@ -41,9 +41,9 @@ carrier_traits from(std::string remote, bool loopback = false) {
   return t;
 }
 
-bytes prologue(wire::form form) {
+bytes prologue(wire::form form, const routing_token& token = {}) {
   std::array<std::byte, wire::prologue_size> first{};
-  wire::write_prologue({form, wire::version, {}}, first);
+  wire::write_prologue({form, wire::version, token}, first);
   return {first.begin(), first.end()};
 }
 
@@ -78,7 +78,8 @@ struct door {
   }
   carrier_id begin(std::string remote, wire::form form, const wire::handshake_message& message) {
     const auto id = *come(std::move(remote));
-    w.inject(w.acceptor, id, prologue(form));
+    w.inject(w.acceptor, id,
+             prologue(form, form == wire::form::attach ? token : routing_token{}));
     w.inject(w.acceptor, id, record(message));
     w.settle();
     return id;
@@ -89,12 +90,13 @@ struct door {
     raw[1] = static_cast<std::byte>(hellos >> 8);
     drbg random{secret<32>(raw)};
     const dialer_hello hello({{std::byte{9}}, 0, 0, wire::grace_forever_ms}, {}, random);
-    return begin(std::move(remote), wire::form::hello, hello.message(0));
+    return begin(std::move(remote), wire::form::hello, hello.message({0}));
   }
   std::size_t waiting() { return w.acceptor.ep.status(w.now).handshakes; }
 
   direct_pair w;
   unsigned hellos = 0;
+  routing_token token{};    ///< before attaches
   bool hold_first = false;  ///< what it says first waits
   bool listening = false;
   bytes said;  ///< by the acceptor, the last time
@@ -106,17 +108,18 @@ struct keyed {
     const hello_offer self{{std::byte{5}}, 0, 0, wire::grace_forever_ms};
     dialer_hello hello(self, {}, random);
     at.listening = true;
-    const auto id = at.begin("192.0.2.9:1", wire::form::hello, hello.message(0));
+    const auto id = at.begin("192.0.2.9:1", wire::form::hello, hello.message({0}));
     at.listening = false;
     const auto answer = wire::read_record(bytes_view(at.said).subspan(wire::prologue_size));
     const auto message = wire::decode_handshake((*answer)->payload);
     agreement = *hello.accept(std::get<wire::hello_ack>(*message));
+    at.token = agreement.token;
     ends = {self.instance, agreement.peer, 0};
-    at.w.inject(at.w.acceptor, id, record(make_confirm(agreement.keys, ends, 0, {}).ack));
+    at.w.inject(at.w.acceptor, id, record(make_confirm(agreement.keys, ends, {0}, {}).ack));
     at.w.settle();
   }
   wire::attach attach(std::uint64_t path) {
-    return dialer_attach(agreement.keys, ends, path, 1, {}, random).message();
+    return dialer_attach(agreement.keys, ends, path, {1}, {}, random).message();
   }
 
   door& at;
@@ -245,7 +248,7 @@ TEST(Door, AnAttachWithoutAProofHoldsNothing) {
   auto& ep = d.w.acceptor.ep;
   auto forged = k.attach(7);
   forged.mac[3] ^= std::byte{1};
-  auto said = prologue(wire::form::attach);
+  auto said = prologue(wire::form::attach, d.token);
   const auto message = record(forged);
   said.insert(said.end(), message.begin(), message.end());
   const auto traits = from("192.0.2.1:7");
@@ -268,7 +271,7 @@ TEST(Door, AChallengeHoldsNothingBesideItsCarrier) {
   std::vector<bytes> messages;
   for (std::size_t i = 0; i < many; ++i) {
     carriers.push_back(*d.come("10.1.2." + std::to_string(i) + ":7"));
-    hand_over(ep, d.w.now, carriers.back(), prologue(wire::form::attach));
+    hand_over(ep, d.w.now, carriers.back(), prologue(wire::form::attach, d.token));
     messages.push_back(record(k.attach(100 + i)));
   }
   hand_over(ep, d.w.now, carriers[0], messages[0]);  // what queues and pools keep for reuse

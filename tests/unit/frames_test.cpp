@@ -64,7 +64,7 @@ class frame_source {
   }
 
   frame next() {
-    switch (random_() % 21) {
+    switch (random_() % 23) {
       case 0:
         return padding{1 + random_() % 100};
       case 1:
@@ -106,9 +106,9 @@ class frame_source {
         return skip{number(), number()};
       case 17:
         return path_quality{micros(), micros(), number(), random_() % 2 == 0};
-      case 18:
+      case 20:
         return new_token{number(), array<16>(), array<32>()};
-      case 19:
+      case 21:
         return retire_token{number()};
       default:
         return ignored{(number() / 4) * 4 + 3, as_bytes(text(300))};
