@@ -32,26 +32,27 @@ enum class hello_pattern : std::uint8_t { nn = 0, nn_psk0 = 1, ik_psk2 = 2 };
 struct hello {
   byte_array<16> link_nonce{};  ///< hellos raced over several paths with one nonce make one link
   instance_id instance{};
-  std::uint64_t required = 0;  ///< feature bits the peer must know
-  std::uint64_t optional = 0;  ///< feature bits it may use
-  std::uint64_t leaf = 0;      ///< path spec index at the dialer
+  std::uint64_t required = 0;       ///< feature bits the peer must know
+  std::uint64_t optional = 0;       ///< feature bits it may use
+  std::uint64_t leaf = 0;           ///< path spec index at the dialer
   guard guarded = guard::checksum;  ///< of the records of this path
-  std::uint64_t grace_ms = 0;  ///< the dialer's no_path_grace; the lower of both holds
+  std::uint64_t grace_ms = 0;       ///< the dialer's no_path_grace; the lower of both holds
   hello_pattern pattern = hello_pattern::nn;  ///< any value: who does not know it can say so
   bytes_view noise;
 };
-/// The answer. `noise` carries, encrypted as Noise payload, the link reset token.
+/// The answer. `noise` carries, encrypted as Noise payload, the first routing token and its reset
+/// token.
 struct hello_ack {
   byte_array<16> link_nonce{};
   instance_id instance{};
   link_id link{};
   std::uint64_t features = 0;  ///< what is in use from now on
   std::uint64_t grace_ms = 0;
-  routing_token token{};  ///< the dialer puts it in the prologue of its attaches
+  routing_token token{};  ///< zero: the first one comes in `noise`
   bytes_view noise;
 };
-/// A further path asks to join the link that the routing token before it names. Nothing changes at the acceptor before the answer to its challenge
-/// verifies.
+/// A further path asks to join the link that the routing token before it names. Nothing changes at
+/// the acceptor before the answer to its challenge verifies.
 struct attach {
   std::uint64_t incarnation = 0;
   std::uint64_t path = 0;
@@ -72,13 +73,13 @@ struct attach_ack {
   std::uint64_t path = 0;
   proof mac{};
 };
-/// An unproven refusal (unknown link, limit, version): it ends this dial and nothing else.
+/// A refusal (unknown link, limit, version). Without a reset token it is unproven, and ends this
+/// dial and nothing else.
 struct refuse {
   std::uint64_t code = 0;      ///< errc value
   std::uint64_t versions = 0;  ///< bit n: wire version n is spoken here
   instance_id instance{};
-  byte_array<32>
-      reset_token{};  ///< the link reset token when the link is provably gone, else zeros
+  byte_array<32> reset_token{};  ///< that of the routing token whose link is gone, else zeros
   std::string_view reason;
 };
 

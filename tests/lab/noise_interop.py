@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 
 from noise_keys import AES_128_GCM, CHECKSUM, Keys
 from noise_peer import Flow, Link
-from noise_wire import ATTACH, Broken, Carrier, Refused
+from noise_wire import ATTACH, ZERO16, Broken, Carrier, Refused
 
 REFUSED, AUTH_FAILED = 6, 8
 X25519_BASE = bytes([9]) + bytes(31)  # a public key that nobody here has
@@ -74,8 +74,8 @@ def refused(what, code=AUTH_FAILED):
         raise Broken(f"{what}: it was taken")
 
 
-def echoed(link, flow, sent):
-    link.run(flow, lambda: len(flow.data) >= len(sent))
+def echoed(flow, sent):
+    flow.link.run(lambda: len(flow.data) >= len(sent))
     require(bytes(flow.data) == sent, "what came back is not what was sent")
 
 
@@ -85,15 +85,15 @@ def conversation(lab, server, features):
     first = link.hello()
     flow, halves = Flow(link, b"echo"), [os.urandom(HALF), os.urandom(HALF)]
     flow.send(first, halves[0])
-    echoed(link, flow, halves[0])
+    echoed(flow, halves[0])
     require(flow.accepted, "no ACCEPT")
     second = link.attach()
     flow.send(second, halves[1])
     first.close()
     flow.send_again(second)
     flow.finish(second)
-    link.run(flow, lambda: flow.finished is not None)
-    echoed(link, flow, b"".join(halves))
+    link.run(lambda: flow.finished is not None)
+    echoed(flow, b"".join(halves))
     require(flow.finished == 2 * HALF, f"a final size of {flow.finished}")
     require(len(second.received) > 0, "nothing came by the second path")
     link.leave()
@@ -132,7 +132,7 @@ def changed_on_the_way(lab):
     first = link.hello()
     flow, sent = Flow(link, b"echo"), os.urandom(1000)
     flow.send(first, sent)
-    echoed(link, flow, sent)
+    echoed(flow, sent)
     with refused("the guard of an ATTACH changed on the way"):
         link.attach(guard_said=CHECKSUM)
     with refused("the proof of an ATTACH changed on the way"):
@@ -144,8 +144,8 @@ def changed_on_the_way(lab):
     carrier.close()
     flow.send(first, sent)
     flow.finish(first)
-    link.run(flow, lambda: flow.finished is not None)
-    echoed(link, flow, sent + sent)
+    link.run(lambda: flow.finished is not None)
+    echoed(flow, sent + sent)
     print("  an ATTACH_ACK with another proof: no path; the link lives on")
     link.leave()
 
@@ -156,7 +156,7 @@ def played_again(lab):
     first = link.hello()
     unfinished = link.attach(spoil="attach_ack")
     for path, answer in (first, first.answered[0]), (unfinished, None):
-        again = Carrier(link.address, path.form, link.token if path.form == ATTACH else bytes(16))
+        again = Carrier(link.address, path.form, path.token)
         again.send_handshake(path.said[0])
         again.handshake()
         require(answer is None or again.answered == [answer], "a HELLO that was heard before got another answer")
@@ -166,16 +166,37 @@ def played_again(lab):
         again.close()
     second = link.attach()
     with refused("an ATTACH played again", code=REFUSED):
-        again = Carrier(link.address, ATTACH, link.token)
+        again = Carrier(link.address, ATTACH, second.token)
         again.send_handshake(second.said[0])
         again.handshake()
     flow, sent = Flow(link, b"echo"), os.urandom(1000)
     flow.send(first, sent)
     flow.finish(second)
-    link.run(flow, lambda: flow.finished is not None)
-    echoed(link, flow, sent)
+    link.run(lambda: flow.finished is not None)
+    echoed(flow, sent)
     link.leave()
     print("  HELLO, ATTACH and ATTACH_ACK played again: no path; the link lives on")
+
+
+def runs(path, known):
+    """All runs of 8 bytes in what the handshake of a path shows, but for what is known to be the same in each."""
+    said = (path.token, *path.said, *path.answered)
+    pieces = [piece for message in said for piece in message.replace(ZERO16, known).split(known)]
+    return {piece[at:at + 8] for piece in pieces for at in range(len(piece) - 7)}
+
+
+def unlinkable(lab):
+    """Who hears all paths of a link finds nothing in one handshake that is in another, but for who the server is."""
+    link = lab.link("known")
+    paths = [link.hello(), *(link.attach() for _ in range(20))]
+    require(len({path.token for path in paths}) == len(paths), "two paths showed one routing token")
+    shown = [runs(path, link.acceptor) for path in paths]
+    require(all(shown), "nothing was compared")
+    require(sum(map(len, shown)) == len(set().union(*shown)), "the handshakes of two paths have 8 bytes in common")
+    require(not any(link.link.link in message for path in paths[1:] for message in path.said + path.answered),
+            "an attach shows the id of its link")
+    link.leave()
+    print(f"  {len(paths)} paths of one link: each shows another routing token, and nothing that another one shows")
 
 
 def flip(record):
@@ -188,24 +209,24 @@ def records_under_attack(lab, features):
     first, second = link.hello(), link.attach()
     flow, sent = Flow(link, b"echo"), os.urandom(1000)
     flow.send(first, sent)
-    echoed(link, flow, sent)
+    echoed(flow, sent)
     flow.put(second, len(sent), sent, spoil=flip)
-    link.run(flow, lambda: second.ended)
+    link.run(lambda: second.ended)
     second.close()
     require(bytes(flow.data) == sent, "a record that was changed was taken")
     third, kept = link.attach(), []
     flow.put(third, len(sent), sent, spoil=lambda record: kept.append(record) or record)
     flow.sent += len(sent)
-    echoed(link, flow, sent + sent)
+    echoed(flow, sent + sent)
     third.write(kept[0])
-    link.run(flow, lambda: third.ended)
+    link.run(lambda: third.ended)
     third.close()
     flow.send(first, sent)
     flow.finish(first)
-    link.run(flow, lambda: flow.finished is not None)
-    echoed(link, flow, 3 * sent)
+    link.run(lambda: flow.finished is not None)
+    echoed(flow, 3 * sent)
     link.leave()
-    print(f"  features {link.features}: a record changed by one bit, or played again: that path ends, the link lives on")
+    print(f"  features {link.features}: a record changed by a bit, or played again: that path ends, the link lives on")
 
 
 def main():
@@ -221,6 +242,7 @@ def main():
         wrong_keys(lab)
         changed_on_the_way(lab)
         played_again(lab)
+        unlinkable(lab)
         for features in (0, AES_128_GCM):
             records_under_attack(lab, features)
         server.shutdown()

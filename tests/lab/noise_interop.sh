@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A peer written in Python from docs/wire.md and docs/security.md, on an implementation of Noise that is not rendr's,
-# talks to `rendr serve` in each pattern and with both ciphers, over two paths, and attacks it.
+# talks to `rendr serve` in each pattern and with both ciphers, over two paths, attacks it, and takes its proof that it
+# forgot a link.
 . "$(dirname "$0")/lib.inc"
 need python3
 
@@ -48,6 +49,7 @@ status=0
 peer noise_interop.py "$work" "${ports[@]}" "$echo_port" >"$work/peer" || status=$?
 cat "$work/peer"
 [ $status -eq 0 ] || fail 'the peer and rendr do not agree'
+peer noise_reset.py "$rendr" "$work" || fail 'a server that was started again does not prove that it forgot its links'
 if grep -qw aes /proc/cpuinfo && grep -qw pclmulqdq /proc/cpuinfo; then
   grep -qx 'ciphers: AES-128-GCM, ChaCha20-Poly1305' "$work/peer" || fail 'this machine has AES, and it was not agreed on'
 fi

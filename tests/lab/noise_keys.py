@@ -91,8 +91,8 @@ def link_id(nonce, dialer_ephemeral, acceptor_ephemeral):
     return hashlib.sha256(b"rendr 1 link id" + nonce + dialer_ephemeral + acceptor_ephemeral).digest()[:16]
 
 
-def reset_token(reset_key, link):
-    return hmac.digest(reset_key, b"rendr 1 link reset" + link, "sha256")
+def reset_token(reset_key, routing_token):
+    return hmac.digest(reset_key, b"rendr 1 link reset" + routing_token, "sha256")
 
 
 def expand(key, label, context=b""):

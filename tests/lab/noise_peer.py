@@ -16,6 +16,7 @@ from noise_wire import ATTACH, HELLO, ZERO16, Broken, Carrier, Reader, text, var
 GRACE_MS = 60_000
 FIRST_CREDIT = 16_384
 OUR_CREDIT = 1 << 20  # more than a flow here sends
+MOST_TOKENS = 16  # no token's number is this much above how many were used
 
 
 class Path(Carrier):
@@ -26,7 +27,7 @@ class Path(Carrier):
         self.id = path
         self.received = []  # ranges [first, last] of the numbers of frame records
         self.owes_ack = False
-        self.under_way = {}  # number: (offset, size) of flow data, or None
+        self.under_way = {}  # number: (flow, offset of its data or None, numbers of retired tokens)
 
     def heard(self, number, eliciting):
         if self.received and self.received[-1][1] == number - 1:
@@ -51,7 +52,10 @@ class Link:
     def __init__(self, address, pattern, keys, features=0):
         self.address, self.pattern, self.keys = address, noise_keys.PATTERNS.index(pattern), keys
         self.offer = noise_keys.Offer(os.urandom(16), 0, features, GRACE_MS)
-        self.paths, self.next_path = [], 1
+        self.paths, self.next_path, self.flow = [], 1, NoFlow()
+        self.handed = {}  # number: (routing token, reset token)
+        self.unused, self.retiring, self.used = set(), [], 0  # numbers; how many
+        self.shown = None  # the pair whose routing token an attach showed last
 
     # --- The handshake: everything that knows how a path is made
 
@@ -85,7 +89,7 @@ class Link:
         agreed = (payload.acceptor.instance, self.link.link, self.features, grace_agreed, ZERO16)
         if (self.acceptor, link, features, grace, token) != agreed:
             raise Broken("HELLO_ACK says in clear what its payload does not")
-        self.token = payload.routing_token
+        self.take_token(0, payload.routing_token, payload.reset_token)
         covered = noise_keys.proof_bytes("confirm", **self.terms(0, leaf, guard))
         carrier.send_handshake(b"\5" + varint(0) + noise_keys.proof(self.link.attach_auth, covered))
         self.protect(carrier, covered, guard)
@@ -97,15 +101,16 @@ class Link:
         if path is None:
             path, self.next_path = self.next_path, self.next_path + 1
         fresh, terms = os.urandom(16), self.terms(path, leaf, guard)
-        carrier = Path(self.address, ATTACH, path, self.token)
+        carrier = Path(self.address, ATTACH, path, self.next_token())
 
         def prove(kind, **values):
             covered = noise_keys.proof_bytes(kind, dialer_fresh=fresh, **terms, **values)
             mac = noise_keys.proof(self.link.attach_auth, covered)
             return covered, bytes([mac[0] ^ 1]) + mac[1:] if spoil == kind else mac
 
-        carrier.send_handshake(b"\3" + self.link.link + varint(0) + varint(path) + varint(leaf)
-                               + bytes([guard if guard_said is None else guard_said]) + fresh + prove("attach")[1])
+        carrier.send_handshake(b"\3" + varint(0) + varint(path) + varint(leaf)
+                               + bytes([guard if guard_said is None else guard_said]) + fresh + prove("attach")[1]
+                               + ZERO16)
         kind, reader = carrier.handshake()
         if kind != 4 or reader.varint() != path:
             raise Broken("no CHALLENGE of this ATTACH")
@@ -119,32 +124,68 @@ class Link:
         self.paths.append(carrier)
         return carrier
 
+    # --- The routing tokens
+
+    def take_token(self, number, *token):
+        """One may come again, when its record was taken for lost."""
+        if number in self.handed:
+            if self.handed[number] != token:
+                raise Broken(f"the token {number} became another one")
+            return
+        if number >= self.used + MOST_TOKENS:
+            raise Broken(f"the token {number}, when {self.used} were used")
+        if token[0] in (routing for routing, _ in self.handed.values()):
+            raise Broken(f"the token {number} is one that was handed out before")
+        self.handed[number] = token
+        self.unused.add(number)
+
+    def next_token(self):
+        """One that was never shown; the last one again when no path lives and none is left."""
+        if not self.unused and self.alive():
+            self.run(lambda: self.unused)
+        if self.unused:
+            number = min(self.unused)
+            self.unused.remove(number)
+            self.retiring.append(number)
+            self.used, self.shown = self.used + 1, self.handed[number]
+            if self.alive():
+                self.send(self.alive()[0])
+        return self.shown[0]
+
     # --- What runs over the paths
 
-    def run(self, flow, done, seconds=5):
+    def alive(self):
+        return [path for path in self.paths if not path.ended]
+
+    def send(self, path, frames=b"", offset=None, spoil=None):
+        """A record by this path, with what each one begins with: the OPEN and RETIRE_TOKEN until they have arrived."""
+        frames = self.flow.opening() + b"".join(b"\x2e" + varint(n) for n in self.retiring) + frames
+        path.under_way[path.send_frames(frames, spoil)] = self.flow, offset, tuple(self.retiring)
+
+    def run(self, done, seconds=5):
         """Serves all paths until `done()`."""
         until = time.monotonic() + seconds
         while not done():
-            alive = [p for p in self.paths if not p.ended]
+            alive = self.alive()
             left = until - time.monotonic()
             if not alive or left <= 0:
                 raise Broken("no path is left" if not alive else "it did not come to pass in time")
             for path in select.select([p.socket for p in alive], [], [], left)[0]:
-                self.serve(next(p for p in alive if p.socket is path), flow)
+                self.serve(next(p for p in alive if p.socket is path))
 
-    def serve(self, path, flow):
+    def serve(self, path):
         path.fill()
         answers = b""
         for number, frames, payload in path.records():
             if not frames:
                 raise Broken("a handshake message behind the handshake")
-            answers += self.take_frames(path, flow, number, payload)
+            answers += self.take_frames(path, number, payload)
         if path.owes_ack:
             answers += path.ack_frame()
         if answers and not path.ended:
-            path.under_way[path.send_frames(flow.opening() + answers)] = None
+            self.send(path, answers)
 
-    def take_frames(self, path, flow, number, payload):
+    def take_frames(self, path, number, payload):
         """Returns the frames that answer at once."""
         reader, answers, eliciting = Reader(payload), b"", False
         while reader.more():
@@ -155,7 +196,7 @@ class Link:
             if kind == 0x02:
                 answers += b"\4" + varint(reader.varint())
             elif kind == 0x06:
-                self.acknowledged(reader, flow)
+                self.acknowledged(reader)
             elif kind == 0x08:
                 reader.varint(), reader.varint(), reader.take(2), reader.varint()
             elif kind == 0x1E:
@@ -163,14 +204,16 @@ class Link:
             elif kind == 0x20:
                 reader.varint()
                 path.close()
+            elif kind == 0x2C:
+                self.take_token(reader.varint(), reader.take(16), reader.take(32))
             elif kind & 1:
                 reader.text()
             else:
-                flow.take(kind, reader)
+                self.flow.take(kind, reader)
         path.heard(number, eliciting)
         return answers
 
-    def acknowledged(self, reader, flow):
+    def acknowledged(self, reader):
         path, _, largest, further = reader.varint(), reader.varint(), reader.varint(), reader.varint()
         ranges = [(largest - reader.varint(), largest)]
         for _ in range(further):
@@ -180,23 +223,37 @@ class Link:
             if largest >= candidate.number:
                 raise Broken("an acknowledgement of what was not sent")
             for number in [n for n in candidate.under_way if any(a <= n <= b for a, b in ranges)]:
-                flow.arrived(candidate.under_way.pop(number))
+                flow, offset, retired = candidate.under_way.pop(number)
+                flow.arrived(offset)
+                self.retiring = [n for n in self.retiring if n not in retired]
 
     def leave(self):
         """Ends the link in order."""
-        for path in self.paths:
-            if not path.ended:
-                path.send_frames(b"\x1e" + varint(1) + varint(0) + text(b"done") + b"\x20" + varint(0))
+        for path in self.alive():
+            path.send_frames(b"\x1e" + varint(1) + varint(0) + text(b"done") + b"\x20" + varint(0))
         for path in self.paths:
             path.closed_by_peer()
             path.close()
+
+
+class NoFlow:
+    """That of a link on which nothing was opened."""
+
+    def opening(self):
+        return b""
+
+    def arrived(self, offset):
+        pass
+
+    def take(self, kind, reader):
+        raise Broken(f"a frame of type {kind:#x} where there is no flow")
 
 
 class Flow:
     """The stream flow number 0 of a link, to a target of the server, through a selector over two leaves."""
 
     def __init__(self, link, target):
-        self.link = link
+        self.link, link.flow = link, self
         metadata = varint(2) + text(target)
         self.open = b"\x0a" + varint(0) + os.urandom(16) + b"\0" + text(b"") + text(metadata)
         # State that a peer needs once: the graph, and the credit for what comes back.
@@ -215,7 +272,7 @@ class Flow:
     def send(self, path, data):
         """Sends the next bytes by this path; waits for credit."""
         while data:
-            self.link.run(self, lambda: self.sent < self.limit)
+            self.link.run(lambda: self.sent < self.limit)
             piece = data[:min(8192, self.limit - self.sent)]
             self.put(path, self.sent, piece)
             self.sent, data = self.sent + len(piece), data[len(piece):]
@@ -223,8 +280,7 @@ class Flow:
     def put(self, path, offset, piece, spoil=None):
         self.waiting[offset] = piece
         control, self.told = b"" if self.told else self.control, True
-        frames = self.opening() + control + b"\x10" + varint(0) + varint(offset) + text(piece)
-        path.under_way[path.send_frames(frames, spoil)] = offset
+        self.link.send(path, control + b"\x10" + varint(0) + varint(offset) + text(piece), offset, spoil)
 
     def send_again(self, path):
         """What was not acknowledged, by another path."""
@@ -233,7 +289,7 @@ class Flow:
             self.put(path, offset, piece)
 
     def finish(self, path):
-        path.under_way[path.send_frames(self.opening() + b"\x12" + varint(0) + varint(self.sent))] = None
+        self.link.send(path, b"\x12" + varint(0) + varint(self.sent))
 
     def arrived(self, offset):
         self.opened = True  # every record until now began with the OPEN

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 import noise_keys as rendr
-from noise_wire import text, varint
+from noise_wire import ATTACH, VERSION, ZERO16, text, varint
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "security.md"
 GOLDEN = re.compile(r"^golden: (\w+) = (.*?[^\\])$", re.M | re.S)
@@ -63,7 +63,7 @@ class Example:
                                   initiator=False)
         assert noise.read_message(self.hello.message) == b""
         self.link = rendr.link_id(self.nonce, public(self.dialer_ephemeral), public(self.acceptor_ephemeral))
-        self.reset_token = rendr.reset_token(RESET_KEY, self.link)
+        self.reset_token = rendr.reset_token(RESET_KEY, ROUTING_TOKEN)
         self.payload = rendr.AckPayload.encode(self.reset_token, ROUTING_TOKEN, ACCEPTOR)
         self.ack_noise = bytes(noise.write_message(self.payload))
         payload, self.features, self.keys = self.hello.accept(self.ack_noise)
@@ -127,7 +127,8 @@ def document_values():
         yield f"{name}_record", record
     yield "next_path_key", rendr.expand(to_acceptor, "rendr 1 next key")
     asked, challenge, answer, to_acceptor, to_dialer = e.path(1, 1)
-    yield from {"attach": b"\3" + e.link + varint(0) + varint(1) + varint(1) + b"\1" + e.dialer_fresh + asked,
+    yield "attach_prologue", bytes([ATTACH, VERSION]) + ROUTING_TOKEN
+    yield from {"attach": b"\3" + varint(0) + varint(1) + varint(1) + b"\1" + e.dialer_fresh + asked + ZERO16,
                 "challenge": b"\4" + varint(1) + e.acceptor_fresh + ACCEPTOR.instance + challenge,
                 "attach_ack": b"\5" + varint(1) + answer, "path_1_to_acceptor": to_acceptor,
                 "path_1_to_dialer": to_dialer}.items()

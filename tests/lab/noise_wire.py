@@ -17,9 +17,9 @@ class Broken(Exception):
 class Refused(Exception):
     """It sent REFUSE."""
 
-    def __init__(self, code, reason):
+    def __init__(self, code, reset_token, reason):
         super().__init__(f"code {code}: {reason}")
-        self.code, self.reason = code, reason
+        self.code, self.reset_token, self.reason = code, reset_token, reason
 
 
 def crc_table():
@@ -90,7 +90,8 @@ class Carrier:
     def __init__(self, address, form, token=ZERO16):
         self.socket = socket.create_connection(address, timeout=5)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.form, self.number, self.unread, self.prologue = form, 0, bytearray(), None
+        self.form, self.token = form, token
+        self.number, self.unread, self.prologue = 0, bytearray(), None
         self.seal = self.open = None  # keys of the two directions
         self.highest = -1
         self.ended = False
@@ -183,8 +184,10 @@ class Carrier:
         if kind != 6:
             return kind, reader
         code = reader.varint()
-        reader.take(8 + 16 + 32)
-        raise Refused(code, reader.text().decode())
+        reader.take(8 + 16)
+        reset_token, reason = reader.take(32), reader.text().decode()
+        reader.end()
+        raise Refused(code, reset_token, reason)
 
     def closed_by_peer(self, seconds=5):
         """Waits for the end of the connection and ignores what comes before it."""

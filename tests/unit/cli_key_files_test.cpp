@@ -28,7 +28,7 @@ class cli_key_files : public testing::Test {
 
   /// A file of mode 0600.
   std::string file(const std::string& text) {
-    const auto path = (base / ("f" + std::to_string(++files))).string();
+    auto path = (base / ("f" + std::to_string(++files))).string();
     std::ofstream(path) << text;
     fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
     return path;

@@ -78,6 +78,9 @@ struct example {
     EXPECT_EQ(agreed->cipher(), crypto::aead::aes_128_gcm);
     put("link", agreed->keys.link);
     put("reset_token", agreed->reset_token.view());
+    byte_array<wire::prologue_size> prologue{};
+    wire::write_prologue({wire::form::attach, wire::version, agreed->token}, prologue);
+    put("attach_prologue", prologue);
     put("handshake_hash", agreed->keys.transcript);
     put("link_secret", agreed->keys.link_secret.view());
     put("attach_auth", agreed->keys.attach_auth.view());
