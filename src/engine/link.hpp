@@ -229,7 +229,8 @@ class link {
   void put_quality(instant now, path& p, record_writer& w) const;
   bool put_link_control(path& p, record_writer& w);
   bool put_roots(record_writer& w);
-  bool put_tokens(record_writer& w);
+  void wake_tokens();
+  bool put_tokens(const path& p, record_writer& w);
   bool put_flow_control(path& p, record_writer& w);
   bool put_one_flow(path& p, flow& f, record_writer& w);
   bool put_open(flow& f, record_writer& w);

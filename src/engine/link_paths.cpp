@@ -70,10 +70,13 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
   }
 }
 
-// Fresh tokens are on their way while a path lives: an attach waits for one rather than show a token
-// that was seen before.
+// While a path lives that may carry them, fresh tokens are on their way: an attach waits for one
+// rather than show a token that was seen before.
 bool link::may_attach(instant now, path& p) const {
-  if (held_.unused() > 0 || !any_alive()) return true;
+  const bool on_the_way = std::any_of(paths_.begin(), paths_.end(), [](const auto& other) {
+    return other->ready() && other->carries() && other->private_to_peer();
+  });
+  if (held_.unused() > 0 || !on_the_way) return true;
   if (p.token_until == never) p.token_until = now + defaults::token_wait;
   return now >= p.token_until;
 }
@@ -115,7 +118,7 @@ void link::begin_attach(instant now, path& p) {
   const auto& token = held_.take();
   p.reset = token.reset;
   send_handshake(s_, p, p.attaching->message(), wire::form::attach, token.routing);
-  wake_control();
+  wake_tokens();
 }
 
 bool link::take_handshake(instant now, path& p, bytes_view payload) {

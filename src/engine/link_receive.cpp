@@ -294,10 +294,10 @@ void link::ask_again(const sent_control& c) {
       break;
     case control::new_token:
       issued_.owe(c.key);
-      break;
+      return wake_tokens();
     case control::retire_token:
       held_.owe(c.key);
-      break;
+      return wake_tokens();
   }
   wake_control();
 }
@@ -348,7 +348,7 @@ errc link::on(instant, path&, const wire::retire_token& f) {
   if (side_ == role::dialer) return errc::protocol_violation;
   if (const auto bad = issued_.retire(f.number); bad != errc{}) return bad;
   issued_.refill(s_.secrets, s_.config.loop);
-  wake_control();
+  wake_tokens();
   return errc{};
 }
 

@@ -64,8 +64,7 @@ path* link::control_path() noexcept {
 }
 
 bool link::control_owed() const noexcept {
-  return !control_queue_.empty() || roots_.owed() || goaway_owed_ || issued_.owes() ||
-         held_.owed() ||
+  return !control_queue_.empty() || roots_.owed() || goaway_owed_ ||
          std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
 }
 
@@ -133,6 +132,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   } else if (control_owed()) {
     wake_control();  // another path became the best one between the wake and this call
   }
+  if (!put_tokens(p, w)) s_.transmit.wake(p.carrier);
   bool full = false;
   if (up_ && (p.carries() || p.phase == path_phase::draining)) {
     if (p.carries()) {
@@ -193,7 +193,7 @@ bool link::put_link_control(path&, record_writer& w) {
     controls.push_back({control::path_state, id, word.epoch});
     word.owed = false;
   }
-  if (!put_tokens(w) || !put_roots(w)) return false;
+  if (!put_roots(w)) return false;
   if (goaway_owed_) {
     if (!w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_})) return false;
     controls.push_back({control::goaway, 0, goaway_version_});
@@ -202,7 +202,16 @@ bool link::put_link_control(path&, record_writer& w) {
   return true;
 }
 
-bool link::put_tokens(record_writer& w) {
+void link::wake_tokens() {
+  for (const auto& p : paths_) {
+    if (p->ready() && p->private_to_peer()) return s_.transmit.wake(p->carrier);
+  }
+}
+
+// Whoever read a token where it is in clear would know it again in front of an attach, and with the
+// reset token could end the link there.
+bool link::put_tokens(const path& p, record_writer& w) {
+  if (!p.private_to_peer()) return true;
   auto& controls = w.record().controls;
   while (const auto* fresh = issued_.owed()) {
     wire::new_token frame{fresh->number, fresh->token, {}};

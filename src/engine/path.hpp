@@ -119,6 +119,10 @@ struct path {
   /// @param records_per_key after how many our own key turns.
   void protect(const path_keys& keys, role side, crypto::aead cipher,
                std::uint64_t records_per_key);
+  /// Nobody on the way reads its records.
+  bool private_to_peer() const noexcept {
+    return guarded == wire::guard::sealed || traits.secured || traits.loopback;
+  }
   path_guard guard_kind(crypto::aead cipher) const noexcept;
   record_sealer* sealing() noexcept { return sealer ? &*sealer : nullptr; }
   record_opener* opening() noexcept { return opener ? &*opener : nullptr; }

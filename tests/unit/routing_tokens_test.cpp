@@ -206,6 +206,22 @@ TEST(RoutingTokens, ADialerWithoutAFreshOneUsesItsLastAndComesBack) {
               w.dialer.ep.status(w.now, w.link)->paths.at(0).phase == path_phase::standby);
 }
 
+TEST(RoutingTokens, NoneIsToldWhereOthersCanReadIt) {
+  listening_pair w;
+  w.sealed = false;
+  w.traits.loopback = false;
+  w.traits.take_plaintext = true;
+  w.connect(2);
+  w.advance(5s);
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links.at(0).paths.size(), 2u) << "none is waited for";
+  w.kill(w.dialer.ep.status(w.now, w.link)->paths.at(1).carrier);
+  w.advance(5s);
+  const auto tokens = w.tokens();
+  ASSERT_EQ(tokens.size(), 2u);
+  EXPECT_EQ(tokens[0], tokens[1]) << "that of the HELLO_ACK, which was encrypted";
+  EXPECT_EQ(w.dialer.ep.status(w.now, w.link)->paths.at(1).phase, path_phase::standby);
+}
+
 TEST(RoutingTokens, OnlyTheAcceptorHandsThemOut) {
   for (const bool from_dialer : {true, false}) {
     SCOPED_TRACE(from_dialer);
