@@ -211,6 +211,18 @@ TEST_F(bad_input, a_connection_that_the_embedder_made_carries_a_link) {
   link_still_works();
 }
 
+TEST_F(bad_input, silent_connections_do_not_keep_a_link_out_of_two_loops) {
+  runtime_options two;
+  two.loops = 2;
+  two.handshakes = 8;
+  serve(two);
+  asio::io_context context;
+  std::vector<tcp::socket> silent;
+  for (int i = 0; i < 40; ++i) silent.emplace_back(context).connect(door_address());
+  dial({door->port(), door->port()});
+  link_still_works();
+}
+
 TEST_F(bad_input, paths_find_the_loop_of_their_link_among_two) {
   runtime_options two;
   two.loops = 2;
