@@ -271,7 +271,9 @@ class engine_world {
   // A packet is its number and bytes that follow from it.
   void send(std::size_t side, std::uint64_t number, std::size_t size) {
     auto& f = flows[number];
-    bytes data(std::clamp<std::size_t>(size, 8, wire::max_packet));
+    // Through a carrier that takes byte by byte large ones would go for ever.
+    const auto most = write_limit < 4096 ? std::size_t{256} : wire::max_packet;
+    bytes data(std::clamp<std::size_t>(size, 8, most));
     const auto index = f.written[side];
     for (std::size_t i = 0; i < data.size(); ++i) {
       data[i] = i < 8 ? static_cast<std::byte>(index >> (8 * i)) : content(number, side, index + i);
@@ -353,7 +355,9 @@ class engine_world {
       }
     }
     auto again = std::exchange(blocked_[side], {});
-    while (const auto id = e.next_transmit()) again.push_back(*id);
+    while (const auto id = e.next_transmit()) {
+      if (std::find(again.begin(), again.end(), *id) == again.end()) again.push_back(*id);
+    }
     for (const auto id : again) busy |= transmit(side, id);
     for (auto& l : lines) busy |= deliver(1 - side, l);
     return busy;
