@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates C1, C2 and C4: what a stream flow costs against a raw pump, in plaintext and sealed, and what
-// attached paths cost.
-// Sender and receiver are processes, each on a core of its own, for the raw pump as for rendr.
+// Gates C1, C2 and C4: what a stream flow costs against a raw pump, in plaintext and sealed, and
+// what attached paths cost. Sender and receiver are processes, each on a core of its own, for the
+// raw pump as for rendr.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -271,9 +271,8 @@ void rendr_receiver(channel& port, channel& out) {
 
 cost raw() { return measure(raw_sender, raw_receiver); }
 cost over(std::size_t paths, guard guarded = guard::plaintext) {
-  return measure(
-      [=](std::uint16_t port, channel& out) { rendr_sender(port, paths, guarded, out); },
-      rendr_receiver);
+  return measure([=](std::uint16_t port, channel& out) { rendr_sender(port, paths, guarded, out); },
+                 rendr_receiver);
 }
 
 struct series {

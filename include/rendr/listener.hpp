@@ -28,8 +28,8 @@ struct listen_options {
   std::string device;      ///< only connections through this network device (SO_BINDTODEVICE)
   std::string congestion;  ///< TCP_CONGESTION of accepted connections; empty: the system's
   /// Accept peers as they are: an address that is not on loopback needs it unless the runtime
-  /// demands a pre-shared key or allowed keys (`runtime_options::accepted_credentials`), and so does
-  /// a peer's `plaintext` path from elsewhere. See `link_options::insecure`.
+  /// demands a pre-shared key or allowed keys (`runtime_options::accepted_credentials`), and so
+  /// does a peer's `plaintext` path from elsewhere. See `link_options::insecure`.
   bool insecure = false;
   int backlog = 1024;
 };

@@ -26,12 +26,12 @@ enum class evidence_kind : std::uint8_t {
 struct carrier_traits {
   carrier_shape shape = carrier_shape::stream;
   evidence_kind evidence = evidence_kind::none;
-  bool secured = false;   ///< encrypted and authenticated below rendr (TLS, QUIC)
-  bool loopback = false;  ///< both ends are on this machine
+  bool secured = false;         ///< encrypted and authenticated below rendr (TLS, QUIC)
+  bool loopback = false;        ///< both ends are on this machine
   bool take_plaintext = false;  ///< accepted: records in clear are taken though it is neither
-  std::uint32_t mtu = 0;  ///< largest datagram; 0 on stream carriers
-  std::string local;      ///< for status only, e.g. "192.0.2.7:41830"
-  std::string remote;     ///< for status, and the key of the per-source caps
+  std::uint32_t mtu = 0;        ///< largest datagram; 0 on stream carriers
+  std::string local;            ///< for status only, e.g. "192.0.2.7:41830"
+  std::string remote;           ///< for status, and the key of the per-source caps
 };
 
 /// What a carrier knows about its own delivery at one moment (Linux: TCP_INFO, SIOCOUTQ,

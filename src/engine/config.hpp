@@ -82,7 +82,8 @@ inline constexpr duration dark_redial =
     500ms;  // while no path lives: the kernel's SYN back-off is slow
 inline constexpr duration dial_timeout = 10s;  // while another path lives
 inline constexpr duration handshake_timeout = 10s;
-inline constexpr duration token_wait = 250ms;  // for a fresh token before an attach shows a used one
+inline constexpr duration token_wait =
+    250ms;  // for a fresh token before an attach shows a used one
 inline constexpr duration hello_race = 250ms;  // before a second carrier says HELLO too
 
 // Extra bytes.

@@ -22,8 +22,8 @@ struct endpoint::impl final : link_directory {
         jitter(c.jitter_seed),
         events(c.event_queue),
         memory(c.budget),
-        shared{config, pool,         secrets, jitter,     events, transmit,
-               memory, next_carrier, tokens,  ready_links},
+        shared{config,   pool,   secrets,      jitter, events,
+               transmit, memory, next_carrier, tokens, ready_links},
         door(shared) {}
 
   // A carrier is either at the door (its link is not known) or a path of a link.

@@ -13,7 +13,8 @@ namespace {
 
 constexpr duration longest_pending = std::chrono::minutes(10);
 constexpr std::string_view no_plaintext =
-    "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set here";
+    "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set "
+    "here";
 
 // One record of HELLO has its largest Noise message in it; nothing else is as long before a proof.
 constexpr std::size_t unproven_bytes = 2048;
@@ -181,9 +182,9 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
                                ? wire::grace_forever_ms
                                : static_cast<std::uint64_t>(
                                      std::chrono::floor<std::chrono::milliseconds>(grace).count())};
-    auto made = acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key),
-                                     make_routing_token(s_.secrets, s_.config.loop), hello,
-                                     s_.secrets);
+    auto made =
+        acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key),
+                             make_routing_token(s_.secrets, s_.config.loop), hello, s_.secrets);
     if (!made) return refuse(g, made.error().code, made.error().reason);
     if (hellos_.size() >= s_.config.handshakes) evict_hello();
     // As long as the link itself would live without a path: the dialer counts it as up already.
@@ -303,8 +304,8 @@ bool greeter::consume(instant now, pending_link& hello) {
   return !std::exchange(hello.consumed, true);
 }
 
-bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack,
-                        link_directory& links, admission& out) {
+bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
+                        admission& out) {
   const auto known = hellos_.find(*g.hello);
   if (known == hellos_.end()) return false;
   const auto& agreement = known->second.hello->agreement();
@@ -320,8 +321,8 @@ bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack,
   return consume(now, known->second);
 }
 
-bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack,
-                       link_directory& links, admission& out) {
+bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
+                       admission& out) {
   out.into = links.named(g.link);
   const auto* agreement = out.into == nullptr ? pending(g.link) : &out.into->agreement();
   if (agreement == nullptr) return false;

@@ -60,7 +60,6 @@ class greeter {
   std::uint64_t evicted() const noexcept { return evicted_; }
   std::uint64_t failed() const noexcept { return failed_; }
 
-
  private:
   struct guest {
     std::unique_ptr<path> carrier;

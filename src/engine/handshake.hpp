@@ -39,16 +39,16 @@
 /// - ATTACH, CHALLENGE, ATTACH_ACK: every field is under its MAC (`attach_proof.hpp`).
 ///
 /// Raced hellos. All HELLOs of one dialer link, whatever carrier they go by, are equal but for
-/// the terms of their path: same nonce, same first Noise message. The acceptor finds a duplicate by `hello_key` and
-/// sends the stored HELLO_ACK again, byte by byte, on the further carrier. Why that is safe:
-/// nothing new is computed, so no ephemeral key meets two transcripts and no Noise nonce encrypts
-/// two payloads; a HELLO_ACK tells a replayer of a HELLO nothing without the dialer's ephemeral
-/// secret, and gives him no path, because only an ATTACH_ACK makes one, path 0 exists once, and
-/// every other carrier of the race then goes through ATTACH. A HELLO with the same nonce but other
-/// contents has another `hello_key` and thus makes another link: nobody can occupy or spoil a nonce
-/// he has seen. The endpoint keeps an `acceptor_hello` until its ATTACH_ACK verifies or 10 s have
-/// passed, 256 at most, the oldest evicted; a duplicate that comes later than that makes a link
-/// that nobody confirms.
+/// the terms of their path: same nonce, same first Noise message. The acceptor finds a duplicate by
+/// `hello_key` and sends the stored HELLO_ACK again, byte by byte, on the further carrier. Why that
+/// is safe: nothing new is computed, so no ephemeral key meets two transcripts and no Noise nonce
+/// encrypts two payloads; a HELLO_ACK tells a replayer of a HELLO nothing without the dialer's
+/// ephemeral secret, and gives him no path, because only an ATTACH_ACK makes one, path 0 exists
+/// once, and every other carrier of the race then goes through ATTACH. A HELLO with the same nonce
+/// but other contents has another `hello_key` and thus makes another link: nobody can occupy or
+/// spoil a nonce he has seen. The endpoint keeps an `acceptor_hello` until its ATTACH_ACK verifies
+/// or 10 s have passed, 256 at most, the oldest evicted; a duplicate that comes later than that
+/// makes a link that nobody confirms.
 ///
 /// Who is authenticated, by pattern (`hello_keys`): NN nobody; NNpsk0 both ends, as holders of the
 /// pre-shared key; IKpsk2 the acceptor by the key that the dialer pinned, the dialer by its own key
@@ -92,8 +92,8 @@ struct link_agreement {
     return (features & wire::feature_aes_128_gcm) != 0 ? crypto::aead::aes_128_gcm
                                                        : crypto::aead::chacha20_poly1305;
   }
-  routing_token token{};       ///< number 0 of the link (`routing_tokens.hpp`)
-  secret<32> reset_token;      ///< that goes with it
+  routing_token token{};   ///< number 0 of the link (`routing_tokens.hpp`)
+  secret<32> reset_token;  ///< that goes with it
   /// The static key that the peer proved; none where the pattern has none.
   std::optional<crypto::public_key> peer_key;
 };
@@ -144,7 +144,8 @@ class dialer_hello {
   link_id link_{};
 };
 
-/// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but the terms of its path.
+/// What the acceptor's endpoint finds duplicates of a HELLO by: a hash of all fields but the terms
+/// of its path.
 crypto::hash hello_key(const wire::hello& hello);
 
 /// Acceptor, first path. Holds the answer until it is confirmed.
@@ -181,8 +182,8 @@ struct attach_outcome {
   path_keys keys;
 };
 
-/// Dialer, after `dialer_hello::accept`: makes the carrier of these terms path 0. Once per link, on the
-/// carrier whose HELLO_ACK came first.
+/// Dialer, after `dialer_hello::accept`: makes the carrier of these terms path 0. Once per link, on
+/// the carrier whose HELLO_ACK came first.
 attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, const path_terms& terms,
                             bytes_view channel_binding) noexcept;
 
@@ -216,8 +217,8 @@ class dialer_attach {
 class acceptor_attach {
  public:
   /// Verifies an ATTACH for this link and makes the challenge. The caller has found the link by
-  /// its routing token and checked that `attach.path` is not consumed; a replayed ATTACH gets a fresh
-  /// challenge, which only a holder of the key can answer. Nothing of the link changes.
+  /// its routing token and checked that `attach.path` is not consumed; a replayed ATTACH gets a
+  /// fresh challenge, which only a holder of the key can answer. Nothing of the link changes.
   /// Errors: auth_failed (no key, other link, other incarnation, other instances).
   static result<acceptor_attach> make(const link_keys& keys, const link_ends& ends,
                                       const wire::attach& attach, bytes_view channel_binding,

@@ -19,9 +19,10 @@ void link::protocol_error(instant now, path& p, std::string detail) {
 }
 
 void link::bad_record(instant now, path& p, errc why) {
-  protocol_error(now, p, why == errc::auth_failed
-                             ? "a record does not verify: the carrier changed what the peer sealed"
-                             : "a record is malformed");
+  protocol_error(now, p,
+                 why == errc::auth_failed
+                     ? "a record does not verify: the carrier changed what the peer sealed"
+                     : "a record is malformed");
 }
 
 void link::received(instant now, path& p, std::size_t n) {

@@ -50,7 +50,7 @@ struct path {
   instant token_until = never;  ///< dialer: its attach waits for a fresh token until then
   std::optional<dialer_attach> attaching;
   std::optional<acceptor_attach> challenged;
-  secret<32> reset;  ///< dialer: by it the acceptor proves that it forgot the link
+  secret<32> reset;                   ///< dialer: by it the acceptor proves that it forgot the link
   std::uint64_t handshakes_sent = 0;  ///< their record numbers; frames go on from there
   bytes handshake_out;  ///< prologue and handshake records to be written before anything else
   bool prologue_read = false;

@@ -82,8 +82,8 @@ sent_record record_writer::finish() {
   const auto guarded = sealer_ == nullptr ? wire::guard::checksum : wire::guard::sealed;
   const bool key_phase = sealer_ != nullptr && sealer_->next(number_).value();
   std::array<std::byte, wire::max_record_head> head{};
-  const auto size = wire::write_record_head(wire::record_kind::frames, key_phase, number_,
-                                            payload_, head, guarded);
+  const auto size = wire::write_record_head(wire::record_kind::frames, key_phase, number_, payload_,
+                                            head, guarded);
   if (sealer_ == nullptr) {
     put_checksum(bytes_view(head).first(size));
   } else {

@@ -103,8 +103,7 @@ std::optional<std::uint64_t> held_tokens::owed() const noexcept {
 void held_tokens::told(std::uint64_t number) { std::erase(retire_, number); }
 
 void held_tokens::owe(std::uint64_t number) {
-  if (std::find(retire_.begin(), retire_.end(), number) == retire_.end())
-    retire_.push_back(number);
+  if (std::find(retire_.begin(), retire_.end(), number) == retire_.end()) retire_.push_back(number);
 }
 
 }  // namespace rendr::engine

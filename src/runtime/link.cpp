@@ -275,7 +275,8 @@ failure link::attach(path_spec path) {
   return detail::command(
       core_, [&](engine::endpoint& engine, instant now) -> std::optional<failure> {
         if (path.name.empty()) path.name = "p" + std::to_string(core_->leaves.size() + 1);
-        if (auto why = check_path(path, *runtime_, {core_->insecure, core_->proves_peer}); why.code) return why;
+        if (auto why = check_path(path, *runtime_, {core_->insecure, core_->proves_peer}); why.code)
+          return why;
         auto made = engine.attach(now, core_->ref, config_of(path));
         if (!made) return made.error();
         core_->leaves[*made] = {std::move(path), std::nullopt};

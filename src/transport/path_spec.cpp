@@ -13,8 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 9> transports{
     "tcp", "tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray", "fd"};
 constexpr std::array<std::string_view, 1> built_transports{"tcp"};
-constexpr std::array<std::string_view, 10> keys{"bind",   "device", "mark",     "cc",  "cost",
-                                               "weight", "fate",   "evidence", "cold", "plaintext"};
+constexpr std::array<std::string_view, 10> keys{
+    "bind", "device", "mark", "cc", "cost", "weight", "fate", "evidence", "cold", "plaintext"};
 
 constexpr std::uint32_t max_cost = 1000;
 constexpr std::uint32_t max_weight = 1000;

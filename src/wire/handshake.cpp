@@ -107,8 +107,7 @@ hello_ack take_hello_ack(reader& r) noexcept {
           r.counted(max_noise_message)};
 }
 attach take_attach(reader& r) noexcept {
-  const attach m{r.varint(),    r.varint(),      r.varint(),
-                 take_guard(r), r.array<16>(), r.array<32>()};
+  const attach m{r.varint(), r.varint(), r.varint(), take_guard(r), r.array<16>(), r.array<32>()};
   if (r.array<16>() != attach_pad) r.fail();
   return m;
 }

@@ -99,8 +99,7 @@ result<std::optional<record_view>> split_record(bytes_view in, guard frames_guar
       (r.key_phase && r.kind == record_kind::handshake)) {
     return errc::protocol_violation;
   }
-  const auto trailer =
-      trailer_size(r.kind == record_kind::frames ? frames_guard : guard::checksum);
+  const auto trailer = trailer_size(r.kind == record_kind::frames ? frames_guard : guard::checksum);
   const auto after_flags = in.first(r.size).subspan(length_size + 1);
   const auto number_size = read_varint(after_flags, r.number);
   if (number_size == 0 || after_flags.size() <= number_size + trailer) {

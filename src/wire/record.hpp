@@ -29,8 +29,9 @@ inline constexpr std::size_t max_record_overhead = max_record_head + seal_size;
 /// What stands guard over the records of frames of one path, both ways, all its life. Records of
 /// handshake messages are always under a checksum: what matters in them is proved by itself.
 enum class guard : std::uint8_t {
-  checksum = 0,  ///< CRC32C, against accidents: the carrier itself is secured, or plaintext is asked
-  sealed = 1,    ///< AEAD under the keys of the path, against people
+  checksum =
+      0,       ///< CRC32C, against accidents: the carrier itself is secured, or plaintext is asked
+  sealed = 1,  ///< AEAD under the keys of the path, against people
 };
 constexpr std::size_t trailer_size(guard g) noexcept {
   return g == guard::sealed ? seal_size : crc_size;

@@ -70,8 +70,7 @@ void record_reader::read(const bytes& heard) {
     used_ += wire::prologue_size;
   }
   while (!broken_) {
-    const auto one =
-        wire::split_record(rest(), key_ ? wire::guard::sealed : wire::guard::checksum);
+    const auto one = wire::split_record(rest(), key_ ? wire::guard::sealed : wire::guard::checksum);
     broken_ = !one;
     if (broken_ || !one->has_value()) return;
     const auto& r = **one;

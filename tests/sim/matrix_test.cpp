@@ -261,7 +261,7 @@ constexpr const char* no_reserve =
 constexpr const char* beside = "a path that is dialled beside a stopped peer replaces the old one";
 
 constexpr std::array shortfalls{
-    known{"loss 20 %", " B SR SB ", true, 1.4, 0, no_reserve},
+    known{"loss 20 %", " B SR SB BS ", true, 1.5, 0, no_reserve},
     known{"loss 20 %", " S SR B SB BS ", false, 1.3, 0, no_reserve},
     known{"server stops", " S R SR B SB RS BS ", true, 1.0, 2, beside},
     known{"client stops", " S ", true, 1.0, 2, beside},

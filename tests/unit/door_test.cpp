@@ -78,8 +78,7 @@ struct door {
   }
   carrier_id begin(std::string remote, wire::form form, const wire::handshake_message& message) {
     const auto id = *come(std::move(remote));
-    w.inject(w.acceptor, id,
-             prologue(form, form == wire::form::attach ? token : routing_token{}));
+    w.inject(w.acceptor, id, prologue(form, form == wire::form::attach ? token : routing_token{}));
     w.inject(w.acceptor, id, record(message));
     w.settle();
     return id;

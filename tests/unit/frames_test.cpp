@@ -293,9 +293,9 @@ TEST(FrameTypes, EvenAndUnknownOnesAreViolations) {
 }
 
 TEST(FrameTypes, ReservedOnesAreViolationsUntilNegotiated) {
-  for (const auto type : {frame_type::packet, frame_type::fec_repair, frame_type::moved,
-                          frame_type::path_challenge, frame_type::path_response,
-                          frame_type::ack_ecn}) {
+  for (const auto type :
+       {frame_type::packet, frame_type::fec_repair, frame_type::moved, frame_type::path_challenge,
+        frame_type::path_response, frame_type::ack_ecn}) {
     const bytes payload{static_cast<std::byte>(type), std::byte{0}};
     EXPECT_FALSE(parsed(payload)) << static_cast<int>(type);
   }

@@ -128,7 +128,8 @@ const transcript transcripts[]{
      "e3a846fdc7fef79a20ed90114cfea7f1e65498ca3bf795c9de0dfad31c49502e",
      "385291a212fb696ad76f91159251830d602f75fdc3fa222c503b3ac0e725c97d",
      "74141ffc3d189fffc4c30f4dfb7a2dab91885ff9ebeb69d17171e0862eb321f7"},
-    {"NNpsk0", "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
+    {"NNpsk0",
+     "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "f545d573d80479e0cb3aeb1f353706f6",
      "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
      "baafc2fd6728c56fa3dd90ed218a79f0cf596919911dcff1237059ee658c47f8"
@@ -146,7 +147,8 @@ const transcript transcripts[]{
      "7db6091c90235aeea7e64ae81168882885b5265d8d87bdad391a8b46c20e463a",
      "121044235df3c084e0fa7ab4d2874bc0a0bceaab3bd4e70b3d722d3324692155",
      "b08490d84f158c8ec48dcb4fc4049dbb0fa4a91b7c1f8f46c6af6e90171caf27"},
-    {"IKpsk2", "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
+    {"IKpsk2",
+     "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "dfcf7a45fe009834faa45b49987a7f5a87a69201fd03efa5e7c1bff8a03ef2ab"
      "9052e3c2f06ab6dcbb1199a339d8a641759699216b66145c81d2a0a45a428654",
      "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
@@ -268,7 +270,9 @@ bool first_path_survives(const std::function<void(wire::hello&, bytes&)>& change
   if (!agreed) return false;
   auto confirm = make_confirm(agreed->keys, both_ends, {5}, {}).ack;
   if (change_confirm) change_confirm(confirm);
-  return verify_confirm(acceptor->agreement().keys, both_ends, {hello.leaf, hello.guarded}, confirm, {}).has_value();
+  return verify_confirm(acceptor->agreement().keys, both_ends, {hello.leaf, hello.guarded}, confirm,
+                        {})
+      .has_value();
 }
 
 TEST(Handshake, AFirstPathThatNobodyTouchedIsTaken) {
@@ -597,10 +601,12 @@ TEST(Handshake, AReplayedHelloGivesNoPath) {
   // Whoever replays the HELLO gets the HELLO_ACK again, but has no key for any proof, and the proof
   // of the dialer's carrier of leaf 0 does not hold for a carrier that claimed another leaf.
   wire::attach_ack guess;
-  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {0}, guess, {}).error(), errc::auth_failed);
+  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {0}, guess, {}).error(),
+            errc::auth_failed);
   const auto seen = make_confirm(l.at_dialer.keys, both_ends, {0}, {}).ack;
   ASSERT_TRUE(verify_confirm(l.at_acceptor.keys, both_ends, {0}, seen, {}));
-  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {1}, seen, {}).error(), errc::auth_failed);
+  EXPECT_EQ(verify_confirm(l.at_acceptor.keys, both_ends, {1}, seen, {}).error(),
+            errc::auth_failed);
 }
 
 TEST(Handshake, AConfirmationIsBoundToItsChannel) {

@@ -28,15 +28,10 @@ class message_source {
   handshake_message next() {
     switch (random_() % 6) {
       case 0:
-        return hello{array<16>(),
-                     array<16>(),
-                     random_(),
-                     random_(),
-                     number(),
-                     guarded(),
-                     number(),
-                     static_cast<hello_pattern>(random_() & 0xff),
-                     noise()};
+        return hello{
+            array<16>(), array<16>(), random_(), random_(),
+            number(),    guarded(),   number(),  static_cast<hello_pattern>(random_() & 0xff),
+            noise()};
       case 1:
         return hello_ack{array<16>(), array<16>(), array<16>(), random_(),
                          number(),    array<16>(), noise()};
@@ -129,8 +124,8 @@ TEST(HandshakeMessages, OfUnknownTypesAreRefused) {
 TEST(HandshakeMessages, WithAnUnknownGuardAreRefused) {
   const std::size_t of_hello = 1 + 16 + 16 + 8 + 8 + 1;
   const std::size_t of_attach = 1 + 1 + 1 + 1;
-  for (const auto& [name, at] : {std::pair("handshake_hello", of_hello),
-                                 std::pair("handshake_attach", of_attach)}) {
+  for (const auto& [name, at] :
+       {std::pair("handshake_hello", of_hello), std::pair("handshake_attach", of_attach)}) {
     auto wire = golden::find(name);
     ASSERT_EQ(wire[at], std::byte{1}) << name;
     wire[at] = std::byte{0};

@@ -242,8 +242,8 @@ TEST(RoutingTokens, OnlyTheAcceptorHandsThemOut) {
     for (const auto piece : out.pieces()) data.insert(data.end(), piece.begin(), piece.end());
     w.inject(to, at, data);
     w.advance(100ms);
-    const auto status = from_dialer ? w.acceptor.ep.status(w.now).links.at(0)
-                                    : *w.dialer.ep.status(w.now, w.link);
+    const auto status =
+        from_dialer ? w.acceptor.ep.status(w.now).links.at(0) : *w.dialer.ep.status(w.now, w.link);
     EXPECT_EQ(status.paths.at(0).deaths, 1u);
     EXPECT_TRUE(status.up);
     out.transmitted(data.size(), [](const outbound::finished&) {});
