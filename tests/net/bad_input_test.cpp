@@ -156,7 +156,9 @@ TEST_F(bad_input, configurations_are_refused_before_anything_begins) {
   EXPECT_EQ(failed.code, errc::permission_denied);
   EXPECT_NE(failed.detail.find("insecure"), std::string::npos) << failed.detail;
   EXPECT_FALSE(attempt.is_open());
-  options.credentials.psk = secret_key();
+  secret_key shared;
+  shared.span()[0] = std::byte{1};
+  options.credentials.psk = shared;
   options.paths[0].plaintext = true;
   const auto clear = attempt.start(options);
   EXPECT_EQ(clear.code, errc::permission_denied);

@@ -15,12 +15,14 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "support/net_fixture.hpp"
+#include "support/netns.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::test {
@@ -29,7 +31,7 @@ namespace {
 constexpr std::string_view marker = "the end of what is captured";
 constexpr std::string_view metadata = "where the flow is to go";
 
-/// Everything that passes on loopback from its making on.
+/// Everything that passes on the loopback of a namespace from its making on.
 class capture {
  public:
   capture() : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
@@ -66,10 +68,16 @@ class capture {
 struct captured_path : linked_test {
   void SetUp() override {
     linked_test::SetUp();
-    if (!wire.works()) GTEST_SKIP() << "packet sockets need root";
+    if (const auto why = netns::unavailable(); !why.empty()) GTEST_SKIP() << why;
+    alone.emplace();
+    inside.emplace(*alone);
+    wire.emplace();
+    ASSERT_TRUE(wire->works());
   }
   void TearDown() override {
-    wire = {};
+    wire.reset();
+    inside.reset();
+    alone.reset();
     linked_test::TearDown();
   }
   /// A flow with metadata and bytes both ways over one path; then `marker`, in clear, beside it.
@@ -95,7 +103,7 @@ struct captured_path : linked_test {
     const auto flow = near.id();
     flow_id.assign(reinterpret_cast<const char*>(flow.data()), flow.size());
     send_marker();
-    ASSERT_TRUE(wire.read_until(marker)) << "the capture heard nothing";
+    ASSERT_TRUE(wire->read_until(marker)) << "the capture heard nothing";
   }
   static void send_marker() {
     const transport::unique_fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -107,7 +115,10 @@ struct captured_path : linked_test {
              sizeof to);
   }
 
-  capture wire;
+  // Nobody else talks there. What was made inside stays there.
+  std::optional<netns> alone;
+  std::optional<netns::scope> inside;
+  std::optional<capture> wire;
   const std::string there = pattern(4096, 1);
   const std::string back = pattern(2048, 100'000);
   std::string flow_id;
@@ -115,20 +126,20 @@ struct captured_path : linked_test {
 
 TEST_F(captured_path, sealed_shows_no_flow_id_no_metadata_and_no_payload) {
   talk(false);
-  EXPECT_FALSE(wire.shows(flow_id));
-  EXPECT_FALSE(wire.shows(metadata));
+  EXPECT_FALSE(wire->shows(flow_id));
+  EXPECT_FALSE(wire->shows(metadata));
   for (std::size_t at = 0; at + 16 <= back.size(); at += 16) {
-    ASSERT_FALSE(wire.shows(std::string_view(there).substr(at, 16))) << at;
-    ASSERT_FALSE(wire.shows(std::string_view(back).substr(at, 16))) << at;
+    ASSERT_FALSE(wire->shows(std::string_view(there).substr(at, 16))) << at;
+    ASSERT_FALSE(wire->shows(std::string_view(back).substr(at, 16))) << at;
   }
 }
 
 TEST_F(captured_path, in_plaintext_shows_all_three) {
   talk(true);
-  EXPECT_TRUE(wire.shows(flow_id));
-  EXPECT_TRUE(wire.shows(metadata));
-  EXPECT_TRUE(wire.shows(std::string_view(there).substr(0, 512)));
-  EXPECT_TRUE(wire.shows(std::string_view(back).substr(0, 512)));
+  EXPECT_TRUE(wire->shows(flow_id));
+  EXPECT_TRUE(wire->shows(metadata));
+  EXPECT_TRUE(wire->shows(std::string_view(there).substr(0, 512)));
+  EXPECT_TRUE(wire->shows(std::string_view(back).substr(0, 512)));
 }
 
 }  // namespace

@@ -266,7 +266,7 @@ constexpr std::array shortfalls{
     known{"server stops", " S R SR B SB RS BS ", true, 1.0, 2, beside},
     known{"client stops", " S ", true, 1.0, 2, beside},
 };
-constexpr std::array<std::size_t, 2> most_beyond{5, 2};  ///< cells: paced, bulk
+constexpr std::array<std::size_t, 2> most_beyond{5, 3};  ///< cells: paced, bulk
 
 /// The shortfall that is known of a cell; none: its bound holds.
 const known* known_of(const fault& f, const graph& g, bool bulk) {
