@@ -490,7 +490,8 @@ void link::transmitted(instant now, path& p, std::size_t n) {
     const auto mark = p.rate.on_transmitted(now, p.sent.in_flight(), p.app_limited);
     p.sent.transmitted(*record, now, mark);
     // What made the path late may have been without data, and be waited out: data is not.
-    if (p.phase == path_phase::late && !record->ranges.empty())
+    record = p.sent.find(done.number);  // gone when it was settled already
+    if (record != nullptr && p.phase == path_phase::late && !record->ranges.empty())
       p.check_at = std::min(p.check_at, record_deadline(p, *record));
   });
   // More may wait, and a carrier that took everything is asked again.

@@ -90,7 +90,8 @@ void attach_for_the_leaf_of_a_living_path(stage& s) {
   forged.message.leaf = 0;
   t->say(forged.message);
   expect_refused(*t);
-  const auto* link = s.server().find(s.honest());
+  const auto after = s.server();
+  const auto* link = after.find(s.honest());
   ASSERT_NE(link, nullptr);
   EXPECT_EQ(link->attached, before.find(s.honest())->attached);
 }
