@@ -10,6 +10,7 @@
 
 #include "engine/endpoint.hpp"
 #include "engine/handshake.hpp"
+#include "engine/record_writer.hpp"
 #include "engine/source_table.hpp"
 #include "support/direct_pair.hpp"
 #include "wire/record.hpp"
@@ -48,15 +49,8 @@ bytes prologue(wire::form form, const routing_token& token = {}) {
 }
 
 bytes record(const wire::handshake_message& message) {
-  const auto payload = wire::encode(message);
-  std::array<std::byte, wire::max_record_head> head{};
-  const auto n =
-      wire::write_record_head(wire::record_kind::handshake, false, 0, payload.size(), head);
-  const std::array<bytes_view, 2> pieces{bytes_view(head).first(n), payload};
-  const auto crc = wire::record_crc(pieces);
-  bytes out(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(n));
-  out.insert(out.end(), payload.begin(), payload.end());
-  out.insert(out.end(), crc.begin(), crc.end());
+  bytes out;
+  append_handshake(out, 0, wire::encode(message), nullptr);
   return out;
 }
 
