@@ -141,7 +141,7 @@ engine::root_target target(const std::string& text) {
   good.srtt = good.min_rtt = 20ms;
   good.rttvar = 1ms;
   good.rate = 10'000'000;
-  root.update(std::vector<policy::child_facts>(paths, good));
+  root.update({}, std::vector<policy::child_facts>(paths, good));
   return root;
 }
 

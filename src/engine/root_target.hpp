@@ -56,19 +56,12 @@ class root_target {
   /// change of a path's health, at most each 200 ms when evidence of quality was renewed, and at
   /// `again`.
   outcome update(instant now, const std::vector<policy::child_facts>& leaf_facts);
-  /// Without a clock: nothing moves for quality.
-  std::vector<move> update(const std::vector<policy::child_facts>& leaf_facts) {
-    return update(instant{}, leaf_facts).moves;
-  }
   /// Only the figures that bonds look at, no decisions. Cheap; called before pulls.
   void refresh(const std::vector<policy::child_facts>& leaf_facts);
 
   /// An explicit command of this end. nullopt child: released.
   policy::selector_decision select(instant now, policy::node_id node,
                                    std::optional<std::size_t> child);
-  policy::selector_decision select(policy::node_id node, std::optional<std::size_t> child) {
-    return select(instant{}, node, child);
-  }
   /// The peer's choice, mirrored: followed as soon as that child is good.
   void mirror(policy::node_id node, std::optional<std::size_t> child);
 

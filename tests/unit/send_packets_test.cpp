@@ -118,7 +118,7 @@ TEST(SendPackets, ArePlacedWholeByEveryPolicy) {
     root_target root(std::move(*parsed), 1);
     std::vector<policy::child_facts> facts(leaves.size(), good);
     facts[1].srtt = facts[1].min_rtt = 60ms;
-    root.update(facts);
+    root.update({}, facts);
     placement place(root);
     sender s;
     for (int i = 0; i < 500; ++i) s.add(random.below(3000));
