@@ -10,35 +10,16 @@ seconds=60
 size=$((8 * 1024 * 1024))
 [ -z "$short" ] || seconds=12 size=$((3 * 1024 * 1024))
 
-mkdir "$work/www" "$work/body"
-chmod 755 "$work"
+mkdir "$work/www"
 head -c 20000 /dev/urandom >"$work/www/small"
 head -c "$size" /dev/urandom >"$work/www/file"
 sum=$(sha256sum <"$work/www/file")
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab -addext subjectAltName=IP:127.0.0.1 \
   -keyout "$work/key.pem" -out "$work/certificate.pem" 2>"$work/openssl.log" || fail 'no certificate could be made'
-cat >"$work/nginx.conf" <<CONF
-daemon off;
-pid $work/nginx.pid;
-error_log $work/nginx.log;
-worker_processes 1;
-events { worker_connections 2048; }
-http {
-  access_log off;
-  client_body_temp_path $work/body;
-  proxy_temp_path $work/body;
-  fastcgi_temp_path $work/body;
-  uwsgi_temp_path $work/body;
-  scgi_temp_path $work/body;
-  server {
-    listen 127.0.0.1:8443 ssl http2;
+write_nginx_conf "listen 127.0.0.1:8443 ssl http2;
     ssl_certificate $work/certificate.pem;
     ssl_certificate_key $work/key.pem;
-    keepalive_requests 1000000;
-    root $work/www;
-  }
-}
-CONF
+    keepalive_requests 1000000;"
 start_links
 PATH=$PATH:/usr/sbin "${far[@]}" nginx -c "$work/nginx.conf" 2>>"$work/nginx.log" &
 pids+=($!)

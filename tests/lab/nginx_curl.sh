@@ -9,27 +9,11 @@ size=$((4 * 1024 * 1024))
 rate=512k
 [ -z "$short" ] || { count=50 size=$((5 * 1024 * 1024)); }
 
-mkdir "$work/www" "$work/got" "$work/body"
+mkdir "$work/www" "$work/got"
 head -c "$size" /dev/urandom >"$work/www/file"
 sum=$(sha256sum "$work/www/file" | cut -d' ' -f1)
 web_port=$(free_port)
-cat >"$work/nginx.conf" <<CONF
-daemon off;
-pid $work/nginx.pid;
-error_log $work/nginx.log;
-worker_processes 1;
-events { worker_connections 2048; }
-http {
-  access_log off;
-  client_body_temp_path $work/body;
-  proxy_temp_path $work/body;
-  fastcgi_temp_path $work/body;
-  uwsgi_temp_path $work/body;
-  scgi_temp_path $work/body;
-  server { listen 127.0.0.1:$web_port backlog=1024; root $work/www; }
-}
-CONF
-chmod 755 "$work"
+write_nginx_conf "listen 127.0.0.1:$web_port backlog=1024;"
 PATH=$PATH:/usr/sbin nginx -c "$work/nginx.conf" 2>>"$work/nginx.log" &
 pids+=($!)
 await_port "$web_port"
