@@ -59,19 +59,18 @@ class issued_tokens {
     routing_token token{};
     bool retired = false;
   };
-  const entry* owed() noexcept;
+  const entry* owed() const noexcept;
   void told() { owed_.pop_front(); }
-  bool owes() const noexcept { return !owed_.empty(); }
-  /// Its NEW_TOKEN may not have arrived.
-  void owe(std::uint64_t number) {
-    if (directory_ != nullptr) owed_.push_back(number);
-  }
+  /// Its NEW_TOKEN may not have arrived: it goes again, unless the dialer used the token.
+  void owe(std::uint64_t number);
 
  private:
+  const entry* find(std::uint64_t number) const noexcept;
+
   token_directory* directory_ = nullptr;
   link_ref link_{};
-  std::deque<entry> entries_;  // ascending
-  std::deque<std::uint64_t> owed_;
+  std::deque<entry> entries_;       // ascending
+  std::deque<std::uint64_t> owed_;  // each once, none retired
   std::uint64_t next_ = 0;
 };
 

@@ -136,13 +136,23 @@ TEST(IssuedTokens, ALostOneIsSentAgainUnlessItWasUsed) {
   EXPECT_EQ(again.at(2), first.at(2));
 }
 
+TEST(IssuedTokens, ALostOneThatStillWaitsIsSentOnce) {
+  issuer i;
+  i.sent();
+  i.tokens.owe(2);
+  i.tokens.owe(2);
+  ASSERT_NE(i.tokens.owed(), nullptr);
+  i.tokens.told();
+  EXPECT_EQ(i.tokens.owed(), nullptr);
+}
+
 TEST(IssuedTokens, AreGoneWithTheirLink) {
   issuer i;
   i.tokens.revoke();
   EXPECT_TRUE(i.directory.empty());
   i.tokens.refill(i.random, 3);
   i.tokens.owe(1);
-  EXPECT_FALSE(i.tokens.owes());
+  EXPECT_EQ(i.tokens.owed(), nullptr);
 }
 
 /// Hears the first bytes of every carrier of the dialer.
