@@ -220,19 +220,12 @@ void greeter::evict_hello() {
 
 // A link that is not confirmed yet: an attach may overtake the confirmation of the first path, and
 // is as good a proof of the link's key.
-const link_agreement* greeter::pending(const link_id& id) const {
-  for (const auto& [key, hello] : hellos_) {
-    const auto& agreement = hello.hello->agreement();
-    if (agreement.keys.link == id) return &agreement;
-  }
-  return nullptr;
-}
-
-const link_agreement* greeter::pending_by(const routing_token& token) const {
-  for (const auto& [key, hello] : hellos_) {
-    if (hello.hello->agreement().token == token) return &hello.hello->agreement();
-  }
-  return nullptr;
+template <class Is>
+greeter::pending_link* greeter::pending(Is is) {
+  const auto known = std::find_if(hellos_.begin(), hellos_.end(), [&](const auto& entry) {
+    return is(entry.second.hello->agreement());
+  });
+  return known == hellos_.end() ? nullptr : &known->second;
 }
 
 // A path id has one challenge at a time, or a recorded ATTACH would bring as many as it is
@@ -255,8 +248,9 @@ bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
   if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
   auto* l = links.named_by(g.first.token);
-  const auto* agreement = l == nullptr ? pending_by(g.first.token) : &l->agreement();
-  if (agreement == nullptr) {
+  const auto* waits =
+      l != nullptr ? nullptr : pending([&](const auto& one) { return one.token == g.first.token; });
+  if (l == nullptr && waits == nullptr) {
     // Only the loop that the token names may say that the link is gone for good.
     const auto owner = loop_of(g.first.token);
     const auto token = make_reset_token(secret<32>(s_.config.reset_key), g.first.token);
@@ -266,14 +260,15 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   if (attach.leaf >= defaults::paths_per_link || (l != nullptr && l->full())) {
     return refuse(g, errc::limit_reached, "the link has all its paths");
   }
+  const auto& agreement = l != nullptr ? l->agreement() : waits->hello->agreement();
   const bool free = l != nullptr ? l->path_id_free(attach.path) : attach.path != first_path;
   if (!free) return refuse(g, errc::refused, "the path id was used before");
-  const auto ends = l != nullptr ? l->ends() : link_ends{agreement->peer, s_.config.instance, 0};
-  auto made = acceptor_attach::make(agreement->keys, ends, attach, {}, s_.secrets);
+  const auto ends = l != nullptr ? l->ends() : link_ends{agreement.peer, s_.config.instance, 0};
+  auto made = acceptor_attach::make(agreement.keys, ends, attach, {}, s_.secrets);
   if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
-  if (!room_for_attach(agreement->keys.link, attach.path))
+  if (!room_for_attach(agreement.keys.link, attach.path))
     return refuse(g, errc::refused, "an attach of this path id is under way");
-  g.link = agreement->keys.link;
+  g.link = agreement.keys.link;
   g.carrier->id = attach.path;
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
   g.carrier->guarded = attach.guarded;
@@ -324,20 +319,20 @@ bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack, link
 bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                        admission& out) {
   out.into = links.named(g.link);
-  const auto* agreement = out.into == nullptr ? pending(g.link) : &out.into->agreement();
-  if (agreement == nullptr) return false;
+  auto* waits = out.into != nullptr
+                    ? nullptr
+                    : pending([&](const auto& one) { return one.keys.link == g.link; });
+  if (out.into == nullptr && waits == nullptr) return false;
+  const auto& agreement = out.into != nullptr ? out.into->agreement() : waits->hello->agreement();
   if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(g.carrier->id))) {
     return false;
   }
-  const auto keys = g.carrier->challenged->finish(agreement->keys, ack);
+  const auto keys = g.carrier->challenged->finish(agreement.keys, ack);
   if (!keys) return false;
-  g.carrier->protect(*keys, role::acceptor, agreement->cipher(), s_.config.records_per_key);
+  g.carrier->protect(*keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
   if (out.into != nullptr) return true;
-  out.agreement = *agreement;
-  for (auto& [key, hello] : hellos_) {
-    if (&hello.hello->agreement() == agreement) return consume(now, hello);
-  }
-  return false;
+  out.agreement = agreement;
+  return consume(now, *waits);
 }
 
 std::unique_ptr<path> greeter::release(guest& g) {

@@ -84,8 +84,8 @@ class greeter {
   void take_attach(guest& g, const wire::attach& attach, link_directory& links);
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);
-  const link_agreement* pending(const link_id& id) const;
-  const link_agreement* pending_by(const routing_token& token) const;
+  template <class Is>
+  pending_link* pending(Is is);
   bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
   bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
