@@ -60,15 +60,8 @@ std::optional<std::size_t> placement::chosen(const root_target& root,
 }
 
 bool placement::reaches(const root_target& root, node_id leaf) const noexcept {
-  for (auto id = leaf; id != graph_->root();) {
-    const auto parent = (*graph_)[id].parent;
-    if ((*graph_)[parent].kind == node_kind::selector) {
-      const auto current = chosen(root, parent);
-      if (!current || graph_->children_of(parent)[*current] != id) return false;
-    }
-    id = parent;
-  }
-  return true;
+  return graph_->reached(
+      leaf, [&](node_id selector, std::size_t child) { return chosen(root, selector) == child; });
 }
 
 // What waits at `node` will be taken: some leaf below it can, and every selector above stands on

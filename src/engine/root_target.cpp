@@ -157,16 +157,9 @@ void root_target::mirror(node_id node, std::optional<std::size_t> child) {
 }
 
 bool root_target::reaches(node_id leaf, bool in_bulk) const noexcept {
-  for (auto id = leaf; id != graph_->root();) {
-    const auto parent = (*graph_)[id].parent;
-    const auto& n = (*graph_)[parent];
-    if (n.kind == node_kind::selector) {
-      const auto at = graph_->position_of(id);
-      if (selectors_[parent].current != at && !(in_bulk && n.bulk == at)) return false;
-    }
-    id = parent;
-  }
-  return true;
+  return graph_->reached(leaf, [&](node_id selector, std::size_t child) {
+    return selectors_[selector].current == child || (in_bulk && (*graph_)[selector].bulk == child);
+  });
 }
 
 }  // namespace rendr::engine

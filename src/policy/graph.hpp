@@ -100,6 +100,16 @@ class graph {
   std::optional<std::size_t> child_named(node_id parent, std::string_view name) const noexcept;
   /// The position of `child` among its parent's children; 0 for the root.
   std::size_t position_of(node_id child) const noexcept;
+  /// `stands(selector, position of its child)` holds for every selector on the way up from `node`.
+  template <class Stands>
+  bool reached(node_id node, Stands stands) const noexcept {
+    for (auto id = node; id != root(); id = nodes_[id].parent) {
+      const auto above = nodes_[id].parent;
+      if (nodes_[above].kind == node_kind::selector && !stands(above, position_of(id)))
+        return false;
+    }
+    return true;
+  }
   /// One more than the largest leaf index.
   std::size_t leaf_count() const noexcept;
 
