@@ -130,7 +130,6 @@ class link {
   std::uint32_t unsent_limit(const path& p) const noexcept;
 
  private:
-  friend class record_writer;
   // link.cpp
   void come_up(instant now);
   void append_bye(path& p);
