@@ -216,6 +216,8 @@ class link {
   errc on(instant now, path& p, const wire::select& f);
   errc on(instant now, path& p, const wire::goaway& f);
   result<flow*> flow_of(std::uint64_t number);
+  result<flow*> payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
+                            std::size_t size);
   void acknowledge_record(instant now, sent_record& record);
   void acknowledge_control(instant now, const sent_control& c);
   void ask_again(const sent_control& c);

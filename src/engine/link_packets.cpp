@@ -107,25 +107,17 @@ void link::retired(flow& f) {
 }
 
 errc link::on(instant now, path& p, const wire::packet& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = payload_for(now, p, f.flow, wire::flow_kind::packet, f.payload.size());
   if (!found) return found.error();
-  auto& totals = slots_[p.leaf].totals;
-  totals.payload_received += f.payload.size();
-  p.last_flow_data = now;
-  if (*found == nullptr) {
-    totals.duplicate_received += f.payload.size();
-    return errc{};
-  }
+  if (*found == nullptr) return errc{};
   auto& into = **found;
-  if (!into.packets) return errc::protocol_violation;
-  if (into.answer == flow_answer::rejected && into.incoming) return errc{};
   const auto end = f.sequence + send_packets::weight_of(f.payload.size());
   if (end > into.recv_limit) return errc::protocol_violation;
   const auto fresh = into.packets->in.insert(s_.pool, f.sequence, f.payload, p.in.slab());
   if (!fresh) return fresh.error();
   if (!*fresh) {
     into.duplicates += f.payload.size();
-    totals.duplicate_received += f.payload.size();
+    slots_[p.leaf].totals.duplicate_received += f.payload.size();
     tell_elsewhere(p);
     return errc{};
   }

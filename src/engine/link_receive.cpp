@@ -359,6 +359,24 @@ result<flow*> link::flow_of(std::uint64_t number) {
   return errc::protocol_violation;
 }
 
+// The flow of this kind that takes `size` bytes of payload; nullptr: it is over, or was rejected.
+result<flow*> link::payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
+                                std::size_t size) {
+  const auto found = flow_of(number);
+  if (!found) return found.error();
+  auto& totals = slots_[p.leaf].totals;
+  totals.payload_received += size;
+  p.last_flow_data = now;
+  if (*found == nullptr) {
+    totals.duplicate_received += size;
+    return found;
+  }
+  const auto& into = **found;
+  if (into.kind != kind) return errc::protocol_violation;
+  if (into.answer == flow_answer::rejected && into.incoming) return static_cast<flow*>(nullptr);
+  return found;
+}
+
 errc link::on(instant, path&, const wire::open& f) {
   const bool from_dialer = (f.flow & 1) == 0;
   if (from_dialer == (side_ == role::dialer)) return errc::protocol_violation;
@@ -417,23 +435,15 @@ errc link::on(instant, path&, const wire::reject& f) {
 }
 
 errc link::on(instant now, path& p, const wire::data& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = payload_for(now, p, f.flow, wire::flow_kind::stream, f.payload.size());
   if (!found) return found.error();
-  auto& totals = slots_[p.leaf].totals;
-  totals.payload_received += f.payload.size();
-  p.last_flow_data = now;
-  if (*found == nullptr) {
-    totals.duplicate_received += f.payload.size();
-    return errc{};
-  }
+  if (*found == nullptr) return errc{};
   auto& into = **found;
-  if (into.packets) return errc::protocol_violation;
-  if (into.answer == flow_answer::rejected && into.incoming) return errc{};
   if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
   const auto arrival = into.recv.insert(s_.pool, f.offset, f.payload, p.in.slab());
   if (!arrival) return arrival.error();
   into.duplicates += arrival->duplicate;
-  totals.duplicate_received += arrival->duplicate;
+  slots_[p.leaf].totals.duplicate_received += arrival->duplicate;
   if (arrival->duplicate > 0) tell_elsewhere(p);
   if (into.app_closed || into.stop_code) {
     into.recv.discard();
