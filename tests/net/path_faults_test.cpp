@@ -2,121 +2,23 @@
 // ctest: timeout=120
 #include <algorithm>
 #include <asio/buffer.hpp>
-#include <asio/read.hpp>
 #include <asio/write.hpp>
-#include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
-#include <thread>
 
-#include "support/fault_relay.hpp"
-#include "support/net_fixture.hpp"
+#include "support/relay_fixture.hpp"
 
 namespace rendr::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Sees a link's events and lets a test wait for one.
-class witness {
- public:
-  link_observer observer() {
-    return [this](const link_event& event) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(event);
-      changed_.notify_all();
-    };
-  }
-  /// The n-th time that path `name` came to `phase`; false after 15 s.
-  bool wait_phase(const std::string& name, path_phase phase, std::size_t n = 1) {
-    return wait([&] {
-      return static_cast<std::size_t>(
-                 std::count_if(events_.begin(), events_.end(), [&](const link_event& event) {
-                   const auto* change = std::get_if<events::path_changed>(&event.what);
-                   return change != nullptr && change->path == name && change->to == phase;
-                 })) >= n;
-    });
-  }
-  template <class Event>
-  bool wait_for() {
-    return wait([&] {
-      return std::any_of(events_.begin(), events_.end(), [](const link_event& event) {
-        return std::holds_alternative<Event>(event.what);
-      });
-    });
-  }
-
- private:
-  template <class Condition>
-  bool wait(Condition condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 15s, condition);
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<link_event> events_;
-};
-
-class path_faults : public linked_test {
+class path_faults : public relayed_test {
  protected:
-  void SetUp() override {
-    linked_test::SetUp();
-    serve();
-    for (auto& relay : relays) relay = std::make_unique<fault_relay>(door->port());
-  }
-  void TearDown() override {
-    if (echo_.joinable()) {
-      near.close();
-      echo_.join();
-    }
-    linked_test_down();
-  }
-  void linked_test_down() {
-    near.close();
-    far.close();
-    // Both before the relays, which may hold the goodbye.
-    if (client) client->shutdown();
-    if (server) server->shutdown();
-    for (auto& relay : relays) relay.reset();
-    linked_test::TearDown();
-  }
   void dial_relays(link_options options = {}) {
     options.on_event = seen.observer();
     dial({relays[0]->port(), relays[1]->port(), relays[2]->port()}, std::move(options));
-    for (const auto* name : {"p1", "p2", "p3"}) {
-      ASSERT_TRUE(seen.wait_phase(name, path_phase::standby) ||
-                  seen.wait_phase(name, path_phase::active));
-    }
+    for (const auto* name : {"p1", "p2", "p3"}) ASSERT_TRUE(seen.wait_attached(name));
   }
-  /// The far side sends back what it reads.
-  void open_echo() {
-    open();
-    echo_ = std::thread([this] {
-      std::string part(64 << 10, '\0');
-      std::error_code code;
-      while (!code) {
-        const auto n = far.read_some(asio::buffer(part), code);
-        if (!code) asio::write(far, asio::buffer(part.data(), n), code);
-      }
-      far.shutdown_send();
-    });
-  }
-  std::chrono::milliseconds round_trip(const std::string& text) {
-    const auto start = std::chrono::steady_clock::now();
-    asio::write(near, asio::buffer(text));
-    std::string back(text.size(), '\0');
-    asio::read(near, asio::buffer(back));
-    EXPECT_EQ(back, text);
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                 start);
-  }
-
-  std::unique_ptr<fault_relay> relays[3];
-  witness seen;
-
- private:
-  std::thread echo_;
 };
 
 TEST_F(path_faults, an_echo_goes_on_while_each_of_three_paths_is_killed) {
@@ -174,9 +76,9 @@ TEST_F(path_faults, a_silent_path_is_left_for_a_living_one) {
   dial_relays(std::move(options));
   open_echo();
   for (auto& relay : relays) relay->delay(5ms);
-  for (int i = 0; i < 20; ++i) round_trip(pattern(1024));
+  for (int i = 0; i < 20; ++i) round_trip();
   relays[0]->blackhole();
-  const auto gap = round_trip(pattern(1024));
+  const auto gap = round_trip();
   std::printf("first round trip after the silence %lld ms\n", static_cast<long long>(gap.count()));
   EXPECT_LT(gap, 2s);
   EXPECT_TRUE(seen.wait_phase("p1", path_phase::suspect));
@@ -186,7 +88,7 @@ TEST_F(path_faults, a_silent_path_is_left_for_a_living_one) {
 TEST_F(path_faults, everything_dark_and_then_light_again_loses_nothing) {
   dial_relays();
   open_echo();
-  round_trip(pattern(1024));
+  round_trip();
   for (auto& relay : relays) {
     relay->refuse();
     relay->kill();
@@ -201,7 +103,7 @@ TEST_F(path_faults, everything_dark_and_then_light_again_loses_nothing) {
 TEST_F(path_faults, explicit_migration_moves_the_flow) {
   dial_relays();
   open_echo();
-  round_trip(pattern(1024));
+  round_trip();
   const auto failed = line->migrate("p3");
   ASSERT_FALSE(failed.code) << failed.detail;
   ASSERT_TRUE(seen.wait_for<events::migration>());

@@ -4,97 +4,25 @@
 #include <algorithm>
 #include <array>
 #include <asio/buffer.hpp>
-#include <asio/read.hpp>
 #include <asio/write.hpp>
-#include <condition_variable>
 #include <functional>
 #include <future>
-#include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 
-#include "support/fault_relay.hpp"
-#include "support/net_fixture.hpp"
+#include "support/relay_fixture.hpp"
 
 namespace rendr::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Keeps the moves of a link and lets a test wait for one.
-class move_log {
- public:
-  link_observer observer() {
-    return [this](const link_event& event) {
-      const std::lock_guard lock(mutex_);
-      if (const auto* move = std::get_if<events::migration>(&event.what)) moves_.push_back(*move);
-      if (const auto* change = std::get_if<events::path_changed>(&event.what))
-        phases_[change->path] = change->to;
-      changed_.notify_all();
-    };
-  }
-  /// All attached; false after 15 s.
-  bool wait_attached(std::size_t paths) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 15s, [&] {
-      return paths == static_cast<std::size_t>(
-                          std::count_if(phases_.begin(), phases_.end(), [](const auto& one) {
-                            return one.second == path_phase::active ||
-                                   one.second == path_phase::standby;
-                          }));
-    });
-  }
-  /// The newest move from one child to another.
-  std::optional<events::migration> newest() const {
-    const std::lock_guard lock(mutex_);
-    return last_move();
-  }
-  /// Waits for one; nullopt after 15 s.
-  std::optional<events::migration> wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, 15s, [&] { return last_move().has_value(); });
-    return last_move();
-  }
-
- private:
-  std::optional<events::migration> last_move() const {
-    if (moves_.empty() || moves_.back().from.empty()) return std::nullopt;
-    return moves_.back();
-  }
-
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<events::migration> moves_;
-  std::map<std::string, path_phase> phases_;
-};
-
-class policies : public linked_test {
+class policies : public relayed_test {
  protected:
-  void SetUp() override {
-    linked_test::SetUp();
-    serve();
-    for (auto& relay : relays) relay = std::make_unique<fault_relay>(door->port());
-  }
-  void TearDown() override {
-    if (echo_.joinable()) {
-      near.close();
-      echo_.join();
-    }
-    near.close();
-    far.close();
-    // Both before the relays, which may hold the goodbye.
-    if (client) client->shutdown();
-    if (server) server->shutdown();
-    for (auto& relay : relays) relay.reset();
-    linked_test::TearDown();
-  }
-
   /// One path through each of the first relays, named p1, p2, ..., with these properties.
   void dial_relays(std::size_t paths, std::string root,
                    const std::function<void(std::size_t, path_spec&)>& shape = {}) {
     link_options options;
-    options.on_event = moves.observer();
+    options.on_event = seen.observer();
     options.root = std::move(root);
     for (std::size_t i = 0; i < paths; ++i) {
       options.paths.push_back(path_to(relays.at(i)->port(), "p" + std::to_string(i + 1)));
@@ -102,7 +30,8 @@ class policies : public linked_test {
       if (shape) shape(i, options.paths.back());
     }
     dial({}, std::move(options));
-    ASSERT_TRUE(moves.wait_attached(paths));
+    for (std::size_t i = 1; i <= paths; ++i)
+      ASSERT_TRUE(seen.wait_attached("p" + std::to_string(i)));
   }
 
   /// A flow, both ends; under `root` when it has a name.
@@ -113,30 +42,11 @@ class policies : public linked_test {
     return {std::move(here), door->accept().accept()};
   }
 
-  /// The far side sends back what it reads.
-  void open_echo() {
-    open();
-    echo_ = std::thread([this] {
-      std::string part(64 << 10, '\0');
-      std::error_code code;
-      while (!code) {
-        const auto n = far.read_some(asio::buffer(part), code);
-        if (!code) asio::write(far, asio::buffer(part, n), code);
-      }
-    });
-  }
-  void round_trip() {
-    const std::string sent = pattern(1024);
-    std::string got(sent.size(), '\0');
-    asio::write(near, asio::buffer(sent));
-    asio::read(near, asio::buffer(got));
-    ASSERT_TRUE(got == sent);
-  }
   /// Goes round until the selector moved; nullopt after `limit`.
   std::optional<events::migration> round_trips_until_moved(std::chrono::seconds limit) {
     const auto end = std::chrono::steady_clock::now() + limit;
-    while (!moves.newest() && std::chrono::steady_clock::now() < end) round_trip();
-    return moves.newest();
+    while (!seen.newest_move() && std::chrono::steady_clock::now() < end) round_trip();
+    return seen.newest_move();
   }
 
   std::uint64_t payload(runtime& of, const std::string& path) {
@@ -146,12 +56,6 @@ class policies : public linked_test {
     }
     return 0;
   }
-
-  std::array<std::unique_ptr<fault_relay>, 3> relays;
-  move_log moves;
-
- private:
-  std::thread echo_;
 };
 
 /// Reads to the end; `at` is told how much there is after each piece.
@@ -232,7 +136,7 @@ TEST_F(policies, a_selector_leaves_a_path_that_became_slow_and_says_on_what_it_r
   relays[1]->delay(10ms);
   open_echo();
   for (int i = 0; i < 50; ++i) round_trip();
-  EXPECT_FALSE(moves.newest()) << "the primary is the quicker one";
+  EXPECT_FALSE(seen.newest_move()) << "the primary is the quicker one";
   relays[0]->delay(60ms);
   const auto stepped = std::chrono::steady_clock::now();
   const auto move = round_trips_until_moved(20s);
@@ -306,7 +210,7 @@ TEST_F(policies, a_transfer_moves_to_the_child_for_bulk_and_a_small_flow_does_no
   const auto text = pattern(48u << 20);
   auto up = write_all(bulk, text);
   auto got = std::async(std::launch::async, [&far = bulk_far] { return read_all(far); });
-  const auto move = moves.wait();
+  const auto move = seen.wait_move();
   ASSERT_TRUE(move);
   EXPECT_EQ(move->node, "quick");
   EXPECT_EQ(move->to, "p2");
@@ -331,7 +235,7 @@ TEST_F(policies, a_flow_leaves_all_paths_of_one_fate_at_once) {
   const auto start = std::chrono::steady_clock::now();
   round_trip();
   const auto gap = std::chrono::steady_clock::now() - start;
-  const auto move = moves.wait();  // a copy may have been quicker than the verdict
+  const auto move = seen.wait_move();  // a copy may have been quicker than the verdict
   ASSERT_TRUE(move);
   EXPECT_EQ(move->from, "p1");
   EXPECT_EQ(move->to, "p3") << "p2 hangs on the same mast: " << move->evidence;
