@@ -37,6 +37,7 @@ void issued_tokens::refill(drbg& random, std::uint8_t loop) {
 
 errc issued_tokens::retire(std::uint64_t number) {
   if (number >= next_) return errc::protocol_violation;
+  std::erase(owed_, number);  // or they would pile up behind an output that nobody reads
   std::size_t retired = 0;
   for (auto& e : entries_) {
     if (e.number == number) e.retired = true;
