@@ -127,6 +127,10 @@ TEST(EngineSeal, PlaintextOffLoopbackIsRefusedUnlessItIsAllowed) {
   EXPECT_EQ(w.acceptor.ep.status(w.now).links.size(), 1u);
 }
 
+std::uint64_t number_of(const bytes& sealed_record) {
+  return (*wire::split_record(sealed_record, wire::guard::sealed))->number;
+}
+
 /// Two paths with the flow's bytes under way on the first, and what somebody does to them there.
 /// The bytes must arrive all the same, by the other path.
 void survives(const std::function<void(sealed_pair&, std::deque<std::byte>&)>& change) {
@@ -136,6 +140,12 @@ void survives(const std::function<void(sealed_pair&, std::deque<std::byte>&)>& c
   w.talk("one ");
   EXPECT_EQ(w.heard(), "one ");
   w.advance(200ms);
+  // The acceptor is further than the dialer: a number of its side is news to itself.
+  const auto back = direct_pair::all<event::incoming_flow>(w.acceptor).at(0).flow;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(w.acceptor.ep.write(w.now, back, as_bytes("word ")));
+    w.settle();
+  }
   const auto a = w.first();
   bool done = false;
   w.dialer.tamper = [&](carrier_id id, std::deque<std::byte>& data) {
@@ -169,8 +179,28 @@ TEST(EngineSeal, ARecordOfTheOtherDirectionEndsItsPathAlone) {
   survives([](sealed_pair& w, auto& data) {
     const auto there = w.dialer.peer.at(w.first());
     const auto last = w.seen_back.records(there, wire::guard::sealed).back();
+    EXPECT_GT(number_of(last), number_of({data.begin(), data.end()})) << "its number is no replay";
     data.assign(last.begin(), last.end());
   });
+}
+
+TEST(EngineSeal, ARecordOfAnotherPathEndsItsPathAlone) {
+  sealed_pair w;
+  w.connect(2);
+  w.advance(200ms);
+  for (const auto* word : {"one ", "two ", "three "}) {
+    w.talk(word);
+    w.advance(200ms);
+  }
+  const auto a = w.first();
+  const auto b = w.dialer.ep.status(w.now, w.link)->paths.at(1).carrier;
+  const auto moved = w.seen.records(a, wire::guard::sealed).back();
+  EXPECT_GT(number_of(moved), number_of(w.seen.records(b, wire::guard::sealed).back()))
+      << "its number is no replay";
+  w.inject(w.acceptor, w.dialer.peer.at(b), moved);
+  w.settle();
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links.at(0).paths.at(0).deaths, 0u);
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links.at(0).paths.at(1).deaths, 1u);
 }
 
 TEST(EngineSeal, FramesUnderAChecksumAreNotTakenOnASealedPath) {
