@@ -147,6 +147,12 @@ void reflected_connection(stage& s) {
   ASSERT_TRUE(half);
   half->say(*half->answer<wire::challenge>());
   EXPECT_TRUE(half->ended());
+
+  // The proof of the server's message in an answer of his own.
+  auto mirror = r.half_attach(6, 2);
+  ASSERT_TRUE(mirror);
+  mirror->say(wire::attach_ack{6, mirror->answer<wire::challenge>()->mac});
+  EXPECT_TRUE(mirror->ended());
 }
 
 void replayed_hello(stage& s) {

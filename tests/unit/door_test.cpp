@@ -277,6 +277,30 @@ TEST(Door, AChallengeHoldsNothingBesideItsCarrier) {
   EXPECT_EQ(d.w.acceptor.ep.slab_bytes(), 0u);
 }
 
+TEST(Door, HellosThatNobodyConfirmsAreBounded) {
+  door d;
+  auto& ep = d.w.acceptor.ep;
+  drbg random{secret<32>(byte_array<32>{})};
+  const auto flood = [&](std::size_t hellos) {
+    for (std::size_t i = 0; i < hellos; ++i) {
+      const dialer_hello hello({{std::byte{9}}, 0, 0, wire::grace_forever_ms}, {}, random);
+      auto said = prologue(wire::form::hello);
+      const auto message = record(hello.message({0}));
+      said.insert(said.end(), message.begin(), message.end());
+      const auto id = *ep.accepted(d.w.now, from("10.1.2." + std::to_string(i % 250) + ":7"));
+      hand_over(ep, d.w.now, id, said);
+      ep.path_down(d.w.now, id, std::make_error_code(std::errc::connection_reset), "");
+      drive(ep, d.w.now);
+    }
+  };
+  flood(2 * defaults::handshakes);  // all that are kept, and what queues and pools keep for reuse
+  const auto before = heap_bytes;
+  flood(2 * defaults::handshakes);
+  const auto held = heap_bytes - std::min(heap_bytes, before);
+  EXPECT_EQ(d.waiting(), 0u);
+  EXPECT_LE(held, 16'384u) << "by 512 more of them";
+}
+
 TEST(Door, APathIdHasOneChallengeAtATime) {
   door d;
   keyed k(d);
