@@ -23,7 +23,12 @@ duration grace_of_wire(std::uint64_t ms) noexcept {
 }  // namespace
 
 link::link(services& shared, link_ref ref, role side, const link_config& config)
-    : s_(shared), ref_(ref), side_(side), config_(config), grace_(config.no_path_grace) {
+    : s_(shared),
+      ref_(ref),
+      side_(side),
+      config_(config),
+      grace_(config.no_path_grace),
+      received_(shared.pool) {
   next_flow_ = side == role::dialer ? 0 : 1;
 }
 

@@ -264,6 +264,7 @@ class link {
   void tell_done(flow& f);
   std::size_t send_room() const noexcept;
   void grow_window(instant now, flow& f);
+  void release_buffers();
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void linger(instant now, flow& f);
   void linger_over(instant now, flow& f);
@@ -367,6 +368,7 @@ class link {
   std::uint64_t migrations_ = 0;
 
   // Flows.
+  receive_memory received_;
   std::map<std::uint64_t, std::unique_ptr<flow>> flows_;
   std::uint64_t next_flow_ = 0;
   std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter

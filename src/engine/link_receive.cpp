@@ -47,6 +47,7 @@ void link::received(instant now, path& p, std::size_t n) {
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
   }
+  release_buffers();
   check_closing(now);
 }
 
@@ -430,7 +431,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
   if (into.packets) return errc::protocol_violation;
   if (into.answer == flow_answer::rejected && into.incoming) return errc{};
   if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
-  const auto arrival = into.recv.insert(s_.pool, f.offset, f.payload, p.in.slab());
+  const auto arrival = into.recv.insert(received_, f.offset, f.payload, p.in.slab());
   if (!arrival) return arrival.error();
   into.duplicates += arrival->duplicate;
   totals.duplicate_received += arrival->duplicate;
