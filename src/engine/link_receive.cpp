@@ -74,6 +74,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   p.next_expected = record.number + 1;
   if (!p.proven) {
     p.proven = true;
+    confirmed();
     replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
