@@ -215,6 +215,7 @@ BENCHMARK(send_buffer)->Name("send buffer: write, send, acknowledge, B")->Arg(64
 
 void recv_buffer(benchmark::State& state) {
   slab_pool pool;
+  engine::receive_memory memory(pool);
   engine::recv_stream stream;
   const auto size = static_cast<std::size_t>(state.range(0));
   auto slab = pool.allocate(64 * 1024);
@@ -222,7 +223,7 @@ void recv_buffer(benchmark::State& state) {
   bytes out(size);
   std::uint64_t offset = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(stream.insert(pool, offset, {slab.data(), size}, slab));
+    benchmark::DoNotOptimize(stream.insert(memory, offset, {slab.data(), size}, slab));
     offset += size;
     benchmark::DoNotOptimize(stream.read(out));
   }

@@ -14,7 +14,8 @@
 /// about them, and when their queue (256 per loop) is full the newest are dropped and counted.
 namespace rendr::events {
 
-/// The link has its first path and its keys.
+/// The link has its first path and its keys. It comes again, and `link_status::id` is another one,
+/// when the peer forgot the link before it had taken part in it.
 struct link_up {
   instance_id peer{};
 };

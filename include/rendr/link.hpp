@@ -41,11 +41,13 @@ struct link_options {
   duration linger = std::chrono::seconds(30);
   /// A link that is not up by then fails: with the code of the last refusal when there was one
   /// (`auth_failed`, `version_mismatch`, `refused`, …), else with `no_path`; the detail names the
-  /// last dial's fault. `duration::max()`: keep trying.
+  /// last dial's fault. `duration::max()`: keep trying. It also bounds how long a link goes on
+  /// whose peer forgot it before it had taken part in it.
   duration dial_deadline = duration::max();
   /// What this end proves itself with, and what it demands of the peer (`check_dialer`). A peer
   /// that does not hold what is demanded is refused with `auth_failed`: each such dial ends, the
-  /// link goes on trying. Copies of the secrets are wiped once the link is made.
+  /// link goes on trying. Copies of the secrets are wiped once the peer takes part in
+  /// the link.
   rendr::credentials credentials;
   /// Accept an unauthenticated peer, and `plaintext` paths. Off loopback a link without a
   /// pre-shared key or the peer's key, or a path with `plaintext` on a connection that is not

@@ -9,7 +9,8 @@ namespace rendr {
 struct slab_ref::block {
   slab_pool* pool;
   std::uint32_t references;
-  std::uint32_t size_class;
+  std::uint32_t size_class : 8;
+  std::uint32_t kept : 24;
 
   std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 };
@@ -26,7 +27,19 @@ std::byte* slab_ref::data() const noexcept { return block_->data(); }
 
 std::size_t slab_ref::capacity() const noexcept { return slab_pool::classes[block_->size_class]; }
 
+std::size_t slab_ref::kept() const noexcept { return block_->kept; }
+
+void slab_ref::keep(std::size_t n) const noexcept {
+  block_->kept = static_cast<std::uint32_t>(block_->kept + n) & 0xff'ffffu;
+}
+
+void slab_ref::drop(std::size_t n) const noexcept {
+  block_->kept = static_cast<std::uint32_t>(block_->kept - n) & 0xff'ffffu;
+}
+
 bool slab_ref::unique() const noexcept { return block_ != nullptr && block_->references == 1; }
+
+static_assert(slab_pool::classes.back() < (1u << 24) && slab_pool::classes.size() <= 256);
 
 slab_pool::slab_pool(std::size_t keep_free) : keep_free_(keep_free) {}
 
@@ -49,7 +62,7 @@ slab_ref slab_pool::allocate(std::size_t size) {
   } else {
     b = static_cast<slab_ref::block*>(::operator new(sizeof(slab_ref::block) + classes[index]));
   }
-  *b = {this, 1, index};
+  *b = {this, 1, index & 0xffu, 0};
   return slab_ref(b);
 }
 

@@ -34,6 +34,10 @@ class slab_ref {
   std::size_t capacity() const noexcept;
   /// True when this is the only reference.
   bool unique() const noexcept;
+  /// How much of it somebody keeps for long, by `keep` and `drop`. A note, no reference.
+  std::size_t kept() const noexcept;
+  void keep(std::size_t n) const noexcept;
+  void drop(std::size_t n) const noexcept;
 
  private:
   friend class slab_pool;

@@ -160,7 +160,7 @@ struct link_config {
   duration no_path_grace = defaults::no_path_grace;  ///< `duration::max()`: for ever
   duration linger = defaults::linger;
   duration dial_deadline = duration::max();  ///< a link that is not up by then fails with `no_path`
-  rendr::credentials credentials;  ///< dialer only (`check_dialer`); gone once the hello is made
+  rendr::credentials credentials;            ///< dialer only (`check_dialer`)
 };
 
 struct endpoint_config {

@@ -128,7 +128,7 @@ class endpoint {
   /// Copies out what is there; size 0 without eof: nothing yet, wait for flow_ready.readable.
   result<read_result> read(instant now, flow_ref flow, bytes_span out);
   /// The readable bytes in place (up to `out.size()` pieces); `consume` frees them. Views live
-  /// until then.
+  /// until the next call that is not a question.
   result<std::size_t> peek(flow_ref flow, std::span<bytes_view> out) const;
   void consume(instant now, flow_ref flow, std::size_t n);
   /// FIN after what was written; reading goes on. Of a packet flow: when every packet was

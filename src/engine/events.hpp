@@ -48,7 +48,8 @@ struct need_evidence {
 // --- what the application must know
 // ------------------------------------------------------------------------
 
-/// The link has its first path and keys. Dialer and acceptor.
+/// The link has its first path and keys. Dialer and acceptor. A dialer gets it again, with the peer
+/// and the link's id as they are now, when the peer forgot the link before it had taken part in it.
 struct link_up {
   link_ref link{};
   instance_id peer{};

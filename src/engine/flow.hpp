@@ -144,6 +144,11 @@ struct flow {
   std::uint64_t highest() const noexcept {
     return packets ? packets->in.highest() : recv.highest();
   }
+  /// What it keeps in buffers that are mostly waste is copied out of them.
+  void compact(receive_memory& memory) {
+    recv.compact(memory);
+    if (packets) packets->in.compact(memory);
+  }
   /// What is held for the application goes; what arrives later is counted and dropped.
   void discard_received() noexcept {
     recv.discard();

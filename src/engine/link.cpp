@@ -23,7 +23,12 @@ duration grace_of_wire(std::uint64_t ms) noexcept {
 }  // namespace
 
 link::link(services& shared, link_ref ref, role side, const link_config& config)
-    : s_(shared), ref_(ref), side_(side), config_(config), grace_(config.no_path_grace) {
+    : s_(shared),
+      ref_(ref),
+      side_(side),
+      config_(config),
+      grace_(config.no_path_grace),
+      received_(shared.pool) {
   next_flow_ = side == role::dialer ? 0 : 1;
 }
 
@@ -36,11 +41,10 @@ link::~link() {
 errc link::start(instant now, policy::graph root) {
   slots_.resize(config_.paths.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
-  hello_ = std::make_unique<dialer_hello>(
-      hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
-      hello_keys(config_.credentials), s_.secrets);
+  hello_keys_.emplace(config_.credentials);
   config_.credentials = {};
-  if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
+  if (config_.dial_deadline != duration::max()) connect_until_ = now + config_.dial_deadline;
+  prepare_hello();
   roots_.standard().version = 1;
   install_root(now, roots_.standard(), std::move(root));
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
@@ -51,6 +55,46 @@ errc link::start(instant now, policy::graph root) {
   if (all_cold) schedule_dial(now, 0, true);
   dial_due(now);
   return errc{};
+}
+
+void link::prepare_hello() {
+  hello_ = std::make_unique<dialer_hello>(
+      hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
+      *hello_keys_, s_.secrets);
+  dial_deadline_ = connect_until_;
+}
+
+// The peer takes part in the link: from now on it is this link or none.
+void link::confirmed() noexcept {
+  confirmed_ = true;
+  hello_keys_.reset();
+}
+
+// The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
+// made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
+// that has said nothing yet may say that.
+void link::start_over(instant now, const std::string& detail) {
+  up_ = false;
+  std::vector<path*> spent;
+  for (const auto& p : paths_) {
+    if (!p->closing && p->step != attach_step::waiting) spent.push_back(p.get());
+  }
+  for (auto* p : spent) path_down(now, *p, cause::refused, detail);
+  for (const auto& p : paths_) p->token_until = never;
+  agreement_ = {};
+  ends_ = {};
+  used_paths_.clear();
+  next_path_ = 1;
+  held_ = {};
+  told_.clear();
+  heard_epochs_.clear();
+  flows_told_ = false;
+  stalled_ = false;
+  dark_since_ = never;
+  other_instance_.reset();
+  grace_ = config_.no_path_grace;
+  prepare_hello();
+  start_handshakes(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement) {
@@ -111,7 +155,7 @@ void link::check_closing(instant now) {
   const bool told = !goaway_owed_;
   const bool idle =
       std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
-  if ((idle && told) || now >= close_until_ || !up_) finish_down(now, errc::closed, "closed");
+  if ((idle && told) || now >= close_until_) finish_down(now, errc::closed, "closed");
 }
 
 // GOAWAY came before, and now BYE: the peer is done with the link.

@@ -131,6 +131,9 @@ class link {
 
  private:
   // link.cpp
+  void prepare_hello();
+  void confirmed() noexcept;
+  void start_over(instant now, const std::string& detail);
   void come_up(instant now);
   void append_bye(path& p);
   void finish_down(instant now, errc code, const std::string& detail);
@@ -151,6 +154,7 @@ class link {
   bool take_handshake(instant now, path& p, bytes_view payload);
   bool take_refusal(instant now, path& p, const wire::refuse& refusal);
   void take_hello_ack(instant now, path& p, const wire::hello_ack& ack);
+  bool may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept;
   void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
   void choose_current(leaf_slot& s, spec_id leaf);
@@ -265,6 +269,7 @@ class link {
   void tell_done(flow& f);
   std::size_t send_room() const noexcept;
   void grow_window(instant now, flow& f);
+  void release_buffers();
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void linger(instant now, flow& f);
   void linger_over(instant now, flow& f);
@@ -312,16 +317,20 @@ class link {
 
   // Keys and life.
   std::unique_ptr<dialer_hello> hello_;
+  std::optional<hello_keys> hello_keys_;  ///< dialer: until the link is confirmed
   link_agreement agreement_;
   link_ends ends_;
   bool up_ = false;
+  bool confirmed_ = false;   ///< a record of frames came: the peer took the link
+  bool flows_told_ = false;  ///< a record that opens a flow was made
   bool down_ = false;
   bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
   instant close_until_ = never;
   bool peer_going_away_ = false;
   duration grace_ = defaults::no_path_grace;
   instant dark_since_ = never;
-  instant dial_deadline_ = never;
+  instant dial_deadline_ = never;  ///< while it is not up
+  instant connect_until_ = never;
   bool stalled_ = false;  ///< peer_stalled
   std::optional<instance_id> other_instance_;
   bool restart_told_ = false;
@@ -368,6 +377,7 @@ class link {
   std::uint64_t migrations_ = 0;
 
   // Flows.
+  receive_memory received_;
   std::map<std::uint64_t, std::unique_ptr<flow>> flows_;
   std::uint64_t next_flow_ = 0;
   std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter

@@ -127,6 +127,7 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
   if (f.app_closed) return errc::closed;
   if (f.recv.readable() > 0 && !out.empty()) {
     const auto n = f.recv.read(out);
+    release_buffers();
     grow_window(now, f);
     settle(f);
     return endpoint::read_result{n, f.recv.at_end()};
@@ -139,8 +140,17 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
 void link::consume(instant now, flow& f, std::size_t n) {
   if (f.packets) return;
   f.recv.consume(std::min(n, f.recv.readable()));
+  release_buffers();
   grow_window(now, f);
   settle(f);
+}
+
+// Credit is charged for what flows hold, and a payload in place pins all of its buffer: the buffers
+// are never more than twice what flows keep in them, but for those that are being filled and read.
+void link::release_buffers() {
+  constexpr auto largest = slab_pool::classes.back();
+  if (!received_.wasteful((2 + paths_.size()) * largest)) return;
+  for (const auto& [number, f] : flows_) f->compact(received_);
 }
 
 // Credit follows what the application consumed. A reader that keeps up with a full window within

@@ -52,6 +52,7 @@ result<endpoint::packet_result> link::receive_packet(instant now, flow& f, bytes
     std::copy(packet.begin(), packet.end(), out.begin());
     const auto size = packet.size();
     in.pop();
+    release_buffers();
     grow_window(now, f);
     settle(f);
     return endpoint::packet_result{true, size, false};
@@ -113,7 +114,7 @@ errc link::on(instant now, path& p, const wire::packet& f) {
   auto& into = **found;
   const auto end = f.sequence + send_packets::weight_of(f.payload.size());
   if (end > into.recv_limit) return errc::protocol_violation;
-  const auto fresh = into.packets->in.insert(s_.pool, f.sequence, f.payload, p.in.slab());
+  const auto fresh = into.packets->in.insert(received_, f.sequence, f.payload, p.in.slab());
   if (!fresh) return fresh.error();
   if (!*fresh) {
     into.duplicates += f.payload.size();

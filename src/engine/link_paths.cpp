@@ -189,8 +189,26 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
   establish(now, p);
 }
 
+// Of a link that the peer never took part in, the hello may be said again, unless that could bring
+// a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
+// nothing ends no path but this one.
+bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
+  if (!up_ || confirmed_ || side_ != role::dialer) return false;
+  if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
+  const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
+    return other.get() != &p && !other->closing && other->step != attach_step::waiting;
+  });
+  return alone && !flows_told_ && refusal.code == static_cast<std::uint64_t>(errc::refused);
+}
+
 bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
-  if (up_ && verify_reset_token(p.reset, refusal.reset_token)) {
+  const bool proven = up_ && verify_reset_token(p.reset, refusal.reset_token);
+  if (may_start_over(p, refusal, proven)) {
+    last_dial_error_ = slots_[p.leaf].config.name + ": the peer forgot the hello";
+    start_over(now, "the peer forgot the hello");
+    return false;
+  }
+  if (proven) {
     fail(now, errc::peer_lost, "the peer proved that it forgot the link");
     return false;
   }

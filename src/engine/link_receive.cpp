@@ -47,6 +47,7 @@ void link::received(instant now, path& p, std::size_t n) {
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
   }
+  release_buffers();
   check_closing(now);
 }
 
@@ -73,6 +74,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   p.next_expected = record.number + 1;
   if (!p.proven) {
     p.proven = true;
+    confirmed();
     replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
@@ -440,7 +442,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
   if (*found == nullptr) return errc{};
   auto& into = **found;
   if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
-  const auto arrival = into.recv.insert(s_.pool, f.offset, f.payload, p.in.slab());
+  const auto arrival = into.recv.insert(received_, f.offset, f.payload, p.in.slab());
   if (!arrival) return arrival.error();
   into.duplicates += arrival->duplicate;
   slots_[p.leaf].totals.duplicate_received += arrival->duplicate;

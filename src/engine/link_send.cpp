@@ -298,6 +298,7 @@ bool link::put_open(flow& f, record_writer& w) {
   if (w.empty()) w.widen(wire::encoded_size(frame) + 64);
   if (!w.put(frame)) return false;
   w.record().controls.push_back({control::open, f.number, 0});
+  flows_told_ = true;
   f.duties &= static_cast<std::uint8_t>(~duty_open);
   return true;
 }

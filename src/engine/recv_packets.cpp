@@ -5,8 +5,15 @@
 
 namespace rendr::engine {
 
-result<std::optional<std::size_t>> recv_packets::insert(slab_pool& pool, std::uint64_t sequence,
-                                                        bytes_view data, const slab_ref& slab) {
+namespace {
+
+constexpr std::size_t least_in_place = 4096;
+
+}  // namespace
+
+result<std::optional<std::size_t>> recv_packets::insert(receive_memory& memory,
+                                                        std::uint64_t sequence, bytes_view data,
+                                                        const slab_ref& slab) {
   const range numbers{sequence, sequence + data.size() + wire::packet_extra};
   if (final_ && numbers.end > *final_) return errc::protocol_violation;
   if (arrived_.overlaps(numbers)) {
@@ -18,8 +25,10 @@ result<std::optional<std::size_t>> recv_packets::insert(slab_pool& pool, std::ui
   ++packets_;
   if (discarding_) {
     consumed_ += numbers.size();
+  } else if (receive_memory::in_place(data, slab, least_in_place)) {
+    queue_.emplace_back(memory, slab, data);
   } else {
-    queue_.push_back(kept_.keep(pool, data, slab));
+    queue_.emplace_back(copies_.copy(memory.pool(), data));
   }
   return std::optional<std::size_t>(data.size());
 }
@@ -39,16 +48,23 @@ errc recv_packets::set_final(std::uint64_t sequence) {
 }
 
 void recv_packets::pop() {
-  consumed_ += queue_.front().data.size() + wire::packet_extra;
+  consumed_ += queue_.front().data().size() + wire::packet_extra;
   queue_.pop_front();
-  if (queue_.empty()) kept_.clear();
+  if (queue_.empty()) copies_.clear();
+}
+
+void recv_packets::compact(receive_memory& memory) {
+  packed_copies copies;
+  for (auto& p : queue_) {
+    if (p.sparse()) p = kept_view(copies.copy(memory.pool(), p.data()));
+  }
 }
 
 void recv_packets::discard() noexcept {
   discarding_ = true;
-  for (const auto& p : queue_) consumed_ += p.data.size() + wire::packet_extra;
+  for (const auto& p : queue_) consumed_ += p.data().size() + wire::packet_extra;
   queue_.clear();
-  kept_.clear();
+  copies_.clear();
 }
 
 }  // namespace rendr::engine

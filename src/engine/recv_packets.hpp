@@ -10,7 +10,7 @@
 #include "base/range_set.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
-#include "engine/kept_payload.hpp"
+#include "engine/receive_memory.hpp"
 
 namespace rendr::engine {
 
@@ -21,7 +21,7 @@ class recv_packets {
  public:
   /// Bytes of payload that were new; nullopt: the packet came before, or was skipped.
   /// protocol_violation: it lies behind the end, or shares numbers with others.
-  result<std::optional<std::size_t>> insert(slab_pool& pool, std::uint64_t sequence,
+  result<std::optional<std::size_t>> insert(receive_memory& memory, std::uint64_t sequence,
                                             bytes_view data, const slab_ref& slab);
   /// What has not arrived below `sequence` will not. protocol_violation: it lies behind the end.
   errc skip(std::uint64_t sequence);
@@ -42,15 +42,17 @@ class recv_packets {
   std::uint64_t duplicates() const noexcept { return duplicates_; }
 
   /// The next packet. Precondition of both: readable().
-  bytes_view front() const noexcept { return queue_.front().data; }
+  bytes_view front() const noexcept { return queue_.front().data(); }
   void pop();
+  /// Copies what lies in buffers that are mostly waste.
+  void compact(receive_memory& memory);
   /// Drops what is held; what arrives later counts as read.
   void discard() noexcept;
 
  private:
-  std::deque<slab_view> queue_;
+  std::deque<kept_view> queue_;
   range_set arrived_;  // skipped ones too
-  kept_payload kept_;
+  packed_copies copies_;
   std::uint64_t consumed_ = 0;
   std::uint64_t packets_ = 0;
   std::uint64_t duplicates_ = 0;

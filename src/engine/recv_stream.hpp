@@ -11,13 +11,15 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
-#include "engine/kept_payload.hpp"
+#include "engine/receive_memory.hpp"
+#include "engine/scattered_bytes.hpp"
 
 namespace rendr::engine {
 
 /// Puts what arrived, in any order and any number of times, back into the stream that was written.
-/// Large payloads stay in the slab they were read into; small ones are copied together, so that a
-/// few bytes never pin a whole read buffer.
+/// Large payloads stay in the slab they were read into; small ones are copied together: behind the
+/// last in order, to their place out of order. So what is held follows the stretch of the stream
+/// between its reader and the highest byte (`docs/security.md`), not the number of pieces.
 class recv_stream {
  public:
   struct arrival {
@@ -26,7 +28,7 @@ class recv_stream {
     bool readable = false;        ///< in-order bytes (or the end) became available
   };
   /// protocol_violation: data beyond the final size.
-  result<arrival> insert(slab_pool& pool, std::uint64_t offset, bytes_view data,
+  result<arrival> insert(receive_memory& memory, std::uint64_t offset, bytes_view data,
                          const slab_ref& slab);
   /// protocol_violation: it contradicts an earlier final size or what already arrived.
   errc set_final_size(std::uint64_t size);
@@ -43,16 +45,22 @@ class recv_stream {
   std::size_t read(bytes_span out);
   std::size_t peek(std::span<bytes_view> out) const;
   void consume(std::size_t n);
+  /// Copies what lies in buffers that are mostly waste. Views of `peek` end.
+  void compact(receive_memory& memory);
   /// Drops everything that is held; what arrives later is counted and dropped.
   void discard() noexcept;
 
  private:
-  void append(slab_view p);
+  std::uint64_t keep(receive_memory& memory, std::uint64_t at, bytes_view data,
+                     const slab_ref& slab);
+  void append(kept_view p);
   void drain_waiting();
 
-  std::deque<slab_view> ready_;
-  std::map<std::uint64_t, slab_view> waiting_;  // disjoint, all above contiguous_
-  kept_payload kept_;
+  std::deque<kept_view> ready_;
+  // What lies above contiguous_: in place, or scattered; no byte in both.
+  std::map<std::uint64_t, kept_view> waiting_;
+  scattered_bytes scattered_;
+  packed_copies copies_;
   std::uint64_t read_ = 0;
   std::uint64_t contiguous_ = 0;
   std::uint64_t highest_ = 0;

@@ -324,25 +324,37 @@ void slow_reader(stage& s) {
   EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 8 * (4u << 20) + (4u << 20));
 }
 
-// One byte in two, so that nothing can be put together.
+// One byte in two of all the credit that there is, so that nothing can be put together, once from
+// the front and once from the back.
 void tiny_segments_out_of_order(stage& s) {
+  constexpr std::uint64_t credit = 16'384;
+  constexpr std::uint64_t flows = 64;
   liar l(s);
   ASSERT_TRUE(l.lie);
-  const auto before = s.server();
-  for (std::uint64_t flow = 0; flow < 16; flow += 2) {
+  bytes pieces;
+  for (std::uint64_t flow = 0; flow < 2 * flows; flow += 2)
     l.lie->say({wire::open{flow, {}, wire::flow_kind::stream, {}, {}}});
-    for (std::uint64_t offset = 1; offset < 2'000; offset += 2 * 512) {
-      bytes payload;
-      for (std::uint64_t i = 0; i < 1'024 && offset + i < 16'384; i += 2) {
-        const auto one = encoded({wire::data{flow, offset + i, as_bytes("x")}});
-        payload.insert(payload.end(), one.begin(), one.end());
-      }
-      l.lie->say(payload);
+  s.pass(1s);
+  const auto before = s.server();
+  for (std::uint64_t flow = 0; flow < 2 * flows; flow += 2) {
+    for (std::uint64_t at = 1; at < credit; at += 2) {
+      const auto offset = flow % 4 == 0 ? at : credit - at;
+      const auto one = encoded({wire::data{flow, offset, as_bytes("x")}});
+      pieces.insert(pieces.end(), one.begin(), one.end());
+      if (at % 1'024 != 1'023) continue;
+      l.lie->say(pieces);
+      pieces.clear();
     }
+    s.pass(20ms);
   }
   s.pass(1s);
+  EXPECT_EQ(l.link().deaths, 0u);
   const auto after = s.server();
-  EXPECT_LE(after.slab_bytes, before.slab_bytes + 16 * 16'384u);
+  // Each stretch of 4 KiB in a buffer of its own, and what the carriers read into.
+  EXPECT_LE(after.slab_bytes, before.slab_bytes + flows * credit + 524'288);
+  // All of it on the heap, at twice the credit, and what the attacker heard.
+  EXPECT_LE(after.heap, before.heap + 2 * flows * credit + 1'048'576);
+  l.expect_the_truth_is_heard();
 }
 
 void ending_his_own_link(stage& s) {

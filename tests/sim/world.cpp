@@ -28,6 +28,7 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   c.deadline_variations = options.deadline_variations;
   c.features = options.aes ? wire::feature_aes_128_gcm : 0;
   c.records_per_key = options.records_per_key;
+  c.handshakes = options.handshakes;
   c.accepted.no_path_grace = options.grace;
   c.accepted.linger = options.linger;
   return c;
@@ -118,6 +119,7 @@ engine::link_ref world::connect() {
   c.root = options_.root;
   c.no_path_grace = options_.grace;
   c.linger = options_.linger;
+  c.dial_deadline = options_.dial_deadline;
   const auto link = client_->ep().connect(queue.now(), c);
   if (!link) {
     violated("connect: " + link.error().detail);

@@ -28,6 +28,8 @@ struct scenario {
   bool sealed = false;  ///< ciphers take no virtual time: sealing costs 12 bytes a record here
   bool aes = false;     ///< both ends offer AES-128-GCM
   std::uint64_t records_per_key = engine::defaults::records_per_key;
+  std::size_t handshakes = engine::defaults::handshakes;
+  duration dial_deadline = duration::max();
 };
 
 /// The seed to use: RENDR_SEED when set, else `fallback`.

@@ -332,5 +332,44 @@ TEST(SourceKey, IsTheHostOrTheNetworkThatOneHolderHas) {
   EXPECT_EQ(source_key(""), "");
 }
 
+// The confirmation is under way when somebody says on another path that the link is unknown.
+TEST(Door, AForgedUnknownLinkBeforeTheConfirmationEndsOneDial) {
+  direct_pair w;
+  std::map<carrier_id, int> said;
+  w.dialer.tamper = [&](carrier_id id, std::deque<std::byte>&) {
+    if (++said[id] == 2 && w.dialer.held.empty()) w.hold(w.dialer, id);
+  };
+  unsigned forged = 0;
+  w.acceptor.tamper = [&](carrier_id, std::deque<std::byte>& data) {
+    if (std::to_integer<int>(data.front()) != static_cast<int>(wire::form::attach)) return;
+    wire::refuse no;
+    no.code = static_cast<std::uint64_t>(errc::refused);
+    no.reason = "this link is not known here";
+    if (++forged % 2 == 0) no.reset_token.fill(std::byte{7});
+    auto lie = prologue(wire::form::attach);
+    const auto rest = record(no);
+    lie.insert(lie.end(), rest.begin(), rest.end());
+    data.assign(lie.begin(), lie.end());
+  };
+  const auto link = w.connect(2);
+  w.settle();
+  ASSERT_EQ(w.dialer.held.size(), 1u);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_TRUE(w.dialer.ep.write(w.now, flow, as_bytes("once")));
+  const auto id = w.dialer.ep.status(w.now, link)->id;
+  w.advance(400ms);
+  EXPECT_GE(forged, 2u);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->id, id);
+  w.acceptor.tamper = nullptr;
+  w.release(w.dialer, w.dialer.held.begin()->first);
+  w.advance(5s);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->id, id);
+  ASSERT_EQ(w.acceptor.ep.status(w.now).links.size(), 1u);
+  EXPECT_EQ(w.acceptor.ep.status(w.now).links[0].id, id);
+  const auto there = direct_pair::all<event::incoming_flow>(w.acceptor);
+  ASSERT_EQ(there.size(), 1u);
+  EXPECT_EQ(w.read_all(w.acceptor, there[0].flow), "once");
+}
+
 }  // namespace
 }  // namespace rendr::engine::test

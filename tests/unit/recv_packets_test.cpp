@@ -15,13 +15,14 @@ constexpr std::uint64_t extra = wire::packet_extra;
 // Packets as the engine gets them: inside a slab of the carrier.
 struct receiver {
   slab_pool pool;
+  receive_memory memory{pool};
   recv_packets packets;
 
   /// "fresh", "again", or the error.
   std::string insert(std::uint64_t sequence, const std::string& text) {
     const auto slab = pool.allocate(std::max<std::size_t>(text.size(), 1));
     std::copy_n(as_bytes(text).begin(), text.size(), slab.data());
-    const auto got = packets.insert(pool, sequence, {slab.data(), text.size()}, slab);
+    const auto got = packets.insert(memory, sequence, {slab.data(), text.size()}, slab);
     if (!got) return std::string(name(got.error()));
     return *got ? "fresh" : "again";
   }
@@ -105,7 +106,7 @@ TEST(RecvPackets, SmallOnesPinNoReadBuffer) {
   receiver r;
   const auto large = r.pool.allocate(100'000);
   for (std::uint64_t i = 0; i < 100; ++i) {
-    ASSERT_TRUE(r.packets.insert(r.pool, i * (10 + extra), {large.data(), 10}, large));
+    ASSERT_TRUE(r.packets.insert(r.memory, i * (10 + extra), {large.data(), 10}, large));
   }
   EXPECT_TRUE(large.unique());
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -18,12 +19,13 @@ std::byte content(std::uint64_t offset) {
 // Segments as the engine gets them: bytes inside a slab of the carrier.
 struct receiver {
   slab_pool pool;
+  receive_memory memory{pool};
   recv_stream stream;
 
   result<recv_stream::arrival> insert(std::uint64_t offset, std::size_t size) {
     const auto slab = pool.allocate(size);
     for (std::size_t i = 0; i < size; ++i) slab.data()[i] = content(offset + i);
-    return stream.insert(pool, offset, {slab.data(), size}, slab);
+    return stream.insert(memory, offset, {slab.data(), size}, slab);
   }
 };
 
@@ -89,13 +91,69 @@ TEST(RecvStream, WhatWasDiscardedIsCountedAndHoldsNothing) {
 
 TEST(RecvStream, ManySmallPiecesDoNotPinTheCarriersSlabs) {
   slab_pool pool;
+  receive_memory memory{pool};
   recv_stream s;
   for (std::uint64_t i = 0; i < 100; ++i) {
     const auto big = pool.allocate(524288);
     big.data()[0] = content(i * 2);
-    ASSERT_TRUE(s.insert(pool, i * 2, {big.data(), 1}, big));
+    ASSERT_TRUE(s.insert(memory, i * 2, {big.data(), 1}, big));
   }
   EXPECT_LE(pool.in_use(), 8192u);
+}
+
+// 8,192 pieces, each a read buffer of its own: what they hold follows the stretch they lie in.
+TEST(RecvStream, PiecesWithHolesHoldTheirStretchWhateverTheirNumber) {
+  for (const bool backwards : {false, true}) {
+    receiver r;
+    for (std::uint64_t i = 0; i < 8'192; ++i) {
+      const auto at = 2 * (backwards ? 8'191 - i : i) + 1;
+      ASSERT_EQ(r.insert(at, 1)->fresh, 1u);
+    }
+    EXPECT_EQ(r.insert(1, 8'000)->fresh, 4'000u);
+    EXPECT_EQ(r.insert(8'001, 8'000)->fresh, 4'000u);
+    EXPECT_EQ(r.stream.readable(), 0u);
+    EXPECT_LE(r.pool.in_use(), 16'384u + 2 * 4'096u);
+    EXPECT_TRUE(r.insert(0, 1)->readable);
+    EXPECT_EQ(r.stream.readable(), 16'002u);
+    std::array<bytes_view, 16> pieces{};
+    EXPECT_LE(r.stream.peek(pieces), 5u) << "and are put together again";
+  }
+}
+
+// Bytes in order between bytes out of order, one by one, and a reader who waits.
+TEST(RecvStream, AnAlternationOfOrdersHoldsTheStretchTwiceAtMost) {
+  receiver r;
+  for (std::uint64_t at = 0; at < 65'536; at += 2) {
+    ASSERT_TRUE(r.insert(at + 1, 1));
+    ASSERT_TRUE(r.insert(at, 1));
+  }
+  EXPECT_EQ(r.stream.readable(), 65'536u);
+  EXPECT_LE(r.pool.in_use(), 2 * 65'536u);
+  std::array<bytes_view, 64> pieces{};
+  EXPECT_LE(r.stream.peek(pieces), 3 * 16u);
+}
+
+TEST(RecvStream, LargePiecesLeaveABufferThatIsMostlyWaste) {
+  receiver r;
+  // A sixteenth of their buffer each, at both sides of a hole.
+  std::vector<std::uint64_t> places;
+  for (std::uint64_t i = 0; i < 8; ++i) places.push_back(i * 32'768 + (i < 4 ? 0 : 1));
+  for (const auto at : places) {
+    const auto slab = r.pool.allocate(524'288);
+    for (std::size_t i = 0; i < 32'768; ++i) slab.data()[i] = content(at + i);
+    ASSERT_TRUE(r.stream.insert(r.memory, at, {slab.data(), 32'768}, slab));
+  }
+  EXPECT_EQ(r.memory.kept(), 8 * 32'768u);
+  EXPECT_EQ(r.memory.pinned(), 8 * 524'288u);
+  ASSERT_TRUE(r.memory.wasteful(0));
+  r.stream.compact(r.memory);
+  EXPECT_EQ(r.memory.pinned(), 0u);
+  EXPECT_LE(r.pool.in_use(), 8 * 32'768u + 2 * 4'096u);
+  ASSERT_TRUE(r.insert(4 * 32'768, 1));
+  std::vector<std::byte> out(8 * 32'768 + 1);
+  ASSERT_EQ(r.stream.read(out), out.size());
+  for (std::size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], content(i)) << i;
+  EXPECT_EQ(r.pool.in_use(), 0u);
 }
 
 struct shape {
@@ -133,6 +191,7 @@ void against_a_byte_array(const shape& s, std::uint64_t seed) {
     const auto before = prefix;
     while (prefix < s.total && arrived[prefix]) ++prefix;
     const auto got = r.insert(offset, size);
+    if (random.chance(1, 20)) r.stream.compact(r.memory);
     ASSERT_TRUE(got);
     ASSERT_EQ(got->fresh, fresh);
     ASSERT_EQ(got->duplicate, size - fresh);
