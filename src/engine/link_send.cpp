@@ -455,8 +455,7 @@ bool link::put_data(instant now, path& p, record_writer& w) {
       ring_.pop_front();
       continue;
     }
-    // A flow that shares with none fills the record with one frame: the peer keeps it in place.
-    if (f->deficit == 0) f->deficit = ring_.size() > 1 ? quantum : defaults::record_max;
+    if (f->deficit == 0) f->deficit = quantum;
     bool crowded = false;
     const auto n = pull_and_put(now, p, *f, f->deficit, w, crowded);
     f->deficit -= std::min(n, f->deficit);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "support/direct_pair.hpp"
-#include "wire/record.hpp"
 
 namespace rendr::engine::test {
 namespace {
@@ -70,48 +69,6 @@ TEST(EngineFlows, AStalledReaderDoesNotBlockItsNeighbour) {
   EXPECT_EQ(got.size(), lump.size());
   const auto status = *c.w.acceptor.ep.status(stalled.second);
   EXPECT_EQ(status.received, defaults::flow_reserve) << "the reserve, and no byte more";
-}
-
-// The sizes of the DATA frames in whole records under a checksum.
-std::vector<std::size_t> data_frames(const std::deque<std::byte>& records) {
-  const bytes all(records.begin(), records.end());
-  std::vector<std::size_t> sizes;
-  for (std::size_t at = 0; at < all.size();) {
-    const auto record = wire::read_record(bytes_view(all).subspan(at));
-    if (!record || !record->has_value()) return {};
-    at += (*record)->size;
-    wire::frame_reader reader((*record)->payload);
-    for (auto f = reader.next(); f && f->has_value(); f = reader.next()) {
-      if (const auto* data = std::get_if<wire::data>(&**f)) sizes.push_back(data->payload.size());
-    }
-  }
-  return sizes;
-}
-
-// What arrives in small pieces of large reads is copied once more by the peer.
-TEST(EngineFlows, AFlowAloneFillsARecordWithOneFrameAndTwoTakeTurns) {
-  conversation c(1);
-  const std::string lump(1'000'000, 'x');
-  const auto largest = [&](const std::vector<std::pair<flow_ref, flow_ref>>& flows) {
-    std::size_t most = 0;
-    c.w.dialer.tamper = [&](carrier_id, std::deque<std::byte>& sent) {
-      for (const auto size : data_frames(sent)) most = std::max(most, size);
-    };
-    for (int i = 0; i < 20; ++i) {
-      if (i == 18) most = 0;  // by then the path is known to be fast, and the flows have credit
-      for (const auto& f : flows)
-        EXPECT_TRUE(c.w.dialer.ep.write(c.w.now, f.first, as_bytes(lump)));
-      c.w.advance(1ms);
-      for (const auto& f : flows) c.w.read_all(c.w.acceptor, f.second);
-      c.w.advance(1ms);
-    }
-    c.w.dialer.tamper = nullptr;
-    return most;
-  };
-  const auto first = c.open();
-  EXPECT_GT(largest({first}), std::size_t{50} * 1024);
-  const auto second = c.open();
-  EXPECT_LE(largest({first, second}), defaults::record_max / 2);
 }
 
 TEST(EngineFlows, AWriterIsToldWhenThereIsRoomAgain) {
