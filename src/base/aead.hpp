@@ -22,9 +22,8 @@ constexpr std::size_t key_bytes(aead kind) noexcept {
   return kind == aead::aes_128_gcm ? 16 : key_size;
 }
 
-/// A key made ready, for many messages sealed and opened in place. No call allocates but the
-/// construction of an AES key. Wiped when it goes. Deterministic, and safe only while no nonce is
-/// used twice with one key.
+/// A key made ready, for many messages. No call allocates but the construction of an AES key. Wiped
+/// when it goes. Deterministic, and safe only while no nonce is used twice with one key.
 class aead_key {
  public:
   /// @param key its first `key_bytes(kind)` bytes are used. Running out of memory ends the process.
@@ -36,6 +35,10 @@ class aead_key {
   /// `data` is the plain text and behind it `tag_size` bytes of room, which get the tag.
   void seal(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
             bytes_span data) const noexcept;
+  /// The same for a text in pieces, in order, that stay as they are: `out`, which overlaps none of
+  /// them and has their size and `tag_size` bytes more, gets the sealed text and the tag.
+  void seal(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
+            std::span<const bytes_view> text, bytes_span out) const noexcept;
   /// `data` is sealed text and tag. True: all but its last `tag_size` bytes are the plain text now.
   /// False: it is shorter than a tag, or not what the holder of the key sealed with this nonce and
   /// associated data; `data` holds nothing of the plain text then.

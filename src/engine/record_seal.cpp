@@ -41,12 +41,21 @@ std::optional<bool> record_sealer::next(std::uint64_t number) {
   return phase_;
 }
 
-void record_sealer::seal(bytes_view head, bytes_span payload) noexcept {
+std::uint64_t record_sealer::take_number() noexcept {
   assert(current_);
   const auto number = *std::exchange(current_, std::nullopt);
-  key_.cipher().seal(key_.nonce(number), head, payload);
   next_ = number + 1;
   ++sealed_;
+  return number;
+}
+
+void record_sealer::seal(bytes_view head, bytes_span payload) noexcept {
+  key_.cipher().seal(key_.nonce(take_number()), head, payload);
+}
+
+void record_sealer::seal(bytes_view head, std::span<const bytes_view> payload,
+                         bytes_span out) noexcept {
+  key_.cipher().seal(key_.nonce(take_number()), head, payload, out);
 }
 
 bool replay_window::fresh(std::uint64_t number) const noexcept {

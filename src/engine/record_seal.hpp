@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/aead.hpp"
@@ -59,12 +60,17 @@ class record_sealer {
   /// Seals, in place, what `next` was just asked for (asserted). `payload` ends in `tag_size` bytes
   /// of room.
   void seal(bytes_view head, bytes_span payload) noexcept;
+  /// Likewise, from the pieces of the payload in order into `out`, which has `tag_size` bytes more.
+  void seal(bytes_view head, std::span<const bytes_view> payload, bytes_span out) noexcept;
   /// The peer acknowledged this number of the path.
   void acknowledged(std::uint64_t number) noexcept {
     if (number >= first_of_phase_ && number < next_) confirmed_ = true;
   }
 
  private:
+  /// The number that `next` was asked for, which is used up now.
+  std::uint64_t take_number() noexcept;
+
   crypto::aead kind_;
   secret<32> path_key_;
   record_key key_;

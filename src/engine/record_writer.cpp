@@ -112,9 +112,8 @@ void record_writer::put_seal(bytes_view head) {
   flush();
   out_.shrink(area_.size() - used_);
   const auto whole = out_.scratch(pool_, head.size() + payload_ + wire::seal_size);
-  auto to = std::copy(head.begin(), head.end(), whole.begin());
-  for (const auto& piece : pieces_) to = std::copy(piece.begin(), piece.end(), to);
-  sealer_->seal(whole.first(head.size()), whole.subspan(head.size()));
+  std::copy(head.begin(), head.end(), whole.begin());
+  sealer_->seal(head, pieces_, whole.subspan(head.size()));
   out_.add(whole);
 }
 

@@ -16,8 +16,8 @@
 
 namespace rendr::engine {
 
-/// Builds one record into a batch. Frames are made in scratch memory. Stream data is gathered from
-/// where it is under a checksum; it is copied to be sealed, because it may be sent once more.
+/// Builds one record into a batch. Frames are made in scratch memory, stream data is gathered from
+/// where it is. What is sealed goes into scratch memory, since the data may be sent once more.
 class record_writer {
  public:
   /// @param limit the most bytes of payload that the record takes.

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "base/seeded_random.hpp"
 #include "support/hex.hpp"
 
 namespace rendr::crypto {
@@ -87,6 +89,33 @@ TEST(Aead, OpensEverySizeThatItSealed) {
       }
       ASSERT_TRUE(key.open(filled<12>(1), as_bytes("head"), data)) << size;
       EXPECT_TRUE(std::equal(plain.begin(), plain.end(), data.begin())) << size;
+    }
+  }
+}
+
+TEST(Aead, ATextInPiecesIsSealedAsTheWholeOfIt) {
+  seeded_random random(7);
+  for (const auto kind : both) {
+    const aead_key key(kind, secret<32>(filled<32>(3)));
+    for (const std::size_t size : {0U, 1U, 16U, 100U, 1200U, 16384U, 61440U}) {
+      for (const std::size_t cuts : {0U, 1U, 2U, 7U, 200U}) {
+        bytes plain(size);
+        for (auto& b : plain) b = static_cast<std::byte>(random.below(256));
+        const auto before = plain;
+        std::vector<std::size_t> at(cuts);
+        for (auto& cut : at) cut = static_cast<std::size_t>(random.below(size + 1));
+        at.insert(at.end(), {0, size});
+        std::sort(at.begin(), at.end());
+        std::vector<bytes_view> pieces;  // some of them empty
+        for (std::size_t i = 0; i + 1 < at.size(); ++i)
+          pieces.push_back(bytes_view(plain).subspan(at[i], at[i + 1] - at[i]));
+        auto whole = with_room(plain);
+        key.seal(filled<12>(1), as_bytes("head"), whole);
+        bytes sealed(size + tag_size);
+        key.seal(filled<12>(1), as_bytes("head"), pieces, sealed);
+        EXPECT_EQ(sealed, whole) << size << " in " << pieces.size();
+        EXPECT_EQ(plain, before);
+      }
     }
   }
 }

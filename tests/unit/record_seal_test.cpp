@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,6 +65,24 @@ TEST(RecordSeal, TheSealedBytesAreTheDocumentedOnes) {
   record_sealer aes(aead::aes_128_gcm, path_key);
   EXPECT_EQ(to_hex(seal(aes, 0x0102030405).payload),
             "8b8cdf52d98e2b3ee6fab34942c1a918f255e68d7c57");
+}
+
+TEST(RecordSeal, PiecesMakeTheRecordOfTheWholeAndUseItsNumber) {
+  for (const auto kind : both) {
+    record_sealer whole(kind, path_key);
+    record_sealer cut(kind, path_key);
+    const std::string text = "frames in three pieces";
+    for (std::uint64_t n = 0; n < 3; ++n) {
+      const auto expected = seal(whole, n, text);
+      const auto view = as_bytes(text);
+      const std::array pieces{view.first(3), view.subspan(3, 10), view.subspan(13)};
+      ASSERT_TRUE(cut.next(n));
+      bytes out(text.size() + crypto::tag_size);
+      cut.seal(expected.head, pieces, out);
+      EXPECT_EQ(out, expected.payload);
+      EXPECT_FALSE(cut.next(n)) << "no number is sealed twice";
+    }
+  }
 }
 
 TEST(RecordSeal, WhatWasSealedOpensAndNothingElseIsSent) {
