@@ -173,6 +173,9 @@ struct runtime_status {
   std::size_t budget = 0;  ///< bytes of buffers that flows may hold
   std::size_t budget_used = 0;
   std::size_t slab_bytes = 0;  ///< bytes of buffers in use; 0 when every link is over
+  /// Bytes of free buffers that are kept for the next use; what was not needed for some seconds
+  /// goes back to the system.
+  std::size_t slab_kept = 0;
 };
 
 }  // namespace rendr

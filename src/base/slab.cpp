@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/slab.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <new>
 
@@ -41,13 +42,17 @@ bool slab_ref::unique() const noexcept { return block_ != nullptr && block_->ref
 
 static_assert(slab_pool::classes.back() < (1u << 24) && slab_pool::classes.size() <= 256);
 
-slab_pool::slab_pool(std::size_t keep_free) : keep_free_(keep_free) {}
+slab_source slab_heap() noexcept {
+  return {[](std::size_t size) { return ::operator new(size); },
+          [](void* block, std::size_t) noexcept { ::operator delete(block); }};
+}
+
+slab_pool::slab_pool(std::size_t keep_free, slab_source source)
+    : source_(source), keep_free_(keep_free) {}
 
 slab_pool::~slab_pool() {
   assert(in_use_ == 0 && "a slab outlived its pool");
-  for (auto& list : free_) {
-    for (auto* b : list) ::operator delete(b);
-  }
+  clear();
 }
 
 slab_ref slab_pool::allocate(std::size_t size) {
@@ -55,12 +60,14 @@ slab_ref slab_pool::allocate(std::size_t size) {
   while (index + 1 < classes.size() && classes[index] < size) ++index;
   in_use_ += classes[index];
   slab_ref::block* b = nullptr;
-  if (!free_[index].empty()) {
-    b = free_[index].back();
-    free_[index].pop_back();
+  auto& list = free_[index];
+  if (!list.blocks.empty()) {
+    b = list.blocks.back();
+    list.blocks.pop_back();
     free_bytes_ -= classes[index];
+    list.least = std::min(list.least, list.blocks.size());
   } else {
-    b = static_cast<slab_ref::block*>(::operator new(sizeof(slab_ref::block) + classes[index]));
+    b = static_cast<slab_ref::block*>(source_.take(sizeof(slab_ref::block) + classes[index]));
   }
   *b = {this, 1, index & 0xffu, 0};
   return slab_ref(b);
@@ -69,12 +76,39 @@ slab_ref slab_pool::allocate(std::size_t size) {
 void slab_pool::release(slab_ref::block* b) noexcept {
   const auto size = classes[b->size_class];
   in_use_ -= size;
-  if (free_bytes_ + size > keep_free_) {
-    ::operator delete(b);
-    return;
-  }
+  if (free_bytes_ + size > keep_free_) return give(b);
   free_bytes_ += size;
-  free_[b->size_class].push_back(b);
+  free_[b->size_class].blocks.push_back(b);
+}
+
+void slab_pool::give(slab_ref::block* b) noexcept {
+  source_.give(b, sizeof(slab_ref::block) + classes[b->size_class]);
+}
+
+// The newest stay: they are still in the caches.
+void slab_pool::give_oldest(std::size_t index, std::size_t count) noexcept {
+  auto& blocks = free_[index].blocks;
+  const auto end = blocks.begin() + static_cast<std::ptrdiff_t>(count);
+  std::for_each(blocks.begin(), end, [this](slab_ref::block* b) { give(b); });
+  blocks.erase(blocks.begin(), end);
+  free_bytes_ -= count * classes[index];
+}
+
+void slab_pool::tidy() noexcept {
+  for (auto index = classes.size(); index-- > 0;) {
+    auto& list = free_[index];
+    const auto size = classes[index];
+    const auto above = free_bytes_ - std::min(free_bytes_, spare);
+    give_oldest(index, std::min(list.least, (above + size - 1) / size));
+    list.least = list.blocks.size();
+  }
+}
+
+void slab_pool::clear() noexcept {
+  for (std::size_t index = 0; index < classes.size(); ++index) {
+    give_oldest(index, free_[index].blocks.size());
+    free_[index] = {};
+  }
 }
 
 }  // namespace rendr

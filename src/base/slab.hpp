@@ -52,14 +52,25 @@ struct slab_view {
   bytes_view data;
 };
 
+/// Where the blocks of a pool come from, and where they go when it keeps them no longer.
+struct slab_source {
+  void* (*take)(std::size_t size);  ///< never null; throws std::bad_alloc
+  void (*give)(void* block, std::size_t size) noexcept;
+};
+/// operator new and delete.
+slab_source slab_heap() noexcept;
+
 /// Size classes of slabs with a free list each. What is handed out and what is kept free are both
-/// counted.
+/// counted. A pool that is tidied from time to time keeps what its user needs again and again, and
+/// gives back the rest of a peak.
 class slab_pool {
  public:
   static constexpr std::array<std::size_t, 5> classes{512, 4096, 32768, 131072, 524288};
+  /// `tidy` lets so many bytes be: what a ping now and then needs.
+  static constexpr std::size_t spare = 64 * 1024;
 
   /// @param keep_free at most so many bytes stay on the free lists.
-  explicit slab_pool(std::size_t keep_free = 16u << 20);
+  explicit slab_pool(std::size_t keep_free = 16u << 20, slab_source source = slab_heap());
   slab_pool(const slab_pool&) = delete;
   slab_pool& operator=(const slab_pool&) = delete;
   ~slab_pool();
@@ -68,12 +79,26 @@ class slab_pool {
   slab_ref allocate(std::size_t size);
   /// Bytes in slabs that somebody holds.
   std::size_t in_use() const noexcept { return in_use_; }
+  /// Bytes on the free lists.
+  std::size_t kept() const noexcept { return free_bytes_; }
+
+  /// Gives back what has been free since the last call without a break, down to `spare` bytes.
+  void tidy() noexcept;
+  /// Gives back all that is free.
+  void clear() noexcept;
 
  private:
   friend class slab_ref;
+  struct free_list {
+    std::vector<slab_ref::block*> blocks;
+    std::size_t least = 0;  ///< how many were there at any time since the last `tidy`
+  };
   void release(slab_ref::block* b) noexcept;
+  void give(slab_ref::block* b) noexcept;
+  void give_oldest(std::size_t index, std::size_t count) noexcept;
 
-  std::array<std::vector<slab_ref::block*>, classes.size()> free_;
+  std::array<free_list, classes.size()> free_;
+  slab_source source_;
   std::size_t keep_free_;
   std::size_t free_bytes_ = 0;
   std::size_t in_use_ = 0;

@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/carrier.hpp"
+#include "base/slab.hpp"
 #include "policy/graph.hpp"
 #include "rendr/credentials.hpp"
 #include "rendr/time.hpp"
@@ -109,6 +110,10 @@ inline constexpr duration packet_retention = 250ms;   //   and all that are youn
 inline constexpr duration packet_queue_time = 100ms;  // what drains later than this is refused,
 inline constexpr std::size_t packet_queue_min = 256 * 1024;  //   but so much always fits
 
+// Buffers.
+inline constexpr std::size_t slabs_kept = std::size_t{16} << 20;  // free ones, at most
+inline constexpr duration slab_rest = 5s;  // those that nobody needed so long go back to the system
+
 // Counts.
 inline constexpr std::size_t paths_per_link = 64;
 inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
@@ -176,6 +181,7 @@ struct endpoint_config {
   std::uint64_t records_per_key = defaults::records_per_key;
   unsigned deadline_variations = defaults::deadline_variations;
   std::size_t budget = defaults::budget;
+  slab_source slabs = slab_heap();  ///< where the memory of buffers comes from
   std::size_t send_buffer = defaults::send_buffer;
   std::size_t flows_per_link = defaults::flows_per_link;
   std::size_t handshakes = defaults::handshakes;

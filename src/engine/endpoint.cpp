@@ -18,6 +18,7 @@ namespace rendr::engine {
 struct endpoint::impl final : link_directory {
   explicit impl(const endpoint_config& c)
       : config(c),
+        pool(defaults::slabs_kept, c.slabs),
         secrets(secret<32>(c.secret_seed)),
         jitter(c.jitter_seed),
         events(c.event_queue),
@@ -67,14 +68,32 @@ struct endpoint::impl final : link_directory {
       arm(ref, never);
       std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
       links.erase(ref);
-      return;
+    } else {
+      // What is due since before this call was not waited for: no loop was late for it.
+      arm(ref, std::max(l.next_timeout(), now));
     }
-    // What is due since before this call was not waited for: no loop was late for it.
-    arm(ref, std::max(l.next_timeout(), now));
+    watch_pool(now);
   }
 
-  void after_door() {
+  void after_door(instant now) {
     for (const auto id : door.sweep()) carriers.erase(id);
+    watch_pool(now);
+  }
+
+  // What the pool keeps and nobody needs goes back some seconds later; at once when nobody is here.
+  void watch_pool(instant now) {
+    if (links.empty() && carriers.empty()) {
+      pool.clear();
+      tidy_at = never;
+    } else if (tidy_at == never && pool.kept() > slab_pool::spare) {
+      tidy_at = now + defaults::slab_rest;
+    }
+  }
+  void tidy_pool(instant now) {
+    if (tidy_at > now) return;
+    pool.tidy();
+    tidy_at = never;
+    watch_pool(now);
   }
 
   void arm(link_ref ref, instant when) {
@@ -94,6 +113,7 @@ struct endpoint::impl final : link_directory {
 
   endpoint_config config;
   slab_pool pool;
+  instant tidy_at = never;
   drbg secrets;
   seeded_random jitter;
   event_queue events;
@@ -161,7 +181,7 @@ void endpoint::dial_failed(instant now, link_ref ref, std::uint64_t attempt, std
 
 std::optional<carrier_id> endpoint::accepted(instant now, const carrier_traits& traits) {
   auto* p = impl_->door.accepted(now, traits);
-  impl_->after_door();  // an older one may have made room
+  impl_->after_door(now);  // an older one may have made room
   if (p == nullptr) return std::nullopt;
   impl_->carriers[p->carrier] = {nullptr, p};
   return p->carrier;
@@ -179,7 +199,7 @@ void endpoint::received(instant now, carrier_id carrier, std::size_t n) {
   at->at->in.commit(n);
   if (n > 0 && at->owner == nullptr) {
     if (auto a = impl_->door.received(now, *at->at, *impl_)) impl_->let_in(now, std::move(*a));
-    impl_->after_door();
+    impl_->after_door(now);
   } else if (n > 0) {
     auto* l = at->owner;
     l->received(now, *at->at, n);
@@ -187,6 +207,7 @@ void endpoint::received(instant now, carrier_id carrier, std::size_t n) {
   }
   at = impl_->find(carrier);
   if (at != nullptr) at->at->in.release();
+  impl_->watch_pool(now);
 }
 
 void endpoint::drained(instant now, carrier_id carrier) {
@@ -208,7 +229,7 @@ void endpoint::transmitted(instant now, carrier_id carrier, std::size_t n) {
   if (at == nullptr) return;
   if (at->owner == nullptr) {
     at->at->out.transmitted(n, [](const outbound::finished&) {});
-    impl_->after_door();
+    impl_->after_door(now);
     return;
   }
   auto* l = at->owner;
@@ -231,7 +252,10 @@ void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
   auto* l = at->owner;
   auto* p = at->at;
   impl_->carriers.erase(carrier);
-  if (l == nullptr) return impl_->door.gone(*p);
+  if (l == nullptr) {
+    impl_->door.gone(*p);
+    return impl_->watch_pool(now);
+  }
   auto text = detail.empty() && code ? code.message() : std::string(detail);
   l->path_down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
   impl_->after(now, *l);
@@ -258,7 +282,8 @@ void endpoint::path_doubted(instant now, carrier_id carrier, std::string_view de
 
 void endpoint::handle_timeout(instant now) {
   impl_->door.handle_timeout(now);
-  impl_->after_door();
+  impl_->after_door(now);
+  impl_->tidy_pool(now);
   while (!impl_->timers.empty() && impl_->timers.begin()->first <= now) {
     const auto [when, ref] = *impl_->timers.begin();
     auto* l = impl_->find(ref);
@@ -494,7 +519,7 @@ std::span<const bytes_view> endpoint::poll_transmit(instant now, carrier_id carr
 
 instant endpoint::next_timeout() const {
   const auto links = impl_->timers.empty() ? never : impl_->timers.begin()->first;
-  return std::min(links, impl_->door.next_timeout());
+  return std::min({links, impl_->door.next_timeout(), impl_->tidy_at});
 }
 
 std::uint32_t endpoint::unsent_limit(carrier_id carrier) const {
@@ -514,6 +539,7 @@ endpoint_snapshot endpoint::status(instant now) const {
   out.budget = impl_->memory.limit();
   out.budget_used = impl_->memory.used();
   out.slab_bytes = impl_->pool.in_use();
+  out.slab_kept = impl_->pool.kept();
   return out;
 }
 

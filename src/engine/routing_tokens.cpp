@@ -59,14 +59,20 @@ void issued_tokens::revoke() noexcept {
   directory_ = nullptr;
 }
 
-const issued_tokens::entry* issued_tokens::owed() noexcept {
-  while (!owed_.empty()) {
-    const auto it = std::find_if(entries_.begin(), entries_.end(),
-                                 [&](const entry& e) { return e.number == owed_.front(); });
-    if (it != entries_.end() && !it->retired) return &*it;
-    owed_.pop_front();
-  }
-  return nullptr;
+const issued_tokens::entry* issued_tokens::find(std::uint64_t number) const noexcept {
+  const auto it = std::find_if(entries_.begin(), entries_.end(),
+                               [&](const entry& e) { return e.number == number; });
+  return it == entries_.end() ? nullptr : &*it;
+}
+
+const issued_tokens::entry* issued_tokens::owed() const noexcept {
+  return owed_.empty() ? nullptr : find(owed_.front());
+}
+
+void issued_tokens::owe(std::uint64_t number) {
+  const auto* known = find(number);
+  if (known == nullptr || known->retired) return;
+  if (std::find(owed_.begin(), owed_.end(), number) == owed_.end()) owed_.push_back(number);
 }
 
 void held_tokens::begin(const token& first) {

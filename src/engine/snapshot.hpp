@@ -120,6 +120,7 @@ struct endpoint_snapshot {
   std::size_t budget = 0;
   std::size_t budget_used = 0;
   std::size_t slab_bytes = 0;
+  std::size_t slab_kept = 0;
 };
 
 }  // namespace rendr::engine

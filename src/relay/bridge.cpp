@@ -68,7 +68,7 @@ void bridge::watch() {
 }
 
 void bridge::read_end() {
-  if (!up_) up_ = buffer::take();
+  if (!up_) up_ = buffer::take(flow_.get_executor());
   std::error_code code;
   const auto n = end_->read(up_.span(), code);
   if (would_block(code)) {
@@ -107,7 +107,7 @@ void bridge::wait_flow() {
 }
 
 void bridge::read_flow() {
-  down_ = buffer::take();
+  down_ = buffer::take(flow_.get_executor());
   const auto space = down_.span();
   flow_.async_read_some(asio::mutable_buffer(space.data(), space.size()),
                         [self = shared_from_this()](std::error_code code, std::size_t n) {

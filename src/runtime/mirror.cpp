@@ -89,6 +89,7 @@ void add(runtime_status& to, const engine::endpoint_snapshot& from, instant now)
   to.budget += from.budget;
   to.budget_used += from.budget_used;
   to.slab_bytes += from.slab_bytes;
+  to.slab_kept += from.slab_kept;
 }
 
 }  // namespace rendr::detail

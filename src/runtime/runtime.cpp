@@ -12,6 +12,7 @@
 #include "runtime/cpu.hpp"
 #include "runtime/listener_core.hpp"
 #include "runtime/mirror.hpp"
+#include "runtime/pages.hpp"
 #include "runtime/runtime_core.hpp"
 #include "wire/handshake.hpp"
 
@@ -52,6 +53,7 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   config.accepted.no_path_grace = options.accepted_grace;
   config.accepted.linger = options.accepted_linger;
   config.budget = options.budget / count;
+  config.slabs = slab_pages();
   config.send_buffer = options.send_buffer;
   config.flows_per_link = options.flows_per_link;
   config.handshakes = options.handshakes;

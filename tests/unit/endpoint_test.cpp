@@ -192,6 +192,69 @@ TEST(Endpoint, ClosingALinkEndsItOnBothSidesAndLeavesNothing) {
   EXPECT_EQ(w.dialer.ep.slab_bytes() + w.acceptor.ep.slab_bytes(), 0u);
 }
 
+/// Writes what a window takes while the reader rests, and lets it read: a peak of buffers.
+void fill_and_drain(direct_pair& w, flow_ref flow, flow_ref there) {
+  const std::vector<std::byte> piece(65536, std::byte{7});
+  for (int i = 0; i < 1000 && *w.dialer.ep.write(w.now, flow, piece) > 0; ++i) w.settle();
+  w.advance(100ms);
+  for (int i = 0; i < 1000 && !w.read_all(w.acceptor, there).empty(); ++i) w.settle();
+}
+
+TEST(Endpoint, TheBuffersOfAPeakGoBackToTheSystemSecondsAfterIt) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto there = incoming(w);
+  ASSERT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
+  fill_and_drain(w, flow, there);
+  for (auto* s : {&w.dialer, &w.acceptor}) {
+    EXPECT_GT(s->ep.status(w.now).slab_kept, 256 * 1024u);
+  }
+  w.advance(2 * defaults::slab_rest + 1s);
+  for (auto* s : {&w.dialer, &w.acceptor}) {
+    EXPECT_LE(s->ep.status(w.now).slab_kept, slab_pool::spare);
+  }
+  ASSERT_EQ(w.dialer.ep.status(w.now).links[0].flows.size(), 1u);
+}
+
+TEST(Endpoint, BuffersThatAreNeededEverySecondStay) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto there = incoming(w);
+  ASSERT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
+  for (int i = 0; i < 30; ++i) {
+    fill_and_drain(w, flow, there);
+    w.advance(1s);
+    EXPECT_GE(w.dialer.ep.status(w.now).slab_kept, 128 * 1024u);
+  }
+}
+
+TEST(Endpoint, AnIdleLinkIsNotWokenForItsBuffers) {
+  direct_pair w;
+  w.connect(2);
+  w.advance(100s);
+  std::size_t wakes = 0;
+  const auto until = w.now + 300s;
+  while (w.now < until) {
+    w.now = std::min(until, std::min(w.dialer.ep.next_timeout(), w.acceptor.ep.next_timeout()));
+    for (auto* s : {&w.dialer, &w.acceptor}) {
+      if (s->ep.next_timeout() > w.now) continue;
+      s->ep.handle_timeout(w.now);
+      ++wakes;
+    }
+    w.settle();
+    for (auto* s : {&w.dialer, &w.acceptor}) {
+      EXPECT_LE(s->ep.status(w.now).slab_kept, slab_pool::spare);
+    }
+  }
+  RecordProperty("wakes", static_cast<int>(wakes));
+}
+
 TEST(Endpoint, AnExplicitMigrationTakesEffectOnBothEnds) {
   direct_pair w;
   const auto link = w.connect(3);
