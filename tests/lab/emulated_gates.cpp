@@ -18,7 +18,8 @@ namespace {
 constexpr const char* usage =
     "lab_emulated_gates [--short] [--only=G4,G5.dark,...] [--congestion=cubic|bbr] [--tries=N]\n"
     "                   [--json=FILE]\n"
-    "Pieces: G1 G2 G4.{near,far,first_hop}.{bulk,1k,200b}.{both,to_server,to_client}\n"
+    "Pieces: G1 G2 G3.{20k,50k,100k}\n"
+    "        G4.{near,far,first_hop}.{bulk,1k,200b}.{both,to_server,to_client}.{cubic,bbr}\n"
     "        G4b.{1k,bulk}.{0,1}.{cubic,bbr} G5.{dark,refused} G6 G7 G8.{rate,loss,delay} G9\n"
     "        G10.{cubic,bbr} G11.{a,b,nat}; the beginning of a name means all that begin so.\n"
     "        G4.far and G4.first_hop are run only when they are named.\n"
@@ -81,12 +82,13 @@ int run(const command& c) {
   p.report().note("TCP congestion control: " + c.congestion +
                   " at both ends, except where a row names its own.");
   p.report().note(
-      "Bounds of time are those of virtual time + 100 ms. G3 (packets) is not built in rendr yet. "
-      "The round trips of G9 have a triangular distribution: the emulator's jitter is uniform.");
+      "Bounds of time are those of virtual time + 100 ms. The round trips of G9 have a triangular "
+      "distribution: the emulator's jitter is uniform.");
   // Ten minutes of next to no traffic: beside the others.
   auto long_watch = std::async(std::launch::async, [&p] { gate_no_flapping(p); });
   gate_bulk(p);
   gate_echo(p);
+  gate_packets(p);
   gate_silent_drop(p);
   gate_false_alarms(p);
   gate_return(p);

@@ -60,6 +60,7 @@ std::string rounded(double value, int digits = 1);
 
 void gate_bulk(plan& p);          ///< G1
 void gate_echo(plan& p);          ///< G2
+void gate_packets(plan& p);       ///< G3
 void gate_silent_drop(plan& p);   ///< G4
 void gate_false_alarms(plan& p);  ///< G4b
 void gate_return(plan& p);        ///< G5

@@ -79,56 +79,113 @@ struct pair_of_lines {
   const char* name;
   line first;
   line second;
-  double least;  ///< percent of the sum
+  double least;            ///< percent of the sum
+  std::size_t rounds = 1;  ///< of which the medians count: one sample of a lossy line says little
 };
 
-void bond_row(plan& p, const pair_of_lines& point) {
+/// Bytes per second of each line alone and of the bond over both, one after the other.
+struct bond_round {
+  std::array<double, 2> alone{};
+  double both = 0;
+  double gap = 0;  ///< longest time without a new byte, ms
+  std::array<std::uint64_t, 2> used{};
+  std::uint64_t lost = 0;
+  std::uint64_t deaths = 0;
+  std::uint64_t drops = 0;
+  std::string problems;
+  std::string story;
+  std::vector<std::pair<double, double>> course;  ///< s, Mbit/s
+};
+
+bond_round bond_once(const plan& p, emulator& net, const pair_of_lines& point) {
   const auto warm_up = p.either<std::chrono::milliseconds>(3s, 2s);
   const auto span = p.either<std::chrono::milliseconds>(20s, 4s);
-  const bool gate7 = std::string_view(point.id) == "G7";
-  emulator net(2, 73);
+  bond_round r;
   lay(net, 0, point.first);
   lay(net, 1, point.second);
   auto other = std::async(std::launch::async,
                           [&] { return plain_goodput(net, 1, p.congestion(), warm_up, span); });
-  const auto alone_first = plain_goodput(net, 0, p.congestion(), warm_up, span);
-  const auto alone_second = other.get();
+  r.alone[0] = plain_goodput(net, 0, p.congestion(), warm_up, span);
+  r.alone[1] = other.get();
   session s(net, 0, {point.first, point.second}, {"bond(a, b)", p.congestion()});
   const auto lost = s.lost();
-  std::array<std::uint64_t, 2> used{};
-  for (std::size_t i = 0; i < 2; ++i) used.at(i) = net.counters(i, way::to_server).forwarded_bytes;
+  for (std::size_t i = 0; i < 2; ++i) {
+    r.used.at(i) = net.counters(i, way::to_server).forwarded_bytes;
+  }
   auto& flow = s.open(traffic::bulk(), traffic::none());
   const auto from = lab_clock::now() + warm_up;
   pass(warm_up + span + 50ms);
   const auto arrived = flow.far->arrived();
   const auto bytes = total_at(arrived, from + span) - total_at(arrived, from);
-  const auto both = static_cast<double>(bytes) / std::chrono::duration<double>(span).count();
+  r.both = static_cast<double>(bytes) / std::chrono::duration<double>(span).count();
+  r.gap = ms(longest_silence(arrived, from, from + span).length());
   for (std::size_t i = 0; i < 2; ++i) {
-    used.at(i) = net.counters(i, way::to_server).forwarded_bytes - used.at(i);
+    r.used.at(i) = net.counters(i, way::to_server).forwarded_bytes - r.used.at(i);
   }
-  const auto of_sum = 100 * both / (alone_first + alone_second);
-  const auto of_best = 100 * both / std::max(alone_first, alone_second);
+  for (auto t = 0ms; t < span; t += 100ms) {
+    const auto piece = total_at(arrived, from + t + 100ms) - total_at(arrived, from + t);
+    r.course.emplace_back(ms(t) / 1000, 10 * static_cast<double>(piece) / mbit);
+  }
+  r.lost = s.lost() - lost;
+  r.deaths = s.deaths();
+  r.drops = s.device_drops();
+  r.problems = s.problems();
+  r.story = s.story();
+  return r;
+}
+
+void bond_row(plan& p, const pair_of_lines& point) {
+  emulator net(2, 73);
+  std::array<std::vector<double>, 2> alone;
+  std::vector<double> both;
+  bond_round worst;
+  bool mounted = true;
+  std::uint64_t drops = 0;
+  std::string problems;
+  for (std::size_t i = 0; i < point.rounds; ++i) {
+    auto one = bond_once(p, net, point);
+    alone[0].push_back(one.alone[0]);
+    alone[1].push_back(one.alone[1]);
+    both.push_back(one.both);
+    mounted = mounted && one.used[0] > 100'000 && one.used[1] > 100'000 && one.deaths == 0 &&
+              (point.second.loss_ppm == 0 || one.lost > 0);
+    drops += one.drops;
+    if (problems.empty()) problems = one.problems;
+    if (i == 0 || one.both < worst.both) worst = std::move(one);
+  }
+  const auto first = quantile(alone[0], 500);
+  const auto second = quantile(alone[1], 500);
+  const auto bond = quantile(both, 500);
+  const auto of_sum = 100 * bond / (first + second);
+  const auto of_best = 100 * bond / std::max(first, second);
   lab_row row;
-  row.gate = gate7 ? "G7" : "G8";
+  row.gate = std::string(point.id).substr(0, 2);
   row.what = std::string(point.name) + ", " + p.congestion();
   row.figures = {{"of the sum", of_sum, "%"},
                  {"of the best alone", of_best, "%"},
-                 {"bond", both / mbit, "Mbit/s"},
-                 {"plain TCP on a", alone_first / mbit, "Mbit/s"},
-                 {"plain TCP on b", alone_second / mbit, "Mbit/s"}};
+                 {"bond", bond / mbit, "Mbit/s"},
+                 {"plain TCP on a", first / mbit, "Mbit/s"},
+                 {"plain TCP on b", second / mbit, "Mbit/s"},
+                 {"bond, the worst round", worst.both / mbit, "Mbit/s"},
+                 {"longest gap in it", worst.gap, "ms"},
+                 {"rounds", static_cast<double>(point.rounds), ""}};
   row.bound = ">= " + rounded(point.least, 0) + " % of the sum, >= 98 % of the best alone";
-  row.fault = rounded(static_cast<double>(used[0]) / 1048576) + " and " +
-              rounded(static_cast<double>(used[1]) / 1048576) + " MiB over the two, " +
-              std::to_string(s.lost() - lost) + " packets lost";
-  for (const auto& [name, value] :
-       {std::pair("plain TCP on a", alone_first), std::pair("plain TCP on b", alone_second),
-        std::pair("bond", both)}) {
+  if (point.rounds > 1) row.bound += ", medians";
+  row.fault = rounded(static_cast<double>(worst.used[0]) / 1048576) + " and " +
+              rounded(static_cast<double>(worst.used[1]) / 1048576) + " MiB over the two, " +
+              std::to_string(worst.lost) + " packets lost";
+  for (const auto& [name, value] : {std::pair("plain TCP on a", first),
+                                    std::pair("plain TCP on b", second), std::pair("bond", bond)}) {
     p.add(lab_bar{row.gate + " " + row.what, name, value / mbit, "Mbit/s", ""});
   }
-  const bool mounted =
-      used[0] > 100'000 && used[1] > 100'000 && (point.second.loss_ppm == 0 || s.lost() > lost);
-  p.add(std::move(row), mounted && s.deaths() == 0, of_sum >= point.least && of_best >= 98,
-        s.device_drops(), s.problems(), s.story());
+  p.add(lab_series{"Bonds on real sockets, the worst round of each row",
+                   row.what,
+                   "s after the start",
+                   "Mbit/s delivered",
+                   worst.course,
+                   {}});
+  p.add(std::move(row), mounted, of_sum >= point.least && of_best >= 98, drops, problems,
+        worst.story);
 }
 
 }  // namespace
@@ -146,7 +203,8 @@ void gate_bond(plan& p) {
                     "the same, 1 % loss on the slow one",
                     {"a", 20ms, 50 * mbit},
                     {"b", 100ms, 10 * mbit, 10'000},
-                    96},
+                    96,
+                    3},
       pair_of_lines{"G8.delay",
                     "50 + 50 Mbit/s, 20 and 80 ms",
                     {"a", 20ms, 50 * mbit},

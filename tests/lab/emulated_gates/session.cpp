@@ -112,6 +112,11 @@ flow_ends& session::open(const traffic& up, const traffic& down) {
   return flow;
 }
 
+std::pair<packet_flow, packet_flow> session::open_packets() {
+  auto near = link_.open_packet();
+  return {std::move(near), door_->accept().accept_packet()};
+}
+
 void session::note(const link_event& event, const char* end) {
   const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(lab_clock::now() - begun_);
   const auto said = std::to_string(at.count()) + " ms " + end + ": ";

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lab/emulated_gates/talker.hpp"
@@ -52,6 +53,8 @@ class session {
   ~session();
 
   flow_ends& open(const traffic& up, const traffic& down);
+  /// Both ends, the dialer's first; let go of them before the session.
+  std::pair<packet_flow, packet_flow> open_packets();
   rendr::link& link() { return link_; }
 
   /// Which line new data takes, as the dialer says.
