@@ -22,7 +22,7 @@ constexpr const char* usage =
     "        G4.{near,far,first_hop}.{bulk,1k,200b}.{both,to_server,to_client}.{cubic,bbr}\n"
     "        G4b.{1k,bulk}.{0,1}.{cubic,bbr} G5.{dark,refused} G6 G7 G8.{rate,loss,delay} G9\n"
     "        G10.{cubic,bbr} G11.{a,b,nat}; the beginning of a name means all that begin so.\n"
-    "        G4.far and G4.first_hop are run only when they are named.\n"
+    "        G3.100k, G4.far and G4.first_hop are run only when they are named.\n"
     "Ends with 1 when a row missed its bound; the short form, made for busy machines, only when\n"
     "something was wrong that no load excuses.\n";
 
