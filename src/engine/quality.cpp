@@ -87,16 +87,11 @@ delivery_mark rate_estimator::on_transmitted(instant now, std::uint64_t in_fligh
     first_sent_ = now;
     delivered_at_ = now;
   }
-  // More than a round trip's worth is under way: what comes back is what the path drains.
-  const auto product =
-      std::chrono::duration<double>(min_rtt_).count() * std::max(best_now_, best_before_);
-  const bool full = product > 0 && static_cast<double>(in_flight) > product;
-  return {delivered_, delivered_at_, first_sent_, app_limited && !full};
+  return {delivered_, delivered_at_, first_sent_, app_limited};
 }
 
 void rate_estimator::on_acknowledged(instant now, const delivery_mark& mark, instant sent_at,
                                      std::uint64_t bytes, duration min_rtt) noexcept {
-  min_rtt_ = min_rtt;
   delivered_ += bytes;
   delivered_at_ = now;
   first_sent_ = sent_at;
@@ -110,11 +105,10 @@ void rate_estimator::on_acknowledged(instant now, const delivery_mark& mark, ins
   sampled_ = true;
 }
 
-void rate_estimator::finish_ack(instant now) noexcept {
+void rate_estimator::finish_ack(instant now, duration srtt) noexcept {
   if (!sampled_) return;
   sampled_ = false;
-  // Of the path's own round trip: a queue that a lost rate left behind would preserve that rate.
-  const auto window = std::max(10 * min_rtt_, duration(std::chrono::milliseconds(500)));
+  const auto window = std::max(10 * srtt, duration(std::chrono::milliseconds(500)));
   if (anew_ && sample_bytes_ >= telling_sample) {
     anew_ = false;
     best_now_ = best_before_ = 0;

@@ -79,7 +79,7 @@ struct delivery_mark {
   std::uint64_t delivered = 0;  ///< bytes acknowledged by then
   instant delivered_at{};       ///< when the last of them was
   instant first_sent{};         ///< when the first record of that flight was transmitted
-  bool app_limited = false;     ///< the path had nothing more to send, and was not full
+  bool app_limited = false;     ///< the path had nothing more to send
 };
 
 /// The rate at which a path drains, in bytes per second: the largest delivery-rate sample of the
@@ -95,7 +95,7 @@ class rate_estimator {
   /// one. A lone small message says nothing about the rate.
   void begin_anew() noexcept { anew_ = true; }
   /// Called once after all records of one acknowledgement.
-  void finish_ack(instant now) noexcept;
+  void finish_ack(instant now, duration srtt) noexcept;
   /// 0: unknown.
   std::uint64_t rate() const noexcept;
   /// The rate when the path was kept busy while it was measured; 0: unknown. An application that
@@ -107,7 +107,6 @@ class rate_estimator {
   std::uint64_t delivered_ = 0;
   instant delivered_at_{};
   instant first_sent_{};
-  duration min_rtt_{0};
   double best_now_ = 0;
   double best_before_ = 0;
   bool now_limited_ = false;  // the best was measured while the application offered too little
