@@ -234,6 +234,13 @@ lane_counters emulator::counters(std::size_t link, way which) const {
   return sum;
 }
 
+std::size_t emulator::memory() const {
+  const std::scoped_lock lock(state_->mutex);
+  std::size_t sum = 0;
+  for (const auto& one : state_->directions) sum += one.lane.memory();
+  return sum;
+}
+
 std::uint64_t emulator::device_drops(std::size_t link) const {
   const auto name = interface_name(link);
   return state_->client.dropped(name) + state_->server.dropped(name);

@@ -45,6 +45,8 @@ class emulator {
   /// Packets that either end of the link dropped because the emulator was too slow: 0 in a test
   /// whose figures count.
   std::uint64_t device_drops(std::size_t link) const;
+  /// Bytes that the packets of all links take on this process's heap.
+  std::size_t memory() const;
 
  private:
   struct state;

@@ -113,6 +113,15 @@ std::optional<std::span<const std::byte>> emulator_lane::leave(instant now) {
   return out_;
 }
 
+std::size_t emulator_lane::memory() const noexcept {
+  auto sum = out_.capacity() + flight_.capacity() * sizeof(flying) +
+             spare_.capacity() * sizeof(packet) + waiting_.size() * sizeof(packet);
+  for (const auto& one : waiting_) sum += one.capacity();
+  for (const auto& one : flight_) sum += one.data.capacity();
+  for (const auto& one : spare_) sum += one.capacity();
+  return sum;
+}
+
 void emulator_lane::recycle(packet data) {
   if (spare_.size() < most_spare) spare_.push_back(std::move(data));
 }

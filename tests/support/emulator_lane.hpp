@@ -57,6 +57,8 @@ class emulator_lane {
   instant next_time() const noexcept;
   /// The next packet that has arrived by `now`; its bytes stay valid until the next call.
   std::optional<std::span<const std::byte>> leave(instant now);
+  /// Bytes of memory: packets on their way, and spare ones.
+  std::size_t memory() const noexcept;
 
  private:
   using packet = std::vector<std::byte>;

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -25,14 +26,26 @@ bool ended(pid_t pid, int milliseconds) {
   return ::poll(&wait, 1, milliseconds) > 0;
 }
 
+/// The variables that load the meter of the heap.
+std::vector<std::string> heap_figure(const std::string& file) {
+  const auto tools = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return {"LD_PRELOAD=" + (tools / "liblab_heap_figure.so").string(), "RENDR_LAB_HEAP=" + file};
+}
+
 }  // namespace
 
-program::program(const netns& where, std::vector<std::string> words, const std::string& log) {
+program::program(const netns& where, std::vector<std::string> words, const std::string& log,
+                 const std::string& heap) {
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const owned_fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  auto additions = heap.empty() ? std::vector<std::string>() : heap_figure(heap);
+  std::vector<char*> variables;
+  for (char** one = environ; *one != nullptr; ++one) variables.push_back(*one);
+  for (auto& one : additions) variables.push_back(one.data());
+  variables.push_back(nullptr);
   const auto parent = ::getpid();
   const netns::scope there(where);
   pid_ = ::fork();
@@ -42,7 +55,7 @@ program::program(const netns& where, std::vector<std::string> words, const std::
   if (::getppid() != parent) ::_exit(126);
   ::dup2(output.get(), 1);
   ::dup2(output.get(), 2);
-  ::execvp(arguments[0], arguments.data());
+  ::execvpe(arguments[0], arguments.data(), variables.data());
   ::_exit(127);
 }
 
@@ -76,6 +89,13 @@ process_figures look_at(pid_t pid) {
     ++figures.descriptors;
   }
   return figures;
+}
+
+std::uint64_t heap_of(const std::string& file) {
+  std::uint64_t bytes = 0;
+  std::ifstream(file).read(reinterpret_cast<char*>(&bytes), sizeof bytes);
+  if (bytes == 0) throw std::runtime_error("nothing tells the heap of a program: " + file);
+  return bytes;
 }
 
 std::size_t lines_with(const std::string& file, const std::string& text, const std::string& other) {

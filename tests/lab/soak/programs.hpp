@@ -16,7 +16,9 @@ namespace rendr::test {
 /// object; it ends with this process whatever happens.
 class program {
  public:
-  program(const netns& where, std::vector<std::string> words, const std::string& log);
+  /// @param heap a file for the figure that `heap_of` reads; empty: none is kept.
+  program(const netns& where, std::vector<std::string> words, const std::string& log,
+          const std::string& heap = {});
   program(const program&) = delete;
   program& operator=(const program&) = delete;
   ~program() { end(); }
@@ -36,6 +38,8 @@ struct process_figures {
   std::uint64_t descriptors = 0;
 };
 process_figures look_at(pid_t pid);
+/// Bytes that the heap of a program has handed out, at most a quarter of a second ago.
+std::uint64_t heap_of(const std::string& file);
 /// Lines of a file that hold `text`, and `other` where that is not empty.
 std::size_t lines_with(const std::string& file, const std::string& text,
                        const std::string& other = {});
