@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What strangers at the door cost (gate S1): a bulk flow keeps its rate while 10,000 connections
-// come and go half-open, from one address of loopback and from 10,000; the memory that they leave
-// behind; and how many handshakes a core makes.
-#include <arpa/inet.h>
-#include <netinet/in.h>
+// What strangers at the door cost (gate S1): how much of its rate a bulk flow keeps while 2,500 a
+// second come and stay half-open, from one address of loopback and from as many as they are, or
+// replay and forge attaches of its own link; what 10,000 at once hold and leave behind; and how
+// many handshakes a core makes.
+#include <malloc.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -18,20 +14,17 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
-#include <atomic>
-#include <cstdint>
-#include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <new>
-#include <string>
+#include <optional>
 #include <thread>
-#include <vector>
 
 #include "engine/handshake.hpp"
-#include "engine/record_writer.hpp"
-#include "process.hpp"
 #include "rendr/rendr.hpp"
 #include "report.hpp"
+#include "strangers.hpp"
 
 namespace {
 
@@ -39,35 +32,35 @@ using namespace rendr::bench;
 using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
-constexpr int rounds = 3;
-constexpr int strangers = 10'000;
-constexpr auto attack_time = 5s;  // 2,000 connections a second
-constexpr auto quiet_time = 2s;
+constexpr int rounds = 8;
+constexpr auto slice = 500ms;
+constexpr std::uint32_t strangers_a_slice = 1250;
+constexpr std::uint32_t strangers_at_once = 10'000;
+constexpr double most_held = 2 * 256;  // 256 at the door, as many refused that are drained
+constexpr std::size_t piece = 64 * 1024;
+constexpr double shaped_rate = 100e6;
 constexpr auto quiet = asio::experimental::as_tuple(asio::use_awaitable);
 
-enum class attack { one_address, many_addresses, forged };
+enum class pace { as_fast_as_it_goes, shaped, idle };
 
 /// What the processes share.
 struct board {
   std::atomic<std::uint64_t> delivered{0};
-  std::atomic<std::uint64_t> connected{0};
+  std::atomic<std::uint64_t> taken{0};  ///< by the bare door
+  recording heard;
 };
 
 struct server_state {
-  std::uint64_t memory = 0;
-  std::uint64_t handshakes = 0;
+  double heap = 0;
+  double resident = 0;
+  double cpu = 0;
+  std::uint64_t descriptors = 0;
+  std::uint64_t waiting = 0;
   std::uint64_t evicted = 0;
   std::uint64_t failed = 0;
+  std::uint64_t paths = 0;
   std::uint64_t deaths = 0;
 };
-
-std::uint64_t resident_bytes() {
-  std::ifstream in("/proc/self/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  in >> total >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 asio::awaitable<void> take(rendr::listener& door, board& shared) {
   auto [code, flow] = co_await door.async_accept(quiet);
@@ -81,17 +74,34 @@ asio::awaitable<void> take(rendr::listener& door, board& shared) {
   }
 }
 
-server_state state_of(const rendr::runtime& runtime) {
+/// @param whole memory too, which takes a while.
+server_state state_of(const rendr::runtime& runtime, bool whole) {
   const auto status = runtime.status();
-  server_state out{resident_bytes(), status.handshakes, status.handshakes_evicted,
-                   status.handshakes_failed, 0};
+  server_state out;
+  out.cpu = cpu_seconds();
+  out.waiting = status.handshakes;
+  out.evicted = status.handshakes_evicted;
+  out.failed = status.handshakes_failed;
   for (const auto& link : status.links) {
-    for (const auto& path : link.paths) out.deaths += path.deaths;
+    for (const auto& path : link.paths) {
+      ++out.paths;
+      out.deaths += path.deaths;
+    }
   }
+  const std::filesystem::directory_iterator files("/proc/self/fd");
+  out.descriptors = static_cast<std::uint64_t>(std::distance(begin(files), end(files)));
+  if (!whole) return out;
+  malloc_trim(0);
+  const auto info = mallinfo2();
+  out.heap = static_cast<double>(info.uordblks + info.hblkhd);
+  std::ifstream in("/proc/self/statm");
+  double total = 0;
+  in >> total >> out.resident;
+  out.resident *= static_cast<double>(sysconf(_SC_PAGESIZE));
   return out;
 }
 
-void server(board& shared, channel& port, channel& orders, channel& out) {
+void server(board& shared, channel& port, channel& questions, channel& answers) {
   rendr::runtime runtime;
   rendr::listener door(runtime);
   rendr::listen_options options;
@@ -99,139 +109,267 @@ void server(board& shared, channel& port, channel& orders, channel& out) {
   options.backlog = 4096;
   const auto failed = door.listen(options);
   if (failed.code) throw std::runtime_error(failed.detail);
-  port.send<std::uint16_t>(door.port());
-  port.send<std::uint16_t>(door.port());
+  port.send(door.port());
   asio::co_spawn(door.get_executor(), take(door, shared), asio::detached);
-  while (orders.receive<char>() == 's') out.send(state_of(runtime));
+  for (;;) answers.send(state_of(runtime, questions.receive<bool>()));
 }
 
-asio::awaitable<void> fill(rendr::link& line) {
+asio::awaitable<void> fill(rendr::link& line, pace how) {
   auto flow = line.open_stream();
-  const std::vector<std::byte> data(256 * 1024);
-  for (;;) co_await asio::async_write(flow, asio::buffer(data), asio::use_awaitable);
+  const std::vector<std::byte> data(piece);
+  asio::steady_timer timer(flow.get_executor());
+  const auto interval = std::chrono::duration_cast<steady::duration>(
+      std::chrono::duration<double>(piece / shaped_rate));
+  auto due = steady::now();
+  for (bool first = true;; first = false) {
+    if (how == pace::shaped) {
+      // What could not be sent in its time is not made up for: rates would leave their slices.
+      due = std::max(due + interval, steady::now() - 2 * interval);
+      timer.expires_at(due);
+      co_await timer.async_wait(asio::use_awaitable);
+    } else if (how == pace::idle && !first) {
+      timer.expires_at(steady::time_point::max());
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    co_await asio::async_write(flow, asio::buffer(data), asio::use_awaitable);
+  }
 }
 
-void client(std::uint16_t port) {
+/// One flow on the path to `port`; a second path, which is heard, stands by.
+void client(std::uint16_t port, std::uint16_t overheard, pace how) {
   asio::io_context context(1);
   rendr::runtime runtime(context);
   rendr::link line(runtime);
   rendr::link_options options;
-  options.paths.resize(1);
-  options.paths[0].host = "127.0.0.1";
+  options.paths.resize(2);
+  for (auto& path : options.paths) path.host = "127.0.0.1";
   options.paths[0].port = port;
+  options.paths[1].port = overheard;
+  options.paths[1].cost = 1000;
   asio::co_spawn(context, line.async_connect(std::move(options), asio::use_awaitable),
                  [&](std::exception_ptr failed) {
                    if (failed) std::rethrow_exception(failed);
-                   asio::co_spawn(context, fill(line), asio::detached);
+                   asio::co_spawn(context, fill(line, how), asio::detached);
                  });
   context.run();
 }
 
-/// Prologue and ATTACH of a link that nobody has; half of it, unless it is to be refused.
-rendr::bytes what_strangers_say(attack kind) {
-  rendr::bytes out;
-  const rendr::wire::prologue first{rendr::wire::form::attach, rendr::wire::version, {}};
-  rendr::engine::append_handshake(out, 0, rendr::wire::encode(rendr::wire::attach{}), &first);
-  if (kind != attack::forged) out.resize(out.size() / 2);
-  return out;
-}
-
-void attacker(attack kind, std::uint16_t port, board& shared, channel& begin) {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  const auto said = what_strangers_say(kind);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::vector<int> open;
-  begin.receive<char>();
-  const auto start = steady::now();
-  for (int i = 0; i < strangers; ++i) {
-    std::this_thread::sleep_until(start + i * steady::duration(attack_time) / strangers);
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) throw std::runtime_error("RLIMIT_NOFILE is below 10,100: raise its hard limit");
-    auto from = to;
-    from.sin_port = 0;
-    const auto number = kind == attack::one_address ? 0u : static_cast<std::uint32_t>(i);
-    from.sin_addr.s_addr = htonl((127u << 24) + (1u << 16) + number);
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
-        ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
-        ::send(fd, said.data(), said.size(), MSG_NOSIGNAL) > 0)
-      ++shared.connected;
-    open.push_back(fd);
+/// A server with one link and one flow, and all who may knock at it.
+class scene {
+ public:
+  scene(board& shared, pace how) : shared_(shared) {
+    shared_.delivered = 0;
+    shared_.taken = 0;
+    shared_.heard.size = 0;
+    serving_.emplace(1, [&] { server(shared_, ports_, questions_, answers_); });
+    door_ = ports_.receive<std::uint16_t>();
+    bare_.emplace(1, [&] { bare_door(ports_, shared_.taken); });
+    bare_door_ = ports_.receive<std::uint16_t>();
+    hearing_.emplace(0, [&] { eavesdropper(ports_, door_, shared_.heard); });
+    const auto overheard = ports_.receive<std::uint16_t>();
+    filling_.emplace(0, [&, overheard] { client(door_, overheard, how); });
+    knocking_.emplace(0, [&] { strangers(orders_, done_, release_, shared_.heard); });
+    while (shared_.heard.size == 0 || shared_.delivered < piece || state().paths < 2)
+      std::this_thread::sleep_for(10ms);
+    std::this_thread::sleep_for(300ms);
   }
-  pause();  // they stay open until this process is ended
-}
 
-struct outcome {
-  double kept = 0;   ///< of the rate without the attack
-  double grown = 0;  ///< bytes
-  server_state before;
-  server_state after;
+  server_state state(bool whole = false) {
+    questions_.send(whole);
+    return answers_.receive<server_state>();
+  }
+  std::uint64_t delivered() const { return shared_.delivered; }
+
+  void begin(attack kind, bool bare, std::uint32_t n, steady::duration time) {
+    orders_.send(order{kind, bare ? bare_door_ : door_, n, time});
+  }
+  /// All are connected; seconds that it took.
+  double connected() { return done_.receive<double>(); }
+  /// They go, and nobody is left at the door.
+  void release() {
+    release_.send('r');
+    done_.receive<double>();
+    while (state().waiting > 0) std::this_thread::sleep_for(2ms);
+  }
+  std::uint64_t taken_barely() const { return shared_.taken; }
+
+ private:
+  board& shared_;
+  channel ports_;
+  channel questions_;
+  channel answers_;
+  channel orders_;
+  channel done_;
+  channel release_;
+  std::uint16_t door_ = 0;
+  std::uint16_t bare_door_ = 0;
+  std::optional<process> serving_;
+  std::optional<process> bare_;
+  std::optional<process> hearing_;
+  std::optional<process> filling_;
+  std::optional<process> knocking_;
 };
 
-std::uint64_t turned_away(const server_state& state) { return state.evicted + state.failed; }
+std::uint64_t counted(const server_state& s) { return s.evicted + s.failed + s.waiting; }
 
-double rate(board& shared, steady::duration time) {
+[[noreturn]] void not_mounted(const server_state& before, const server_state& after) {
+  throw std::runtime_error("the acceptor counted " +
+                           std::to_string(counted(after) - counted(before)) +
+                           " strangers of those who came: the attack was not mounted");
+}
+
+void check_harmless(const server_state& after) {
+  if (after.paths != 2 || after.deaths != 0)
+    throw std::runtime_error("a path of the living link died: the attack did harm");
+}
+
+/// Waits until the acceptor has counted as many strangers as came.
+server_state when_counted(scene& at, const server_state& before, std::uint64_t came) {
   const auto start = steady::now();
-  const auto before = shared.delivered.load();
-  std::this_thread::sleep_for(time);
-  return static_cast<double>(shared.delivered.load() - before) / seconds_since(start);
-}
-
-outcome mount(attack kind, board& shared) {
-  channel port;
-  channel orders;
-  channel answers;
-  channel begin;
-  shared.delivered = 0;
-  shared.connected = 0;
-  process serving(1, [&] { server(shared, port, orders, answers); });
-  const auto number = port.receive<std::uint16_t>();
-  process filling(0, [&] { client(port.receive<std::uint16_t>()); });
-  process attacking(0, [&] { attacker(kind, number, shared, begin); });
-  const auto ask = [&] {
-    orders.send('s');
-    return answers.receive<server_state>();
-  };
-  while (shared.delivered < (64u << 20)) std::this_thread::sleep_for(10ms);
-  outcome out;
-  const auto before = rate(shared, quiet_time);
-  out.before = ask();
-  begin.send('b');
-  const auto under = rate(shared, attack_time);
-  while (shared.connected < strangers) std::this_thread::sleep_for(10ms);
-  // Those that wait in the kernel's queue are accepted too, before memory is looked at.
-  for (int i = 0; i < 500 && turned_away(out.after) + 256 < strangers; ++i) {
-    std::this_thread::sleep_for(10ms);
-    out.after = ask();
+  auto after = at.state();
+  while (counted(after) - counted(before) < came) {
+    if (steady::now() - start > 5s) not_mounted(before, after);
+    std::this_thread::sleep_for(2ms);
+    after = at.state();
   }
-  const auto after = rate(shared, quiet_time);
-  out.kept = under / ((before + after) / 2);
-  out.grown = static_cast<double>(out.after.memory) - static_cast<double>(out.before.memory);
-  orders.send('e');
-  serving.join();
-  return out;
+  if (counted(after) - counted(before) != came) not_mounted(before, after);
+  return after;
 }
 
-void measure(report& report, attack kind, const std::string& what, board& shared) {
-  std::vector<double> kept;
-  std::vector<double> grown;
+struct cut {
+  double rate = 0;  ///< of the flow, bytes/s
+  double cpu = 0;   ///< of the server, per byte of the flow and for all
+  double bytes = 0;
+  double came = 0;  ///< strangers a second
+  double waiting = 0;
+};
+
+/// From the first stranger until the acceptor has dealt with the last.
+cut attacked(scene& at, attack kind, bool bare) {
+  const auto before = at.state();
+  const auto taken = at.taken_barely();
+  const auto delivered = at.delivered();
+  const auto start = steady::now();
+  at.begin(kind, bare, strangers_a_slice, slice);
+  const auto took = at.connected();
+  server_state after;
+  if (bare) {
+    while (at.taken_barely() - taken < strangers_a_slice) std::this_thread::sleep_for(1ms);
+    after = at.state();
+  } else {
+    after = when_counted(at, before, strangers_a_slice);
+  }
+  const auto bytes = static_cast<double>(at.delivered() - delivered);
+  const auto seconds = seconds_since(start);
+  check_harmless(after);
+  at.release();
+  return {bytes / seconds, after.cpu - before.cpu, bytes, strangers_a_slice / took,
+          static_cast<double>(after.waiting)};
+}
+
+cut left_alone(scene& at) {
+  const auto before = at.state();
+  const auto delivered = at.delivered();
+  const auto start = steady::now();
+  std::this_thread::sleep_for(slice);
+  const auto bytes = static_cast<double>(at.delivered() - delivered);
+  const auto seconds = seconds_since(start);
+  return {bytes / seconds, at.state().cpu - before.cpu, bytes, 0, 0};
+}
+
+struct series {
+  std::vector<double> kept;     ///< % of the rate when left alone
+  std::vector<double> of_bare;  ///< % of the rate under the same strangers at the bare door
+  std::vector<double> cost;     ///< the server's processor time for one stranger, us
+  std::vector<double> came;
+  std::vector<double> waiting;
+};
+
+void add(series& to, const cut& under, const cut& alone, double bare) {
+  to.kept.push_back(100 * under.rate / alone.rate);
+  to.of_bare.push_back(100 * under.rate / bare);
+  to.cost.push_back(1e6 * (under.cpu - alone.cpu * under.bytes / alone.bytes) / strangers_a_slice);
+  to.came.push_back(under.came);
+  to.waiting.push_back(under.waiting);
+}
+
+const std::map<attack, std::string> names{{attack::one_address, "half-open, one address"},
+                                          {attack::many_addresses, "half-open, many addresses"},
+                                          {attack::forged, "replayed and forged attaches"}};
+
+// A flow with room to spare must keep its rate. One that fills its cores pays for whatever runs on
+// them, be it the attackers or the kernel that accepts: there, the same strangers at a bare door
+// are what the rate is measured against.
+void rates(report& report, board& shared, pace how, const std::string& flow) {
+  scene at(shared, how);
+  std::map<attack, series> all;
+  std::vector<double> rate;
+  std::vector<double> bare_kept;
   for (int i = 0; i < rounds; ++i) {
-    const auto one = mount(kind, shared);
-    if (turned_away(one.after) + 256 < strangers)
-      throw std::runtime_error("of 10,000 strangers " + std::to_string(turned_away(one.after)) +
-                               " were turned away: the attack was not mounted");
-    if (one.after.handshakes > 256 || one.after.deaths != 0)
-      throw std::runtime_error("the attack did harm");
-    kept.push_back(100 * one.kept);
-    grown.push_back(one.grown / (1 << 20));
+    const auto first = left_alone(at);
+    const auto bare = attacked(at, attack::many_addresses, true);
+    const auto one = attacked(at, attack::one_address, false);
+    const auto second = left_alone(at);
+    const auto many = attacked(at, attack::many_addresses, false);
+    const auto forged = attacked(at, attack::forged, false);
+    const cut alone{(first.rate + second.rate) / 2, first.cpu + second.cpu,
+                    first.bytes + second.bytes, 0, 0};
+    rate.push_back(alone.rate / 1e6);
+    bare_kept.push_back(100 * bare.rate / alone.rate);
+    add(all[attack::one_address], one, alone, bare.rate);
+    add(all[attack::many_addresses], many, alone, bare.rate);
+    add(all[attack::forged], forged, alone, bare.rate);
   }
-  report.at_least("S1", "rate kept, " + what, median(kept), 90, 90, "%");
-  report.figure("memory grown, " + what, median(grown), "MiB");
+  report.figure(flow + ": rate when left alone", median(rate), "MB/s");
+  report.figure(flow + ": rate kept, strangers at a bare door", median(bare_kept), "%");
+  for (const auto& [kind, got] : all) {
+    const auto what = flow + ": " + names.at(kind);
+    if (how == pace::shaped) {
+      report.at_least("S1", what, median(got.kept), 90, 90, "% kept");
+      report.figure("  against the bare door", median(got.of_bare), "%");
+    } else {
+      report.at_least("S1", what + ", against bare", median(got.of_bare), 90, 90, "%");
+      report.figure("  kept of the rate when left alone", median(got.kept), "%");
+    }
+    report.figure("  strangers", median(got.came), "/s");
+    report.figure("  at the door at once, at the end", median(got.waiting), "");
+    if (how == pace::shaped)
+      report.figure("  processor time of the acceptor", median(got.cost), "us each");
+  }
+}
+
+/// 10,000 come as fast as they can, and stay. The first time pools grow to what as many as may wait
+/// at once need, and keep it; what is kept for each is what another 10,000 add.
+void flood(report& report, scene& at, const server_state& cold, attack kind, bool again) {
+  const auto before = at.state(true);
+  at.begin(kind, false, strangers_at_once, 0s);
+  const auto took = at.connected();
+  const auto reached = when_counted(at, before, strangers_at_once);
+  const auto under = at.state(true);
+  at.release();
+  const auto after = at.state(true);
+  check_harmless(after);
+  if (again) {
+    report.at_most("S1", "another 10,000, " + names.at(kind) + ": memory kept",
+                   (after.heap - before.heap) / strangers_at_once, 1, 0, "B each");
+    return;
+  }
+  report.figure("10,000 at once, " + names.at(kind), strangers_at_once / took, "/s");
+  report.figure("  of them at the door", static_cast<double>(reached.waiting), "");
+  report.at_most("S1", "  descriptors that the acceptor holds for them",
+                 static_cast<double>(reached.descriptors - cold.descriptors), most_held, most_held,
+                 "");
+  report.figure("  memory allocated for them", (under.heap - before.heap) / 1024, "KiB");
+  report.figure("  memory in pools when they are gone", (after.heap - cold.heap) / 1024, "KiB");
+  report.figure("  resident set grown", (under.resident - before.resident) / 1024, "KiB");
+}
+
+void memory(report& report, board& shared) {
+  scene at(shared, pace::idle);
+  const auto cold = at.state(true);
+  for (const bool again : {false, true}) {
+    for (const auto& [kind, name] : names) flood(report, at, cold, kind, again);
+  }
 }
 
 rendr::secret<32> secret_of(std::uint8_t n) {
@@ -255,14 +393,14 @@ void handshakes(report& report, const std::string& name, const rendr::engine::he
     dialer_hello hello(here, dialer, random);
     const auto begun = cpu_seconds();
     const auto made =
-        acceptor_hello::make(there, acceptor, reset_key, {}, hello.message(0), random);
+        acceptor_hello::make(there, acceptor, reset_key, {}, hello.message({}), random);
     accepting += cpu_seconds() - begun;
     if (!made) throw std::runtime_error(made.error().reason);
     const auto agreed = hello.accept(made->answer());
     if (!agreed) throw std::runtime_error("the answer was not taken");
     const link_ends ends{here.instance, there.instance, 0};
-    const auto proof = make_confirm(agreed->keys, ends, 0, {});
-    if (!verify_confirm(made->agreement().keys, ends, 0, proof.ack, {}))
+    const auto proof = make_confirm(agreed->keys, ends, {}, {});
+    if (!verify_confirm(made->agreement().keys, ends, {}, proof.ack, {}))
       throw std::runtime_error("the proof was not taken");
   }
   report.figure(name + ", both ends on one core", n / (cpu_seconds() - start), "/s");
@@ -288,17 +426,21 @@ void all_handshakes(report& report) {
 int main(int argc, char** argv) {
   report report(argc, argv);
   if (report.usage_error()) return 2;
-  std::printf("%d connections in %lld s, one bulk flow on loopback, median of %d rounds\n",
-              strangers, static_cast<long long>(attack_time.count()), rounds);
+  double load = 0;
+  getloadavg(&load, 1);
+  std::printf(
+      "2,500 strangers a second beside one sealed flow on loopback; median of %d rounds of\n"
+      "0.5 s each; load of the machine at the start %.1f\n",
+      rounds, load);
   try {
     all_handshakes(report);
-    auto* memory =
+    auto* place =
         mmap(nullptr, sizeof(board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::runtime_error("no shared memory");
-    auto& shared = *new (memory) board;
-    measure(report, attack::one_address, "half-open attaches, one address", shared);
-    measure(report, attack::many_addresses, "half-open attaches, 10,000 addresses", shared);
-    measure(report, attack::forged, "forged attaches, 10,000 addresses", shared);
+    if (place == MAP_FAILED) throw std::runtime_error("no shared memory");
+    auto& shared = *new (place) board;
+    memory(report, shared);
+    rates(report, shared, pace::shaped, "100 MB/s");
+    rates(report, shared, pace::as_fast_as_it_goes, "as fast as it goes");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -35,10 +35,12 @@ struct cancel_dial {
 /// `flush`; then half-close, drain until EOF for a moment, close. Exactly one per carrier, unless
 /// the driver itself reported `path_down`. A carrier that
 /// breaks or takes too long before it is flushed is reported by `path_down`. No call for this
-/// carrier has an effect after it was flushed.
+/// carrier has an effect after it was flushed. A `stranger` never proved anything: without `flush`
+/// it is closed at once, and the driver drains no more of them than may wait at the door.
 struct close_carrier {
   carrier_id carrier{};
   bool flush = false;
+  bool stranger = false;
 };
 /// Answer at the same `now` with `endpoint::path_evidence`, before anything else.
 struct need_evidence {

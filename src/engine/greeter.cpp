@@ -36,11 +36,9 @@ bool greeter::make_room(const std::string& source, bool capped) {
   const auto per_source = std::max<std::size_t>(limit / defaults::sources_at_once, 1);
   if (capped && sources_.count(source) >= per_source)
     return evict([&](const guest& g) { return g.source == source; });
-  const auto open = static_cast<std::size_t>(std::count_if(
-      carriers_.begin(), carriers_.end(), [](const guest& g) { return !g.carrier->closing; }));
   // Those that are closing are rid of as soon as their refusal is written.
   if (carriers_.size() >= 2 * limit) return false;
-  if (open < limit) return true;
+  if (carriers_.size() - closing_ < limit) return true;
   const auto most = sources_.most();
   return evict([&](const guest& g) { return sources_.count(g.source) == most; });
 }
@@ -78,9 +76,10 @@ void greeter::send(path& p, const wire::handshake_message& message, wire::form f
 void greeter::drop(guest& g, bool flush) {
   if (g.carrier->closing) return;
   sources_.remove(g.source);
+  ++closing_;
   g.carrier->closing = true;
   g.carrier->flush = flush;
-  s_.events.order(event::close_carrier{g.carrier->carrier, flush});
+  s_.events.order(event::close_carrier{g.carrier->carrier, flush, true});
   if (flush) s_.transmit.wake(g.carrier->carrier);
 }
 
@@ -193,6 +192,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
                 .emplace(key, pending_link{std::make_shared<acceptor_hello>(std::move(*made)),
                                            now + life, g.source, false})
                 .first;
+    hellos_until_ = std::min(hellos_until_, now + life);
   }
   g.hello = key;
   g.carrier->leaf = static_cast<spec_id>(hello.leaf);
@@ -257,6 +257,7 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
     const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
     return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
   }
+  const auto& agreement = l != nullptr ? l->agreement() : unconfirmed->hello->agreement();
   if (attach.leaf >= defaults::paths_per_link || (l != nullptr && l->full())) {
     return refuse(g, errc::limit_reached, "the link has all its paths");
   }
@@ -296,6 +297,7 @@ std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
 // The link is made: what is left of its hello only answers late duplicates.
 bool greeter::consume(instant now, pending_link& hello) {
   hello.until = std::min(hello.until, now + defaults::handshake_timeout);
+  hellos_until_ = std::min(hellos_until_, hello.until);
   return !std::exchange(hello.consumed, true);
 }
 
@@ -350,18 +352,18 @@ std::span<const bytes_view> greeter::poll_transmit(path& p) {
 void greeter::gone(path& p) {
   std::erase_if(carriers_, [&](const guest& g) {
     const bool found = g.carrier.get() == &p;
+    if (found && p.closing) --closing_;
     if (found && !p.closing) sources_.remove(g.source);
     return found;
   });
 }
 
+// Asked after every turn of the loop. All carriers have the same time from their arrival on.
 instant greeter::next_timeout() const noexcept {
-  instant next = never;
-  for (const auto& g : carriers_) {
-    if (!g.carrier->closing) next = std::min(next, g.carrier->attach_until);
-  }
-  for (const auto& [key, pending] : hellos_) next = std::min(next, pending.until);
-  return next;
+  const auto oldest = std::find_if(carriers_.begin(), carriers_.end(),
+                                   [](const guest& g) { return !g.carrier->closing; });
+  if (oldest == carriers_.end()) return hellos_until_;
+  return std::min(oldest->carrier->attach_until, hellos_until_);
 }
 
 void greeter::handle_timeout(instant now) {
@@ -370,17 +372,24 @@ void greeter::handle_timeout(instant now) {
     ++failed_;
     drop(g, false);
   }
-  std::erase_if(hellos_, [&](const auto& entry) { return entry.second.until <= now; });
+  if (hellos_until_ > now) return;
+  hellos_until_ = never;
+  std::erase_if(hellos_, [&](const auto& entry) {
+    const bool over = entry.second.until <= now;
+    if (!over) hellos_until_ = std::min(hellos_until_, entry.second.until);
+    return over;
+  });
 }
 
 std::vector<carrier_id> greeter::sweep() {
   std::vector<carrier_id> out;
-  std::erase_if(carriers_, [&](const guest& g) {
-    const auto& p = *g.carrier;
+  for (auto it = carriers_.begin(); closing_ > out.size() && it != carriers_.end();) {
+    const auto& p = *it->carrier;
     const bool over = p.closing && (!p.flush || (p.out.empty() && p.handshake_out.empty()));
     if (over) out.push_back(p.carrier);
-    return over;
-  });
+    it = over ? carriers_.erase(it) : std::next(it);
+  }
+  closing_ -= out.size();
   return out;
 }
 

@@ -91,7 +91,7 @@ class greeter {
   bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                 admission& out);
   static bool takes(const path& p, wire::guard guarded) noexcept;
-  static bool consume(instant now, pending_link& hello);
+  bool consume(instant now, pending_link& hello);
   std::unique_ptr<path> release(guest& g);
   void send(path& p, const wire::handshake_message& message, wire::form form);
   void refuse(guest& g, errc code, std::string_view reason,
@@ -101,8 +101,10 @@ class greeter {
   services& s_;
   const hello_keys keys_;
   std::deque<guest> carriers_;  // oldest first
+  std::size_t closing_ = 0;     // of them
   source_table sources_;        // of those that are not closing
   std::map<crypto::hash, pending_link> hellos_;
+  instant hellos_until_ = never;  // not later than that of any hello
   std::uint64_t evicted_ = 0;
   std::uint64_t failed_ = 0;
 };

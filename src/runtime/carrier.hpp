@@ -43,6 +43,7 @@ class carrier final : public transport::io_sink, public std::enable_shared_from_
 
   bool blocked = false;     ///< the socket takes no more; `writable` will tell
   bool unfinished = false;  ///< in the loop's list of carriers with more to write
+  bool stranger = false;    ///< it ends without having proved anything
 
  private:
   void arm(std::chrono::steady_clock::duration limit);

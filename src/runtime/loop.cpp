@@ -202,6 +202,7 @@ void loop::carrier_writable(carrier& from) {
 void loop::carrier_closed(carrier& from, bool unflushed) {
   const auto self = from.shared_from_this();
   closing_.erase(self);
+  if (self->stranger) std::erase(refused_, self);
   if (!unflushed) return;
   carriers_.erase(from.id());
   endpoint_.path_down(now(), from.id(), make_error_code(errc::closed), "not flushed");
@@ -246,8 +247,22 @@ void loop::lost(const carrier_ptr& which, std::error_code code, const std::strin
 
 void loop::half_close(const carrier_ptr& which) {
   carriers_.erase(which->id());
-  closing_.insert(which);
+  if (which->stranger) {
+    if (refused_.size() >= owner_.options.handshakes) {
+      const auto oldest = refused_.front();
+      oldest->close();
+    }
+    refused_.push_back(which);
+  } else {
+    closing_.insert(which);
+  }
   which->half_close();
+}
+
+// There is nothing on its way that a reset could destroy: its descriptor is free at once.
+void loop::turn_away(const carrier_ptr& stranger) {
+  carriers_.erase(stranger->id());
+  stranger->close();
 }
 
 loop::carrier_ptr loop::find(engine::carrier_id id) const {
@@ -334,6 +349,7 @@ void loop::end() {
     one->close();
   }
   for (const auto& one : std::exchange(closing_, {})) one->close();
+  for (const auto& one : std::exchange(refused_, {})) one->close();
   const failure why{errc::aborted, "the runtime ended"};
   for (const auto& [ref, flow] : std::exchange(flows_, {})) flow->gone(why);
   for (const auto& [ref, link] : std::exchange(links_, {})) link->went_down(why);

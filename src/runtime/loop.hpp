@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -111,6 +112,7 @@ class loop : public std::enable_shared_from_this<loop> {
   void lost(const carrier_ptr& which, std::error_code code, const std::string& detail);
   carrier_ptr find(engine::carrier_id id) const;
   void half_close(const carrier_ptr& which);
+  void turn_away(const carrier_ptr& stranger);
   std::shared_ptr<link_core> find(engine::link_ref ref) const;
   void tell(const link_core& link, link_event event);
   void links_changed();
@@ -144,6 +146,7 @@ class loop : public std::enable_shared_from_this<loop> {
   instant armed_ = never;
   std::map<engine::carrier_id, carrier_ptr> carriers_;
   std::unordered_set<carrier_ptr> closing_;
+  std::deque<carrier_ptr> refused_;      // strangers that are draining, oldest first
   std::vector<carrier_ptr> unfinished_;  // wrote their share of this turn and have more
   std::map<engine::link_ref, std::shared_ptr<link_core>> links_;
   std::unordered_map<engine::flow_ref, std::shared_ptr<stream_core>, flow_hash> flows_;

@@ -90,6 +90,8 @@ void loop::obey(engine::event::cancel_dial& event) {
 void loop::obey(engine::event::close_carrier& event) {
   const auto one = find(event.carrier);
   if (!one) return;
+  one->stranger = event.stranger;
+  if (!event.flush && event.stranger) return turn_away(one);
   if (!event.flush) return half_close(one);
   one->begin_flush();
   transmit(one);

@@ -14,7 +14,9 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "support/net_fixture.hpp"
 
@@ -85,6 +87,44 @@ TEST_F(bad_input, silent_and_dripping_callers_are_hung_up_on_after_the_handshake
   EXPECT_LT(until_closed(dripping), 13s);
   closed = true;
   drip.join();
+  link_still_works();
+}
+
+TEST_F(bad_input, a_flood_of_strangers_holds_no_more_descriptors_than_the_door_has_places) {
+  constexpr std::size_t places = 16;
+  constexpr std::size_t many = 200;
+  runtime_options options;
+  options.handshakes = places;
+  serve(std::move(options));
+  dial({door->port()});
+  asio::io_context context;
+  // They stay, whatever the server does. With the first one come the descriptors of the context.
+  std::vector<tcp::socket> strangers;
+  strangers.emplace_back(context);
+  const auto before = open_descriptors();
+  const auto knock = [&](std::string_view words) {
+    for (std::size_t i = 0; i < many; ++i) {
+      strangers.emplace_back(context).connect(door_address());
+      asio::write(strangers.back(), asio::buffer(words));
+    }
+  };
+  const auto wait_until_counted = [&](std::size_t n) {
+    const auto limit = steady::now() + 20s;
+    const auto counted = [&] {
+      const auto status = server->status();
+      return status.handshakes + status.handshakes_evicted + status.handshakes_failed;
+    };
+    while (counted() < n && steady::now() < limit) std::this_thread::yield();
+    EXPECT_EQ(counted(), n);
+  };
+  knock("\1");
+  wait_until_counted(many);
+  EXPECT_LE(open_descriptors(), before + many + places) << "evicted, and held all the same";
+  const std::string_view another_version = "\1\x63";
+  knock(another_version);
+  wait_until_counted(2 * many);
+  EXPECT_GT(server->status().handshakes_failed, places);
+  EXPECT_LE(open_descriptors(), before + 2 * many + 2 * places) << "refused, and held longer";
   link_still_works();
 }
 
