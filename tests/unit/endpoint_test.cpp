@@ -192,10 +192,10 @@ TEST(Endpoint, ClosingALinkEndsItOnBothSidesAndLeavesNothing) {
   EXPECT_EQ(w.dialer.ep.slab_bytes() + w.acceptor.ep.slab_bytes(), 0u);
 }
 
-/// Writes what a window takes while the reader rests, and lets it read: a peak of buffers.
+/// Writes a mebibyte while the reader rests, and lets it read: a peak of buffers.
 void fill_and_drain(direct_pair& w, flow_ref flow, flow_ref there) {
   const std::vector<std::byte> piece(65536, std::byte{7});
-  for (int i = 0; i < 1000 && *w.dialer.ep.write(w.now, flow, piece) > 0; ++i) w.settle();
+  for (int i = 0; i < 16 && *w.dialer.ep.write(w.now, flow, piece) > 0; ++i) w.settle();
   w.advance(100ms);
   for (int i = 0; i < 1000 && !w.read_all(w.acceptor, there).empty(); ++i) w.settle();
 }
@@ -227,7 +227,7 @@ TEST(Endpoint, BuffersThatAreNeededEverySecondStay) {
   w.advance(100ms);
   const auto there = incoming(w);
   ASSERT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 12; ++i) {
     fill_and_drain(w, flow, there);
     w.advance(1s);
     EXPECT_GE(w.dialer.ep.status(w.now).slab_kept, 128 * 1024u);
