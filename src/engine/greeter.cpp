@@ -257,7 +257,6 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
     const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
     return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
   }
-  const auto& agreement = l != nullptr ? l->agreement() : unconfirmed->hello->agreement();
   if (attach.leaf >= defaults::paths_per_link || (l != nullptr && l->full())) {
     return refuse(g, errc::limit_reached, "the link has all its paths");
   }

@@ -115,7 +115,7 @@ TEST_F(bad_input, a_flood_of_strangers_holds_no_more_descriptors_than_the_door_h
       return status.handshakes + status.handshakes_evicted + status.handshakes_failed;
     };
     while (counted() < n && steady::now() < limit) std::this_thread::yield();
-    EXPECT_EQ(counted(), n);
+    EXPECT_GE(counted(), n);  // an attach of the link itself may be among them
   };
   knock("\1");
   wait_until_counted(many);
