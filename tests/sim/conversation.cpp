@@ -115,7 +115,7 @@ void conversation::tick(bool at_server) {
 
 void conversation::produce(bool at_server) {
   auto& e = ends_[at_server ? 1 : 0];
-  static thread_local std::array<std::byte, 65536> chunk;
+  static std::array<std::byte, 65536> chunk;
   while (e.open && e.written < e.wanted) {
     const auto n = std::min<std::uint64_t>(chunk.size(), e.wanted - e.written);
     const auto data = bytes_span(chunk).first(static_cast<std::size_t>(n));
@@ -138,8 +138,8 @@ void conversation::produce(bool at_server) {
 void conversation::consume(bool at_server) {
   auto& e = ends_[at_server ? 1 : 0];
   const auto& other = ends_[at_server ? 0 : 1];
-  static thread_local std::array<std::byte, 65536> in;
-  static thread_local std::array<std::byte, 65536> expected;
+  static std::array<std::byte, 65536> in;
+  static std::array<std::byte, 65536> expected;
   while (e.open && e.reading && !e.eof) {
     const auto got = e.at->ep().read(queue_.now(), e.flow, in);
     if (!got) return fail(at_server, got.error(), "read");

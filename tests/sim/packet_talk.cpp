@@ -94,7 +94,7 @@ void packet_talk::tick(bool at_server) {
 
 void packet_talk::produce(bool at_server) {
   auto& e = ends_[at_server ? 1 : 0];
-  static thread_local std::array<std::byte, wire::max_packet> room;
+  static std::array<std::byte, wire::max_packet> room;
   while (e.open && e.sent < e.handed) {
     const auto packet = bytes_span(room).first(size_of(at_server, e.sent));
     make(at_server, e.sent, packet);
@@ -116,7 +116,7 @@ void packet_talk::produce(bool at_server) {
 
 void packet_talk::consume(bool at_server) {
   auto& e = ends_[at_server ? 1 : 0];
-  static thread_local std::array<std::byte, wire::max_packet> in;
+  static std::array<std::byte, wire::max_packet> in;
   while (e.open && e.reading && !e.eof) {
     const auto got = e.at->ep().receive_packet(queue_.now(), e.flow, in);
     if (!got) return fail(at_server, got.error(), "receive_packet");
@@ -146,7 +146,7 @@ void packet_talk::take(bool at_server, bytes_view packet) {
   std::uint64_t index = 0;
   std::memcpy(&index, packet.data(), head);
   if (index >= from.sent) return bad("a packet that nobody sent");
-  static thread_local std::array<std::byte, wire::max_packet> room;
+  static std::array<std::byte, wire::max_packet> room;
   const auto expected = bytes_span(room).first(size_of(!at_server, index));
   make(!at_server, index, expected);
   if (!std::equal(packet.begin(), packet.end(), expected.begin(), expected.end())) {

@@ -473,7 +473,9 @@ TEST(Handshake, ThePatternCannotBeLoweredOnTheWay) {
       hello.noise = hello.noise.first(32);
       const auto accepted = p.accept(hello);
       ASSERT_EQ(accepted.has_value(), answered);
-      if (answered) EXPECT_FALSE(p.dialer.accept(accepted->answer()));
+      if (answered) {
+        EXPECT_FALSE(p.dialer.accept(accepted->answer()));
+      }
     }
   }
 }
