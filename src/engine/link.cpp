@@ -43,7 +43,7 @@ errc link::start(instant now, policy::graph root) {
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
   hello_keys_.emplace(config_.credentials);
   config_.credentials = {};
-  if (config_.dial_deadline != duration::max()) connect_until_ = now + config_.dial_deadline;
+  if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
   prepare_hello();
   roots_.standard().version = 1;
   install_root(now, roots_.standard(), std::move(root));
@@ -61,14 +61,10 @@ void link::prepare_hello() {
   hello_ = std::make_unique<dialer_hello>(
       hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
       *hello_keys_, s_.secrets);
-  dial_deadline_ = connect_until_;
 }
 
 // The peer takes part in the link: from now on it is this link or none.
-void link::confirmed() noexcept {
-  confirmed_ = true;
-  hello_keys_.reset();
-}
+void link::confirmed() noexcept { hello_keys_.reset(); }
 
 // The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
@@ -109,7 +105,6 @@ void link::adopt(instant now, const link_agreement& agreement) {
 void link::come_up(instant) {
   up_ = true;
   grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
-  dial_deadline_ = never;
   if (side_ == role::dialer) roots_.owe_graphs();
   roots_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement_.peer});
@@ -217,8 +212,8 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down_) return never;
-  auto next = std::min(
-      {dial_deadline_, closing_ ? close_until_ : never, quality_at_, demand_at_, guard_at_});
+  auto next = std::min({up_ ? never : dial_deadline_, closing_ ? close_until_ : never, quality_at_,
+                        demand_at_, guard_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
   for (const auto& s : slots_) {
     next = std::min(next, s.next_dial);
@@ -233,7 +228,7 @@ instant link::next_timeout() const noexcept {
 void link::handle_timeout(instant now, duration lateness) {
   if (down_) return;
   if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
-  if (dial_deadline_ <= now) {
+  if (!up_ && dial_deadline_ <= now) {
     return fail(now, last_dial_code_,
                 last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
   }

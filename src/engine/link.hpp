@@ -317,11 +317,10 @@ class link {
 
   // Keys and life.
   std::unique_ptr<dialer_hello> hello_;
-  std::optional<hello_keys> hello_keys_;  ///< dialer: until the link is confirmed
+  std::optional<hello_keys> hello_keys_;  ///< dialer: until a record of frames came
   link_agreement agreement_;
   link_ends ends_;
   bool up_ = false;
-  bool confirmed_ = false;   ///< a record of frames came: the peer took the link
   bool flows_told_ = false;  ///< a record that opens a flow was made
   bool down_ = false;
   bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
@@ -329,9 +328,8 @@ class link {
   bool peer_going_away_ = false;
   duration grace_ = defaults::no_path_grace;
   instant dark_since_ = never;
-  instant dial_deadline_ = never;  ///< while it is not up
-  instant connect_until_ = never;
-  bool stalled_ = false;  ///< peer_stalled
+  instant dial_deadline_ = never;  ///< counts while it is not up
+  bool stalled_ = false;           ///< peer_stalled
   std::optional<instance_id> other_instance_;
   bool restart_told_ = false;
   std::string last_dial_error_;

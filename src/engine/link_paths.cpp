@@ -193,7 +193,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
 // a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
 // nothing ends no path but this one.
 bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
-  if (!up_ || confirmed_ || side_ != role::dialer) return false;
+  if (!up_ || !hello_keys_) return false;
   if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
   const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
     return other.get() != &p && !other->closing && other->step != attach_step::waiting;

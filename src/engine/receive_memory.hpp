@@ -99,14 +99,23 @@ class packed_copies {
  public:
   /// All of it, in one piece.
   slab_view copy(slab_pool& pool, bytes_view data);
-  /// The first bytes of it, as many as fit into what is there or into a new small slab.
-  slab_view copy_some(slab_pool& pool, bytes_view data);
+  /// All of it, in as many pieces as fill the slabs; each goes to `sink`, in order.
+  template <class Sink>
+  void copy_to(slab_pool& pool, bytes_view data, Sink sink) {
+    while (!data.empty()) {
+      kept_view piece(copy_some(pool, data));
+      data = data.subspan(piece.data().size());
+      sink(std::move(piece));
+    }
+  }
   /// Nothing that was copied is needed any more.
   void clear() noexcept;
 
  private:
   std::size_t room() const noexcept { return slab_ ? slab_.capacity() - used_ : 0; }
   void begin(slab_pool& pool, std::size_t least);
+  /// The first bytes of it, as many as fit into what is there or into a new small slab.
+  slab_view copy_some(slab_pool& pool, bytes_view data);
 
   slab_ref slab_;
   std::size_t used_ = 0;

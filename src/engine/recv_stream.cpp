@@ -74,11 +74,7 @@ std::uint64_t recv_stream::keep(receive_memory& memory, std::uint64_t at, bytes_
   }
   if (!in_order || scattered_.covers(at, data.size()))
     return scattered_.put(memory.pool(), at, data);
-  for (auto rest = data; !rest.empty();) {
-    kept_view copy(copies_.copy_some(memory.pool(), rest));
-    rest = rest.subspan(copy.data().size());
-    append(std::move(copy));
-  }
+  copies_.copy_to(memory.pool(), data, [this](kept_view copy) { append(std::move(copy)); });
   return data.size();
 }
 
@@ -158,11 +154,8 @@ void recv_stream::compact(receive_memory& memory) {
       ready_.push_back(std::move(p));
       continue;
     }
-    for (auto rest = p.data(); !rest.empty();) {
-      kept_view copy(copies.copy_some(memory.pool(), rest));
-      rest = rest.subspan(copy.data().size());
-      ready_.push_back(std::move(copy));
-    }
+    copies.copy_to(memory.pool(), p.data(),
+                   [this](kept_view copy) { ready_.push_back(std::move(copy)); });
   }
 }
 

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/echo.hpp"
 #include "support/net_fixture.hpp"
 #include "support/netns.hpp"
 
@@ -117,12 +118,7 @@ class network : public linked_test {
       ASSERT_TRUE(seen.wait("p" + std::to_string(i), path_phase::standby, began));
     open();
     echo_ = std::thread([this] {
-      std::string part(64 << 10, '\0');
-      std::error_code code;
-      while (!code) {
-        const auto n = far.read_some(asio::buffer(part), code);
-        if (!code) asio::write(far, asio::buffer(part.data(), n), code);
-      }
+      echo(far);
       far.shutdown_send();
     });
   }

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "support/echo.hpp"
 #include "support/fault_relay.hpp"
 #include "support/net_fixture.hpp"
 
@@ -114,14 +115,7 @@ class relayed_test : public linked_test {
   /// The far side sends back what it reads.
   void open_echo() {
     open();
-    echo_ = std::thread([this] {
-      std::string part(64 << 10, '\0');
-      std::error_code code;
-      while (!code) {
-        const auto n = far.read_some(asio::buffer(part), code);
-        if (!code) asio::write(far, asio::buffer(part, n), code);
-      }
-    });
+    echo_ = std::thread([this] { echo(far); });
   }
   std::chrono::milliseconds round_trip(const std::string& text = pattern(1024)) {
     const auto start = std::chrono::steady_clock::now();

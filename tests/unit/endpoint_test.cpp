@@ -192,6 +192,19 @@ TEST(Endpoint, ClosingALinkEndsItOnBothSidesAndLeavesNothing) {
   EXPECT_EQ(w.dialer.ep.slab_bytes() + w.acceptor.ep.slab_bytes(), 0u);
 }
 
+struct flow_pair {
+  flow_ref here, there;
+};
+/// A flow of one byte that the acceptor has taken.
+flow_pair open_flow(direct_pair& w, link_ref link) {
+  const auto here = *w.dialer.ep.open_stream(w.now, link, {});
+  EXPECT_EQ(*w.dialer.ep.write(w.now, here, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto there = incoming(w);
+  EXPECT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
+  return {here, there};
+}
+
 /// Writes a mebibyte while the reader rests, and lets it read: a peak of buffers.
 void fill_and_drain(direct_pair& w, flow_ref flow, flow_ref there) {
   const std::vector<std::byte> piece(65536, std::byte{7});
@@ -202,12 +215,7 @@ void fill_and_drain(direct_pair& w, flow_ref flow, flow_ref there) {
 
 TEST(Endpoint, TheBuffersOfAPeakGoBackToTheSystemSecondsAfterIt) {
   direct_pair w;
-  const auto link = w.connect(2);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
-  const auto there = incoming(w);
-  ASSERT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
+  const auto [flow, there] = open_flow(w, w.connect(2));
   fill_and_drain(w, flow, there);
   for (auto* s : {&w.dialer, &w.acceptor}) {
     EXPECT_GT(s->ep.status(w.now).slab_kept, 256 * 1024u);
@@ -221,12 +229,7 @@ TEST(Endpoint, TheBuffersOfAPeakGoBackToTheSystemSecondsAfterIt) {
 
 TEST(Endpoint, BuffersThatAreNeededEverySecondStay) {
   direct_pair w;
-  const auto link = w.connect(2);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
-  const auto there = incoming(w);
-  ASSERT_EQ(w.acceptor.ep.accept_flow(w.now, there), errc{});
+  const auto [flow, there] = open_flow(w, w.connect(2));
   for (int i = 0; i < 12; ++i) {
     fill_and_drain(w, flow, there);
     w.advance(1s);

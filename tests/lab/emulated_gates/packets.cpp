@@ -68,6 +68,17 @@ class numbered {
   }
 };
 
+/// Waits until the loop of the flow has run it; not on that loop.
+template <class Work>
+void run_on_loop_of(packet_flow& flow, Work work) {
+  std::promise<void> done;
+  asio::post(flow.get_executor(), [&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 /// The sending end, on its flow's loop.
 class packet_source : public std::enable_shared_from_this<packet_source> {
  public:
@@ -79,13 +90,10 @@ class packet_source : public std::enable_shared_from_this<packet_source> {
   }
   /// Lets go of the flow and waits until the loop has done so; not on the loop.
   void stop() {
-    std::promise<void> done;
-    asio::post(flow_.get_executor(), [this, &done] {
+    run_on_loop_of(flow_, [this] {
       timer_.cancel();
       flow_.abort();
-      done.set_value();
     });
-    done.get_future().wait();
   }
 
  private:
@@ -133,12 +141,7 @@ class packet_sink : public std::enable_shared_from_this<packet_sink> {
     asio::post(flow_.get_executor(), [self = shared_from_this()] { self->receive(); });
   }
   void stop() {
-    std::promise<void> done;
-    asio::post(flow_.get_executor(), [this, &done] {
-      flow_.abort();
-      done.set_value();
-    });
-    done.get_future().wait();
+    run_on_loop_of(flow_, [this] { flow_.abort(); });
   }
   bool over() const { return over_; }
 
