@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated TCP beside the kernel's: the same bulk transfers over the same lines, once on real
-// sockets over emulated links and once in virtual time, sampled and judged in the same way.
+// sockets over emulated links and once in virtual time, sampled and judged in the same way. A run
+// has its packets' fates in common: the n-th of a direction is lost on both sides or on neither.
 #include <arpa/inet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -57,8 +58,8 @@ struct plan {
   std::vector<cell> cells;
   std::uint64_t rate = 20 * mbit;
   duration span = 30s;
-  std::uint64_t seeds = 8;
-  std::size_t runs = 3;      ///< of the kernel for each cell
+  std::size_t first_run = 1;
+  std::size_t runs = 3;      ///< of each cell
   std::size_t parallel = 6;  ///< of those at a time
   bool kernel = true;
   std::string json;
@@ -68,6 +69,15 @@ std::uint64_t queue_of(const plan& p, const cell& c) {
   const auto product = p.rate * static_cast<std::uint64_t>(c.rtt_ms) / 1000;
   return std::max(product, least_queue);
 }
+
+/// What the lanes of a run draw their losses from.
+struct fates {
+  fates(const cell& c, std::size_t run)
+      : fates(sim::random(run * 7919 + c.loss_ppm + static_cast<std::uint64_t>(c.rtt_ms))) {}
+  explicit fates(sim::random seeds) : to_server(seeds.next()), to_client(seeds.next()) {}
+  std::uint64_t to_server;
+  std::uint64_t to_client;
+};
 
 /// What is compared, in the order of the table.
 constexpr std::array<const char*, 9> figure_names{
@@ -157,44 +167,66 @@ class statistics {
 
 // --- the model
 
-figures run_model(const plan& p, const cell& c) {
-  statistics all;
-  const std::vector<std::byte> chunk(65536);
-  for (std::uint64_t seed = 1; seed <= p.seeds; ++seed) {
-    sim::event_queue queue;
-    sim::random rng(seed * 7919 + c.loss_ppm + static_cast<std::uint64_t>(c.rtt_ms));
+/// A bulk transfer between modelled sockets.
+class model_transfer {
+ public:
+  model_transfer(const plan& p, const cell& c, const fates& f)
+      : forward_(queue_, sim::random(f.to_server), line_of(p, c)),
+        backward_(queue_, sim::random(f.to_client), line_of(p, c)),
+        tcp_(queue_, forward_, backward_, {.control = c.control}) {
+    tcp_.acceptor.on_ready = [this](sim::tcp_socket& s) {
+      while (s.read(sink_) != 0) {
+      }
+    };
+    tcp_.dialer.connect();
+    queue_.run_until(queue_.now() + 2 * std::chrono::milliseconds(c.rtt_ms));
+    forward_.set_loss(c.loss_ppm);
+    backward_.set_loss(c.loss_ppm);
+    tcp_.dialer.on_ready = [this](sim::tcp_socket&) { fill(); };
+    fill();
+  }
+
+  statistics run(duration span) {
+    statistics seen;
+    const auto from = queue_.now() + warm_up;
+    for (auto now = from; now < from + span; now += tick) {
+      queue_.run_until(now);
+      const auto e = tcp_.dialer.evidence();
+      const auto counted = [](instant t) { return t.time_since_epoch() / kernel_jiffy; };
+      seen.take({now, e.delivered, e.unacked != 0,
+                 (counted(now) - counted(now - e.last_ack_age)) * kernel_jiffy,
+                 tcp_.dialer.retransmissions(), e.rtt});
+    }
+    return seen;
+  }
+
+ private:
+  static sim::lane_options line_of(const plan& p, const cell& c) {
     sim::lane_options line;
     line.delay = std::chrono::microseconds(c.rtt_ms * 500);
     line.rate = p.rate;
     line.queue = queue_of(p, c);
-    line.loss_ppm = c.loss_ppm;
-    sim::lane forward(queue, rng.fork(), line);
-    sim::lane backward(queue, rng.fork(), line);
-    sim::tcp_connection tcp(queue, forward, backward, {.control = c.control});
-    std::vector<std::byte> sink(65536);
-    const auto fill = [&](sim::tcp_socket& s) {
-      while (s.writable()) {
-        const bytes_view piece(chunk);
-        if (s.write({&piece, 1}) == 0) return;
-      }
-    };
-    tcp.dialer.on_ready = fill;
-    tcp.acceptor.on_ready = [&](sim::tcp_socket& s) {
-      while (s.read(sink) != 0) {
-      }
-    };
-    tcp.dialer.connect();
-    queue.run_until(instant(warm_up));
-    statistics one;
-    for (auto now = instant(warm_up); now < instant(warm_up + p.span); now += tick) {
-      queue.run_until(now);
-      const auto e = tcp.dialer.evidence();
-      const auto counted = [](instant t) { return t.time_since_epoch() / kernel_jiffy; };
-      one.take({now, e.delivered, e.unacked != 0,
-                (counted(now) - counted(now - e.last_ack_age)) * kernel_jiffy,
-                tcp.dialer.retransmissions(), e.rtt});
+    return line;
+  }
+  void fill() {
+    while (tcp_.dialer.writable()) {
+      const bytes_view piece(chunk_);
+      if (tcp_.dialer.write({&piece, 1}) == 0) return;
     }
-    all.join(one);
+  }
+
+  const std::vector<std::byte> chunk_ = std::vector<std::byte>(65536);
+  std::vector<std::byte> sink_ = std::vector<std::byte>(65536);
+  sim::event_queue queue_;
+  sim::lane forward_;
+  sim::lane backward_;
+  sim::tcp_connection tcp_;
+};
+
+figures run_model(const plan& p, const cell& c) {
+  statistics all;
+  for (auto run = p.first_run; run < p.first_run + p.runs; ++run) {
+    all.join(model_transfer(p, c, fates(c, run)).run(p.span));
   }
   return all.result();
 }
@@ -298,33 +330,40 @@ void drive(std::vector<kernel_transfer>& transfers, instant from, instant end, d
   }
 }
 
-/// One transfer for each of `cells`, at the same time.
-std::vector<statistics> run_kernel(const plan& p, const std::vector<cell>& cells,
-                                   std::uint64_t seed) {
-  emulator net(cells.size(), seed);
+struct numbered_run {
+  cell where;
+  std::size_t run;
+};
+
+/// All of `batch` at the same time.
+std::vector<statistics> run_kernel(const plan& p, const std::vector<numbered_run>& batch) {
+  emulator net(batch.size());
   std::vector<kernel_transfer> transfers;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto& c = cells[i];
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& c = batch[i].where;
+    const fates drawn(c, batch[i].run);
     lane_settings line;
     line.delay = std::chrono::microseconds(c.rtt_ms * 500);
     line.rate = p.rate;
     line.queue = queue_of(p, c);
     net.set(i, way::both, line);
     transfers.emplace_back(net, i, c.control);
+    net.reseed(i, way::to_server, drawn.to_server);
+    net.reseed(i, way::to_client, drawn.to_client);
     net.change(i, way::both, [&c](lane_settings& s) { s.loss_ppm = c.loss_ppm; });
   }
   const auto from = monotonic_now() + warm_up;
   duration latest{0};
   drive(transfers, from, from + p.span, latest);
   std::vector<statistics> results;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
     results.push_back(std::move(transfers[i].seen));
     const auto out = net.counters(i, way::to_server);
     const auto back = net.counters(i, way::to_client);
     std::printf(
         "  %s: %llu packets, %llu lost, %llu overflowed; %.2f acks a packet; latest %.2f ms"
         " (sampling %.2f ms); %llu device drops\n",
-        name_of(cells[i]).c_str(), static_cast<unsigned long long>(out.entered),
+        name_of(batch[i].where).c_str(), static_cast<unsigned long long>(out.entered),
         static_cast<unsigned long long>(out.lost), static_cast<unsigned long long>(out.overflowed),
         static_cast<double>(back.entered) / static_cast<double>(out.entered),
         ms(std::max(out.latest, back.latest)), ms(latest),
@@ -411,8 +450,8 @@ plan parse(int argc, char** argv) {
       p.kernel = false;
     } else if (option.starts_with("--seconds=")) {
       p.span = std::chrono::seconds(number(value));
-    } else if (option.starts_with("--seeds=")) {
-      p.seeds = number(value);
+    } else if (option.starts_with("--first-run=")) {
+      p.first_run = number(value);
     } else if (option.starts_with("--runs=")) {
       p.runs = number(value);
     } else if (option.starts_with("--parallel=")) {
@@ -445,10 +484,12 @@ std::vector<statistics> run_kernel(const plan& p) {
   std::vector<statistics> results(p.cells.size());
   const auto transfers = p.cells.size() * p.runs;
   for (std::size_t at = 0; at < transfers; at += p.parallel) {
-    std::vector<cell> batch(std::min(p.parallel, transfers - at));
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = p.cells[(at + i) / p.runs];
-    const auto seen = run_kernel(p, batch, at + 1);
-    for (std::size_t i = 0; i < batch.size(); ++i) results[(at + i) / p.runs].join(seen[i]);
+    std::vector<numbered_run> batch;
+    for (auto i = at; i < std::min(at + p.parallel, transfers); ++i) {
+      batch.push_back({p.cells[i / p.runs], p.first_run + i % p.runs});
+    }
+    const auto seen = run_kernel(p, batch);
+    for (std::size_t i = 0; i < seen.size(); ++i) results[(at + i) / p.runs].join(seen[i]);
   }
   return results;
 }

@@ -205,6 +205,11 @@ void emulator::set(std::size_t link, way which, const lane_settings& settings) {
   change(link, which, [&settings](lane_settings& now) { now = settings; });
 }
 
+void emulator::reseed(std::size_t link, way which, std::uint64_t seed) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->each(link, which, [seed](direction& one) { one.lane.reseed(seed); });
+}
+
 void emulator::up(std::size_t link, way which, bool on) {
   change(link, which, [on](lane_settings& now) { now.up = on; });
 }

@@ -38,6 +38,8 @@ class emulator {
 
   void set(std::size_t link, way which, const lane_settings& settings);
   void change(std::size_t link, way which, const std::function<void(lane_settings&)>& edit);
+  /// As emulator_lane::reseed().
+  void reseed(std::size_t link, way which, std::uint64_t seed);
   /// Down: packets vanish without a word; what is on the wire still arrives.
   void up(std::size_t link, way which, bool on);
   lane_settings settings(std::size_t link, way which) const;  ///< `both`: those to the server

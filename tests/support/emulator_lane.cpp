@@ -37,7 +37,7 @@ void emulator_lane::enter(instant now, std::span<const std::byte> bytes) {
     ++counters_.too_large;
     return;
   }
-  if (random_.chance(settings_.loss_ppm, 1'000'000)) {
+  if (settings_.loss_ppm != 0 && random_.chance(settings_.loss_ppm, 1'000'000)) {
     ++counters_.lost;
     return;
   }
@@ -52,7 +52,7 @@ void emulator_lane::enter(instant now, std::span<const std::byte> bytes) {
     spare_.pop_back();
   }
   data.assign(bytes.begin(), bytes.end());
-  if (random_.chance(settings_.corrupt_ppm, 1'000'000)) corrupt(data);
+  if (settings_.corrupt_ppm != 0 && random_.chance(settings_.corrupt_ppm, 1'000'000)) corrupt(data);
   if (settings_.rate == 0) return launch(now, std::move(data));
   waiting_bytes_ += data.size();
   counters_.queue_high = std::max(counters_.queue_high, waiting_bytes_);

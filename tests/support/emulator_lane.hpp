@@ -52,6 +52,8 @@ class emulator_lane {
   const lane_counters& counters() const noexcept { return counters_; }
   /// Holds for what waits in the queue too; what left it keeps its time of arrival.
   void change(instant now, const lane_settings& settings);
+  /// Begins anew with what is drawn. With loss alone, each packet that enters draws one number.
+  void reseed(std::uint64_t seed) noexcept { random_ = seeded_random(seed); }
   void enter(instant now, std::span<const std::byte> packet);
   /// When the next packet arrives; `never`: none is on its way.
   instant next_time() const noexcept;
