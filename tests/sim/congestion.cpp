@@ -15,76 +15,86 @@ using namespace std::chrono_literals;
 
 double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
-/// CUBIC (RFC 9438) with HyStart's two rules and proportional rate reduction (RFC 6937).
+/// CUBIC (RFC 9438) in whole segments as the kernel counts, with HyStart's two rules and
+/// proportional rate reduction (RFC 6937).
 class cubic final : public congestion_control {
  public:
-  explicit cubic(std::uint32_t mss) : mss_(mss), window_(std::uint64_t{10} * mss) {}
+  explicit cubic(std::uint32_t mss) : mss_(mss) {}
 
   void acked(const ack_sample& s) override {
     if (s.recovering && !timed_out_) return reduce(s);
-    if (!s.cwnd_limited) return;
+    if (!s.cwnd_limited || !s.advanced) return;
     if (window_ < threshold_) {
-      window_ += s.acked;
+      window_ += segments(s.acked);
       watch_delay(s);
-      window_ = std::min(window_, std::max(threshold_, std::uint64_t{2} * mss_));
+      window_ = std::min(window_, std::max(threshold_, least_threshold));
     } else {
       grow(s);
     }
   }
   void lost(instant, std::uint64_t in_flight) override {
+    recover_from_ = window_;
     shrink();
-    recover_from_ = std::max<std::uint64_t>(in_flight, mss_);
     recovery_delivered_ = recovery_sent_ = 0;
+    credit_ = 0;
     timed_out_ = false;
+    window_ = segments(in_flight) + 1;
   }
   void timed_out(std::uint64_t) override {
     if (!timed_out_) shrink();
     timed_out_ = true;
+    credit_ = 0;
     peak_ = 0;
     left_early_ = false;
-    window_ = mss_;
+    window_ = 1;
   }
   void recovered(instant) override {
     if (!timed_out_) window_ = threshold_;
     timed_out_ = false;
   }
-  void sent(std::uint64_t n) override { recovery_sent_ += n; }
+  void sent(std::uint64_t n) override { recovery_sent_ += segments(n); }
   void restarted(duration idle, duration rto) override {
-    const auto floor = std::min(window_, std::uint64_t{10} * mss_);
+    const auto floor = std::min(window_, first_window);
     threshold_ = std::max(threshold_, window_ / 4 * 3);
     for (auto left = idle; left > rto && window_ > floor; left -= rto) window_ /= 2;
     window_ = std::max(window_, floor);
     epoch_ = never;
   }
-  std::uint64_t window() const override { return window_; }
+  std::uint64_t window() const override { return window_ * mss_; }
+  bool starting() const override { return window_ < threshold_ / 2; }
 
  private:
   static constexpr double scale = 0.4;
-  static constexpr double beta = 0.7;
+  static constexpr std::uint64_t whole = 1024;
+  static constexpr std::uint64_t beta = 717;  ///< 0.7 of the whole
+  static constexpr duration tick = 4ms;
+  static constexpr duration same_count = 28ms;  ///< how long a count holds for one window
+  static constexpr std::uint64_t first_window = 10;
+  static constexpr std::uint64_t least_threshold = 2;
 
-  double segments(std::uint64_t n) const {
-    return static_cast<double>(n) / static_cast<double>(mss_);
-  }
+  std::uint64_t segments(std::uint64_t n) const { return (n + mss_ - 1) / mss_; }
   void shrink() {
-    const auto now_segments = segments(window_);
-    peak_ = now_segments < peak_ ? now_segments * (1 + beta) / 2 : now_segments;
-    threshold_ = std::max(static_cast<std::uint64_t>(static_cast<double>(window_) * beta),
-                          std::uint64_t{2} * mss_);
+    peak_ = window_ < peak_ ? window_ * (whole + beta) / (2 * whole) : window_;
+    threshold_ = std::max(window_ * beta / whole, least_threshold);
     epoch_ = never;
   }
+  /// While more is in flight than shall be, what is sent is to what is delivered as the new window
+  /// is to the old; then as much as is delivered, and one more when nothing else is missing.
   void reduce(const ack_sample& s) {
-    recovery_delivered_ += s.acked;
+    const auto in_flight = segments(s.in_flight);
+    const auto delivered = segments(s.acked);
+    recovery_delivered_ += delivered;
     std::uint64_t allowance = 0;
-    if (s.in_flight > threshold_) {
-      const auto due = recovery_delivered_ * threshold_ / recover_from_;
+    if (in_flight > threshold_) {
+      const auto due = (recovery_delivered_ * threshold_ + recover_from_ - 1) / recover_from_;
       allowance = due > recovery_sent_ ? due - recovery_sent_ : 0;
     } else {
-      const auto owed =
-          recovery_delivered_ > recovery_sent_ ? recovery_delivered_ - recovery_sent_ : 0;
-      allowance = std::min(threshold_ - s.in_flight, std::max(owed, s.acked) + mss_);
+      const auto owed = recovery_delivered_ - std::min(recovery_sent_, recovery_delivered_);
+      const auto extra = s.advanced && !s.found_loss ? 1u : 0u;
+      allowance = std::min(threshold_ - in_flight, std::max(owed, delivered) + extra);
     }
-    if (recovery_sent_ == 0) allowance = std::max<std::uint64_t>(allowance, mss_);
-    window_ = s.in_flight + allowance;
+    if (recovery_sent_ == 0) allowance = std::max<std::uint64_t>(allowance, 1);
+    window_ = in_flight + allowance;
   }
   /// Slow start ends when a round trip's acknowledgements come in one train of half the shortest
   /// round trip, or when all of a round trip were delayed.
@@ -95,7 +105,7 @@ class cubic final : public congestion_control {
       round_samples_ = 0;
       round_min_ = duration::max();
     }
-    if (s.rtt.count() == 0 || left_early_ || window_ < std::uint64_t{16} * mss_) return;
+    if (s.rtt.count() == 0 || left_early_ || window_ < 16) return;
     if (s.now - train_ <= 2ms) {
       train_ = s.now;
       if (s.now - round_began_ > (s.min_rtt + 1ms) / 2) leave_slow_start();
@@ -108,40 +118,69 @@ class cubic final : public congestion_control {
     left_early_ = true;
     threshold_ = window_;
   }
+  /// One segment more for each `count_` that were acknowledged.
   void grow(const ack_sample& s) {
-    const auto now_segments = segments(window_);
-    if (epoch_ == never) {
-      epoch_ = s.now;
-      friendly_ = now_segments;
-      origin_ = std::max(peak_, now_segments);
-      inflection_ = std::cbrt((origin_ - now_segments) / scale);
+    const auto delivered = segments(s.acked);
+    friendly_credit_ += delivered;
+    if (epoch_ == never || window_ != counted_for_ || s.now - counted_at_ > same_count) {
+      count_acknowledgements(s, delivered);
     }
-    const auto t = seconds(s.now - epoch_ + s.min_rtt) - inflection_;
-    const auto target = std::min(scale * t * t * t + origin_, now_segments * 1.5);
-    const auto acked_segments = segments(s.acked);
-    friendly_ += 3 * (1 - beta) / (1 + beta) * acked_segments / now_segments;
-    const auto goal = std::max(target, friendly_);
-    const auto least = peak_ == 0 ? 0.05 : 0.01 / now_segments;  // faster before the first loss
-    credit_ += std::max(least, (goal - now_segments) / now_segments) * acked_segments;
-    const auto whole = std::floor(credit_ * static_cast<double>(mss_));
-    window_ += static_cast<std::uint64_t>(whole);
-    credit_ -= whole / static_cast<double>(mss_);
+    if (credit_ >= count_) {
+      credit_ = 0;
+      ++window_;
+    }
+    credit_ += delivered;
+    window_ += credit_ / count_;
+    credit_ %= count_;
+  }
+  void count_acknowledgements(const ack_sample& s, std::uint64_t delivered) {
+    const auto ticks = [](instant t) { return t.time_since_epoch() / tick; };
+    if (epoch_ == never || ticks(s.now) != ticks(counted_at_)) {
+      counted_for_ = window_;
+      counted_at_ = s.now;
+      if (epoch_ == never) begin_epoch(s.now, delivered);
+      const auto goal = goal_at(s.now - epoch_ + s.min_rtt);
+      count_ = goal > window_ ? window_ / (goal - window_) : 100 * window_;
+      if (peak_ == 0) count_ = std::min<std::uint64_t>(count_, 20);
+    }
+    // A Reno sender of this beta would have grown by one in 15 eighths of its window.
+    for (const auto each = window_ * 15 / 8; friendly_credit_ > each; friendly_credit_ -= each) {
+      ++friendly_;
+    }
+    if (friendly_ > window_) count_ = std::min(count_, window_ / (friendly_ - window_));
+    count_ = std::max<std::uint64_t>(count_, 2);
+  }
+  void begin_epoch(instant now, std::uint64_t delivered) {
+    epoch_ = now;
+    friendly_ = window_;
+    friendly_credit_ = delivered;
+    origin_ = std::max(peak_, window_);
+    inflection_ = std::cbrt(static_cast<double>(origin_ - window_) / scale);
+  }
+  std::uint64_t goal_at(duration since) const {
+    const auto t = seconds(since) - inflection_;
+    const auto distance = static_cast<std::uint64_t>(scale * std::abs(t * t * t));
+    return t < 0 ? origin_ - std::min(origin_, distance) : origin_ + distance;
   }
 
   std::uint64_t mss_;
-  std::uint64_t window_;
-  std::uint64_t threshold_ = std::numeric_limits<std::uint64_t>::max() / 2;
-  double peak_ = 0;  ///< where the newest loss was; 0: none yet
-  double origin_ = 0;
-  double friendly_ = 0;
-  double inflection_ = 0;
-  double credit_ = 0;
-  instant epoch_ = never;
+  std::uint64_t window_ = first_window;  ///< this and what follows in segments
+  std::uint64_t threshold_ = std::numeric_limits<std::uint32_t>::max();
+  std::uint64_t peak_ = 0;  ///< where the newest loss was; 0: none yet
+  std::uint64_t origin_ = 0;
+  std::uint64_t friendly_ = 0;
+  std::uint64_t friendly_credit_ = 0;
+  std::uint64_t count_ = 2;
+  std::uint64_t counted_for_ = 0;
+  std::uint64_t credit_ = 0;
   std::uint64_t recover_from_ = 1;
   std::uint64_t recovery_delivered_ = 0;
   std::uint64_t recovery_sent_ = 0;
+  double inflection_ = 0;  ///< seconds
+  instant epoch_ = never;
+  instant counted_at_{};
   bool timed_out_ = false;
-  std::uint64_t round_end_ = 0;
+  std::uint64_t round_end_ = 0;  ///< bytes
   instant round_began_{};
   instant train_{};
   bool left_early_ = false;
@@ -174,6 +213,7 @@ class bbr final : public congestion_control {
     window_ = std::max<std::uint64_t>(in_flight, mss_);
     conserving_ = begins_conserving_ = true;
   }
+  void relapsed(instant, std::uint64_t) override { held_ = std::max(held_, window_); }
   void timed_out(std::uint64_t) override {
     held_ = std::max(held_, window_);
     window_ = mss_;

@@ -23,6 +23,8 @@ struct ack_sample {
   duration min_rtt{0};
   bool app_limited = false;
   bool cwnd_limited = false;  ///< the window held the sender back since the last acknowledgement
+  bool advanced = false;      ///< the cumulative acknowledgement rose
+  bool found_loss = false;    ///< and more was found missing
   bool recovering = false;
 };
 
@@ -35,12 +37,19 @@ class congestion_control {
   virtual void acked(const ack_sample& s) = 0;
   /// Fast recovery begins (once per window).
   virtual void lost(instant now, std::uint64_t in_flight) = 0;
+  /// A recovery ended with segments that are missing, and the next began at once.
+  virtual void relapsed(instant now, std::uint64_t in_flight) {
+    recovered(now);
+    lost(now, in_flight);
+  }
   virtual void timed_out(std::uint64_t in_flight) = 0;
   virtual void recovered(instant now) = 0;
   virtual void sent(std::uint64_t) {}
   /// The sender was idle for `idle`, longer than its retransmission time-out `rto`.
   virtual void restarted(duration, duration) {}
   virtual std::uint64_t window() const = 0;
+  /// The window still is far below where it last had to shrink.
+  virtual bool starting() const { return false; }
   /// Bytes per second; 0: no pacing.
   virtual std::uint64_t pacing_rate() const { return 0; }
 };

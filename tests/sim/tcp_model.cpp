@@ -21,6 +21,9 @@ constexpr duration initial_rto = 1s;
 constexpr duration half_closed_wait = 60s;
 constexpr int orphan_retries = 8;
 constexpr int retries = 15;
+constexpr std::uint64_t first_window = 65536;
+constexpr std::uint64_t segment_payload = 1448;
+constexpr std::uint32_t least_growing = 128;  // shorter segments do not widen the window
 }  // namespace
 
 tcp_socket::tcp_socket(event_queue& queue, lane& out, const tcp_options& options)
@@ -28,6 +31,9 @@ tcp_socket::tcp_socket(event_queue& queue, lane& out, const tcp_options& options
       out_(out),
       options_(options),
       control_(congestion_control::make(options.control, options.mss)),
+      window_limit_(std::min(first_window, options.receive_buffer)),
+      granted_(window_limit_),
+      most_taken_(std::min(window_limit_, std::uint64_t{10} * segment_payload)),
       alarm_(queue, [this] { on_alarm(); }) {}
 
 // --- as a program uses it
@@ -76,6 +82,7 @@ std::size_t tcp_socket::read(bytes_span out) {
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), unread()));
   if (n == 0) return 0;
   peer_->ring_.take(out.first(n));
+  measure_reader();
   maybe_update_window();
   return n;
 }
@@ -131,7 +138,7 @@ void tcp_socket::finish() {
   segments_.clear();
   sacked_.clear();
   pipe_ = 0;
-  lost_segments_ = 0;
+  lost_segments_ = missing_segments_ = 0;
   retransmit_at_ = reorder_at_ = pace_at_ = ack_at_ = compressed_at_ = persist_at_ = syn_at_ =
       linger_at_ = never;
   alarm_.set(never);
@@ -168,7 +175,37 @@ void tcp_socket::send_control(packet_kind kind) {
 
 std::uint64_t tcp_socket::window_end() const noexcept {
   const auto held = unread() + beyond_.size();
-  return rcv_nxt_ + (held < options_.receive_buffer ? options_.receive_buffer - held : 0);
+  return rcv_nxt_ + std::min(granted_, window_limit_ - std::min(held, window_limit_));
+}
+
+/// Dynamic right-sizing: a program that took more in a round trip than in any before may be sent
+/// twice that, more while it still rises, and what lies beyond a gap.
+void tcp_socket::measure_reader() {
+  const auto now = queue_.now();
+  const auto rtt = peer_->srtt_;
+  if (rtt.count() == 0 || now - measured_at_ < rtt) return;
+  const auto copied = peer_->ring_.begin() - measured_from_;
+  measured_at_ = now;
+  measured_from_ = peer_->ring_.begin();
+  if (copied > most_taken_) allow_window(copied);
+}
+
+void tcp_socket::allow_window(std::uint64_t taken) {
+  const auto rise = 2 * taken * (taken - most_taken_) / most_taken_;
+  const auto span = beyond_.empty() ? 0 : beyond_.back().end - rcv_nxt_;
+  const auto wanted = 2 * taken + 2 * rise + span;
+  window_limit_ = std::max(window_limit_, std::min(wanted, options_.receive_buffer));
+  most_taken_ = taken;
+}
+
+/// Each segment widens the window until it is what the reader deserves; meanwhile each is
+/// acknowledged at once.
+void tcp_socket::widen_window(std::uint32_t length) {
+  const auto held = unread() + beyond_.size();
+  const auto most = window_limit_ - std::min(held, window_limit_);
+  if (length < least_growing || granted_ >= most) return;
+  granted_ = std::min(most, granted_ + std::max<std::uint64_t>(2 * length, 2 * segment_payload));
+  quick_acks_ |= 1;
 }
 
 /// The blocks beyond the gap that changed last, newest first.
@@ -268,16 +305,18 @@ void tcp_socket::receive(const packet& p) {
   if (edge) notify();
 }
 
-/// How soon further data may be expected, learnt from what came.
+/// How soon further data may be expected, learnt from what came, in whole ticks.
 void tcp_socket::note_arrival() {
   const auto now = queue_.now();
-  const auto gap = now - last_receive_;
+  const auto ticks = [](instant t) { return t.time_since_epoch() / tick; };
+  const auto gap = tick * (ticks(now) - ticks(last_receive_));
+  const auto half = tick * (patience_ / tick / 2);
   if (patience_.count() == 0) {
     patience_ = least_patience;
   } else if (gap <= least_patience / 2) {
-    patience_ = patience_ / 2 + least_patience / 2;
+    patience_ = half + least_patience / 2;
   } else if (gap < patience_) {
-    patience_ = std::min(patience_ / 2 + gap, rto());
+    patience_ = std::min(half + gap, rto());
   } else if (gap > rto()) {
     quick_acks_ = most_quick_acks;
   }
@@ -322,8 +361,11 @@ void tcp_socket::accept_data(const packet& p) {
   if (p.seq > rcv_nxt_) {
     ++out_of_order_;
     remember_block({p.seq, end});
+    widen_window(p.length);
+    allow_window(most_taken_);
   } else {
     note_arrival();
+    widen_window(p.length);
     const bool had_gap = !beyond_.empty();
     rcv_nxt_ = std::max(rcv_nxt_, end);
     beyond_.remove({0, rcv_nxt_});
@@ -350,8 +392,9 @@ void tcp_socket::accept_data(const packet& p) {
     return acknowledge();
   }
   if (!beyond_.empty()) return acknowledge_gap();
-  const auto longest = std::max<duration>(peer_->srtt_, least_patience);
-  ack_at_ = std::min(ack_at_, timer_at(std::min(patience_, longest)));
+  const auto wait = std::min(patience_, std::max<duration>(peer_->srtt_, least_patience));
+  if (ack_at_ <= queue_.now() + wait / 4) return acknowledge();
+  ack_at_ = std::min(ack_at_, timer_at(wait));
 }
 
 // --- timers
@@ -404,7 +447,7 @@ void tcp_socket::on_alarm() {
   if (phase_ == phase::established) {
     if (reorder_at_ <= now) {
       reorder_at_ = never;
-      detect_losses();
+      update_recovery();
       push();
     }
     if (pace_at_ <= now) {

@@ -91,9 +91,10 @@ class tcp_socket {
     std::uint64_t seq = 0;
     std::uint32_t length = 0;  ///< payload; a FIN adds one number
     bool fin = false;
-    bool push = false;  ///< ended what the program had written
+    bool push = false;  ///< ends an aggregate or what the program had written
     bool sacked = false;
     bool lost = false;      ///< thought lost and not yet sent again
+    bool missing = false;   ///< was thought lost and has not been delivered since
     bool repeated = false;  ///< sent more than once
     bool app_limited = false;
     instant sent{};
@@ -114,6 +115,9 @@ class tcp_socket {
   bool owes_prompt_ack() const noexcept;
   void acknowledge_gap();
   std::uint64_t window_end() const noexcept;
+  void measure_reader();
+  void allow_window(std::uint64_t taken);
+  void widen_window(std::uint32_t length);
   std::uint64_t data_end() const noexcept { return fin_received_ ? fin_at_ : rcv_nxt_; }
   void maybe_update_window();
 
@@ -123,14 +127,17 @@ class tcp_socket {
   void take_cumulative(std::uint64_t ack, delivery& d);
   void take_selective(range block, delivery& d);
   void measure(const delivery& d);
-  void detect_losses();
-  void enter(recovery state);
-  void leave_recovery();
+  bool update_recovery();
+  bool detect_losses();
+  void mark_lost(segment& s);
   bool has_room() const noexcept;
   bool has_new() const noexcept;
   void push();
   bool retransmit_next();
-  bool send_new();
+  std::uint64_t largest_now() const;
+  bool defers(std::uint64_t most) const;
+  bool send_aggregate();
+  bool send_new(bool push);
   void transmit(segment& s);
   void send_segment(const segment& s);
   void send_control(packet_kind kind);
@@ -175,6 +182,7 @@ class tcp_socket {
   range_set sacked_;
   std::uint64_t pipe_ = 0;
   std::size_t lost_segments_ = 0;
+  std::size_t missing_segments_ = 0;
   recovery recovery_ = recovery::open;
   std::uint64_t recovery_end_ = 0;
   std::uint64_t delivered_ = 0;
@@ -205,6 +213,11 @@ class tcp_socket {
   bool fin_received_ = false;
   std::uint64_t fin_at_ = ~std::uint64_t{0};
   std::uint64_t advertised_ = 65536;
+  std::uint64_t window_limit_;  ///< what the reader deserves
+  std::uint64_t granted_;       ///< what is granted, growing towards it
+  std::uint64_t most_taken_;    ///< by the program in a round trip
+  std::uint64_t measured_from_ = 0;
+  instant measured_at_{};
   std::uint64_t told_ = 0;       ///< rcv_nxt_ when an acknowledgement was last sent
   std::uint32_t rcv_mss_ = 536;  ///< what a full segment seems to be
   bool pushed_ = false;          ///< a full segment with a push waits for its acknowledgement

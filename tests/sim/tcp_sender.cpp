@@ -10,12 +10,15 @@ using namespace std::chrono_literals;
 namespace {
 constexpr std::uint64_t nano = 1'000'000'000;
 constexpr std::uint64_t duplicate_threshold = 3;
+constexpr std::uint64_t largest_aggregate = 65536;
+constexpr std::uint64_t least_aggregate = std::uint64_t{2} * 1448;
 }  // namespace
 
 /// What one acknowledgement delivered.
 struct tcp_socket::delivery {
   std::uint64_t bytes = 0;
   bool cumulative = false;
+  bool found_loss = false;
   bool retransmitted_only = true;
   duration rtt{0};  ///< of the oldest newly acknowledged segment, if it was sent once
   duration newest_rtt{0};
@@ -26,6 +29,8 @@ struct tcp_socket::delivery {
 void tcp_socket::mark_delivered(segment& s, delivery& d) {
   const auto now = queue_.now();
   const auto size = s.end() - s.seq;
+  if (s.missing) --missing_segments_;
+  s.missing = false;
   if (s.lost) {
     --lost_segments_;
     s.lost = false;
@@ -92,12 +97,8 @@ void tcp_socket::accept_ack(const packet& p) {
     persist_backoff_ = 0;
   }
   if (d.any) {
-    const bool was_recovering = recovery_ != recovery::open;
-    detect_losses();
+    d.found_loss = update_recovery();
     measure(d);
-    if (was_recovering && recovery_ != recovery::open && snd_una_ >= recovery_end_) {
-      leave_recovery();
-    }
     if (d.cumulative) {
       backoff_ = 0;
       probe_out_ = false;
@@ -130,6 +131,8 @@ void tcp_socket::measure(const delivery& d) {
   s.min_rtt = min_rtt_ == duration::max() ? duration(0) : min_rtt_;
   s.app_limited = d.newest.app_limited;
   s.cwnd_limited = cwnd_limited_;
+  s.advanced = d.cumulative;
+  s.found_loss = d.found_loss;
   s.recovering = recovery_ != recovery::open;
   if (app_limited_until_ != 0 && delivered_ > app_limited_until_) app_limited_until_ = 0;
   first_sent_ = d.newest.sent;
@@ -144,15 +147,38 @@ void tcp_socket::measure(const delivery& d) {
   control_->acked(s);
 }
 
-void tcp_socket::detect_losses() {
-  if (sacked_.empty() && rack_sent_ == instant{}) return;
+/// A recovery ends when all is acknowledged that had been sent when it began. When more is missing
+/// by then, the next one begins at once. Tells whether a loss was found.
+bool tcp_socket::update_recovery() {
+  const auto before = recovery_;
+  const bool ends = before != recovery::open && snd_una_ >= recovery_end_;
+  if (ends) recovery_ = recovery::open;
+  const bool found = detect_losses();
+  if (recovery_ == recovery::open && missing_segments_ != 0) {
+    recovery_ = recovery::fast;
+    recovery_end_ = snd_nxt_;
+    if (before == recovery::fast) {
+      control_->relapsed(queue_.now(), pipe_);
+    } else {
+      if (ends) control_->recovered(queue_.now());
+      control_->lost(queue_.now(), pipe_);
+    }
+  } else if (ends) {
+    control_->recovered(queue_.now());
+  }
+  return found;
+}
+
+/// Marks what is lost by now; tells whether there was any.
+bool tcp_socket::detect_losses() {
+  if (sacked_.empty() && rack_sent_ == instant{}) return false;
   reorder_at_ = never;
   const auto highest = sacked_.empty() ? snd_una_ : sacked_.back().end;
   const bool prompt = recovery_ != recovery::open ||
                       sacked_.size() >= duplicate_threshold * options_.mss ||
                       sacked_.size() >= std::uint64_t{2} * options_.mss + 1;
   const auto window =
-      prompt || min_rtt_ == duration::max() ? duration(0) : std::min(min_rtt_ / 4, srtt_ / 8);
+      prompt || min_rtt_ == duration::max() ? duration(0) : std::min(min_rtt_ / 4, srtt_);
   bool found = false;
   for (auto& s : segments_) {
     if (s.seq >= highest && s.seq >= rack_end_) break;
@@ -160,30 +186,21 @@ void tcp_socket::detect_losses() {
     if (s.sent > rack_sent_ || (s.sent == rack_sent_ && s.end() >= rack_end_)) continue;
     const auto deadline = s.sent + rack_rtt_ + window;
     if (deadline <= queue_.now()) {
-      s.lost = true;
-      ++lost_segments_;
-      pipe_ -= s.end() - s.seq;
+      mark_lost(s);
       found = true;
     } else {
       reorder_at_ = std::min(reorder_at_, timer_at(deadline - queue_.now() + 2ms));
     }
   }
-  if (found && recovery_ == recovery::open) enter(recovery::fast);
+  return found;
 }
 
-void tcp_socket::enter(recovery state) {
-  recovery_ = state;
-  recovery_end_ = snd_nxt_;
-  if (state == recovery::fast) {
-    control_->lost(queue_.now(), pipe_);
-  } else {
-    control_->timed_out(pipe_);
-  }
-}
-
-void tcp_socket::leave_recovery() {
-  recovery_ = recovery::open;
-  control_->recovered(queue_.now());
+void tcp_socket::mark_lost(segment& s) {
+  s.lost = true;
+  ++lost_segments_;
+  if (!s.missing) ++missing_segments_;
+  s.missing = true;
+  pipe_ -= s.end() - s.seq;
 }
 
 bool tcp_socket::has_new() const noexcept {
@@ -207,13 +224,59 @@ void tcp_socket::push() {
       cwnd_limited_ = true;
       break;
     }
-    if (control_->pacing_rate() != 0 && pace_next_ > now + 1ms) {
+    if (control_->pacing_rate() != 0 && pace_next_ > now) {
       pace_at_ = pace_next_;
       break;
     }
-    if (!(repair ? retransmit_next() : send_new())) break;
+    if (!(repair ? retransmit_next() : send_aggregate())) break;
   }
   rearm();
+}
+
+/// What goes down to the device as one: as many segments as the rate passes in a millisecond, but
+/// two at least, more where the round trip is short, and half the window at most.
+std::uint64_t tcp_socket::largest_now() const {
+  const auto window = control_->window();
+  auto rate = control_->pacing_rate();
+  if (rate == 0 && srtt_.count() > 0) {
+    rate = std::max(window, pipe_) * nano / static_cast<std::uint64_t>(srtt_.count());
+    rate = control_->starting() ? rate * 2 : rate / 5 * 6;
+  }
+  auto bytes = rate >> 10;
+  if (const auto halvings = min_rtt_ / 512us; halvings < 16) bytes += largest_aggregate >> halvings;
+  const auto segments = std::max<std::uint64_t>(
+      std::min(bytes, largest_aggregate) / options_.mss, least_aggregate / options_.mss);
+  return std::max<std::uint64_t>(std::min(segments, window / options_.mss / 2), 1);
+}
+
+/// Whether a part of an aggregate waits for room: only for an acknowledgement that is due by now,
+/// and only right behind what was sent last.
+bool tcp_socket::defers(std::uint64_t most) const {
+  const auto now = queue_.now();
+  const auto window = control_->window();
+  const auto room = window - std::min(window, pipe_);
+  if (recovery_ != recovery::open || segments_.empty() || now - last_send_ > 1ms) return false;
+  if (room >= most * options_.mss || room >= window / 3) return false;
+  if (snd_end_ - snd_nxt_ <= options_.mss) return false;
+  const auto expected = segments_.front().sent + srtt_;
+  return expected - now <= std::min<duration>(srtt_ / 2, 1ms);
+}
+
+/// Its last segment asks for delivery without delay (PSH), as one that goes alone does not.
+bool tcp_socket::send_aggregate() {
+  const auto most = largest_now();
+  if (defers(most)) {
+    cwnd_limited_ = true;
+    return false;
+  }
+  const auto window = control_->window();
+  const auto room = (window - std::min(window, pipe_)) / options_.mss;
+  const auto waiting = (snd_end_ - snd_nxt_ + options_.mss - 1) / options_.mss;
+  const auto size = std::max<std::uint64_t>(std::min({most, room, waiting}), 1);
+  for (std::uint64_t i = 0; i < size; ++i) {
+    if (!send_new(size > 1 && i + 1 == size)) return i != 0;
+  }
+  return true;
 }
 
 bool tcp_socket::retransmit_next() {
@@ -230,7 +293,7 @@ bool tcp_socket::retransmit_next() {
   return false;
 }
 
-bool tcp_socket::send_new() {
+bool tcp_socket::send_new(bool push) {
   segment s;
   s.seq = snd_nxt_;
   const auto room = send_limit_ > snd_nxt_ ? send_limit_ - snd_nxt_ : 0;
@@ -243,7 +306,7 @@ bool tcp_socket::send_new() {
   if (s.length != 0 && s.length < std::min<std::uint64_t>(options_.mss, unsent) && pipe_ != 0) {
     return false;  // silly window: wait for more room
   }
-  s.push = s.seq + s.length == written_to_;
+  s.push = push || s.seq + s.length == written_to_;
   s.fin = fin_queued_ && s.seq + s.length == snd_end_;
   if (segments_.empty()) {
     first_sent_ = queue_.now();
@@ -289,7 +352,7 @@ void tcp_socket::send_segment(const segment& s) {
 void tcp_socket::on_probe() {
   probe_armed_ = false;
   probe_out_ = true;
-  if (!(has_new() && snd_nxt_ < send_limit_ && send_new())) {
+  if (!(has_new() && snd_nxt_ < send_limit_ && send_new(false))) {
     auto& last = segments_.back();
     if (!last.sacked && !last.lost) {
       last.repeated = true;
@@ -305,12 +368,11 @@ void tcp_socket::on_time_out() {
   ++backoff_;
   probe_out_ = false;
   for (auto& s : segments_) {
-    if (s.sacked || s.lost) continue;
-    s.lost = true;
-    ++lost_segments_;
-    pipe_ -= s.end() - s.seq;
+    if (!s.sacked && !s.lost) mark_lost(s);
   }
-  enter(recovery::loss);
+  recovery_ = recovery::loss;
+  recovery_end_ = snd_nxt_;
+  control_->timed_out(pipe_);
   arm_retransmission();
   push();
 }
