@@ -215,7 +215,7 @@ TEST(tcp_model, a_kill_loses_what_is_in_flight_and_keeps_what_had_arrived) {
   pair_of_sockets p(line(20ms, 10 * mbit));
   p.reading = false;
   p.send(1u << 20);
-  p.run(200ms);
+  p.run(90ms);
   ASSERT_GT(p.forward.data_packets(), 0u);
   p.tcp.kill();
   EXPECT_EQ(p.tcp.dialer.error(), std::errc::connection_reset);
@@ -253,19 +253,134 @@ TEST(tcp_model, the_unsent_limit_bounds_what_waits_in_the_kernel) {
   EXPECT_EQ(p.received, std::uint64_t{10} << 20);
 }
 
-TEST(tcp_model, a_stopped_reader_closes_the_window_while_its_kernel_still_acknowledges) {
-  pair_of_sockets p(line(10ms, 0), {.receive_buffer = 200'000});
+TEST(tcp_model, a_stopped_reader_is_sent_the_first_window_and_its_kernel_still_acknowledges) {
+  pair_of_sockets p(line(10ms, 0));
   p.reading = false;
   p.send(1'000'000);
   p.run(10s);
-  EXPECT_EQ(p.tcp.acceptor.unread(), 200'000u);
+  EXPECT_EQ(p.tcp.acceptor.unread(), 65536u);
   EXPECT_EQ(p.tcp.dialer.evidence().unacked, 0u);
-  EXPECT_EQ(p.tcp.dialer.evidence().delivered, 200'000u);
+  EXPECT_EQ(p.tcp.dialer.evidence().delivered, 65536u);
   p.reading = true;
   p.drain();
   p.run(1s);
   EXPECT_EQ(p.received, 1'000'000u);
   EXPECT_EQ(p.damaged, 0u);
+}
+
+TEST(tcp_model, a_receiver_acknowledges_each_segment_while_its_window_opens) {
+  pair_of_sockets p(line(50ms, 0));
+  p.send(1u << 20);
+  p.run(450ms);
+  EXPECT_GE(p.backward.counters().packets * 1000, p.forward.counters().packets * 700);
+}
+
+TEST(tcp_model, a_burst_asks_for_the_acknowledgement_of_its_last_segment) {
+  pair_of_sockets p(line(50ms, 20 * mbit), {}, 3);
+  p.run(200ms);
+  p.forward.set_loss(10'000);
+  p.send(1u << 30);
+  p.run(60s);
+  const auto per_mille = p.backward.counters().packets * 1000 / p.forward.counters().packets;
+  EXPECT_GE(per_mille, 570u) << "the kernel sends 580 to 600";
+  EXPECT_LE(per_mille, 720u);
+}
+
+TEST(tcp_model, a_single_hole_waits_a_quarter_of_the_round_trip_for_reordering) {
+  pair_of_sockets p(line(50ms, 0));
+  p.run(200ms);
+  p.send(1000);
+  p.run(300ms);
+  const auto lost_at = p.queue.now();
+  p.forward.set_loss(1'000'000);
+  p.send(1000);
+  p.forward.set_loss(0);
+  p.send(1000);
+  p.run(1s);
+  EXPECT_EQ(p.forward.counters().lost, 1u);
+  EXPECT_EQ(p.received, 3000u);
+  EXPECT_GE(p.completed - lost_at, 150ms + 25ms);
+  EXPECT_LE(p.completed - lost_at, 150ms + 40ms);
+}
+
+TEST(tcp_model, a_recovery_that_ends_with_more_missing_shrinks_the_window_again) {
+  pair_of_sockets p(line(50ms, 20 * mbit));
+  p.send(1u << 30);
+  p.run(1s);
+  const auto lose_one = [&p] {
+    const auto before = p.forward.counters().lost;
+    p.forward.set_loss(1'000'000);
+    while (p.forward.counters().lost == before) p.run(100us);
+    p.forward.set_loss(0);
+  };
+  const auto before = p.tcp.dialer.congestion_window();
+  const auto rtt = p.tcp.dialer.smoothed_rtt();
+  lose_one();
+  p.run(rtt / 2);
+  lose_one();
+  p.run(rtt * 3 / 4);
+  EXPECT_TRUE(p.tcp.dialer.evidence().recovering);
+  lose_one();  // within the first recovery; told before that ends
+  p.run(rtt * 3);
+  EXPECT_FALSE(p.tcp.dialer.evidence().recovering);
+  EXPECT_LT(p.tcp.dialer.congestion_window(), before * 55 / 100);
+  EXPECT_GT(p.tcp.dialer.congestion_window(), before * 45 / 100);
+}
+
+/// What an acknowledgement of one segment tells a congestion control.
+ack_sample one_segment(instant now, std::uint64_t in_flight, bool recovering) {
+  ack_sample s;
+  s.now = now;
+  s.acked = 1448;
+  s.in_flight = in_flight * 1448;
+  s.min_rtt = 100ms;
+  s.cwnd_limited = s.advanced = true;
+  s.recovering = recovering;
+  return s;
+}
+
+TEST(cubic, sends_in_a_recovery_as_the_new_window_is_to_the_old) {
+  const auto c = congestion_control::make(congestion::cubic, 1448);
+  ASSERT_EQ(c->window(), 10u * 1448);
+  c->lost(instant(1s), std::uint64_t{9} * 1448);
+  std::uint64_t in_flight = 9;
+  std::uint64_t sent = 0;
+  for (int i = 0; i < 4; ++i) {
+    --in_flight;
+    c->acked(one_segment(instant(1s), in_flight, true));
+    for (; in_flight < c->window() / 1448; ++in_flight, ++sent) c->sent(1448);
+  }
+  EXPECT_EQ(sent, 3u) << "seven tenths of four, and the first at once";
+  EXPECT_EQ(in_flight, 8u);
+}
+
+TEST(cubic, gains_nothing_in_a_recovery_by_what_is_only_told_beyond_a_gap) {
+  const auto c = congestion_control::make(congestion::cubic, 1448);
+  c->lost(instant(1s), std::uint64_t{4} * 1448);
+  auto s = one_segment(instant(1s), 3, true);
+  s.advanced = false;
+  c->acked(s);
+  EXPECT_EQ(c->window(), 4u * 1448) << "one for one";
+  s.advanced = true;
+  c->sent(1448);
+  c->acked(s);
+  EXPECT_EQ(c->window(), 5u * 1448) << "and one more";
+}
+
+TEST(cubic, forgets_at_a_loss_what_had_been_counted_towards_the_next_segment) {
+  const auto c = congestion_control::make(congestion::cubic, 1448);
+  c->lost(instant(1s), std::uint64_t{9} * 1448);
+  c->recovered(instant(1s));
+  ASSERT_EQ(c->window(), 7u * 1448);
+  for (int i = 0; i < 6; ++i) c->acked(one_segment(instant(2s), 7, false));
+  ASSERT_EQ(c->window(), 7u * 1448);
+  c->lost(instant(3s), std::uint64_t{6} * 1448);
+  c->recovered(instant(3s));
+  ASSERT_EQ(c->window(), 5u * 1448 - 1448);
+  for (int i = 0; i < 3; ++i) c->acked(one_segment(instant(4s), 4, false));
+  EXPECT_EQ(c->window(), 4u * 1448);
+  c->acked(one_segment(instant(4s), 4, false));
+  EXPECT_EQ(c->window(), 5u * 1448);
 }
 
 TEST(tcp_model, a_window_update_that_is_lost_is_asked_for_again) {
