@@ -244,8 +244,8 @@ std::uint64_t tcp_socket::largest_now() const {
   }
   auto bytes = rate >> 10;
   if (const auto halvings = min_rtt_ / 512us; halvings < 16) bytes += largest_aggregate >> halvings;
-  const auto segments = std::max<std::uint64_t>(
-      std::min(bytes, largest_aggregate) / options_.mss, least_aggregate / options_.mss);
+  const auto segments = std::max<std::uint64_t>(std::min(bytes, largest_aggregate) / options_.mss,
+                                                least_aggregate / options_.mss);
   return std::max<std::uint64_t>(std::min(segments, window / options_.mss / 2), 1);
 }
 
