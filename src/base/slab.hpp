@@ -65,7 +65,7 @@ slab_source slab_heap() noexcept;
 /// gives back the rest of a peak.
 class slab_pool {
  public:
-  static constexpr std::array<std::size_t, 5> classes{512, 4096, 32768, 131072, 524288};
+  static constexpr std::array<std::size_t, 4> classes{512, 4096, 32768, 131072};
   /// `tidy` lets so many bytes be: what a ping now and then needs.
   static constexpr std::size_t spare = 64 * 1024;
 
