@@ -61,11 +61,9 @@ slab_ref slab_pool::allocate(std::size_t size) {
   in_use_ += classes[index];
   slab_ref::block* b = nullptr;
   auto& list = free_[index];
-  if (!list.blocks.empty()) {
-    b = list.blocks.back();
-    list.blocks.pop_back();
+  if (!list.empty()) {
+    b = list.take();
     free_bytes_ -= classes[index];
-    list.least = std::min(list.least, list.blocks.size());
   } else {
     b = static_cast<slab_ref::block*>(source_.take(sizeof(slab_ref::block) + classes[index]));
   }
@@ -78,36 +76,30 @@ void slab_pool::release(slab_ref::block* b) noexcept {
   in_use_ -= size;
   if (free_bytes_ + size > keep_free_) return give(b);
   free_bytes_ += size;
-  free_[b->size_class].blocks.push_back(b);
+  free_[b->size_class].put(b);
 }
 
 void slab_pool::give(slab_ref::block* b) noexcept {
   source_.give(b, sizeof(slab_ref::block) + classes[b->size_class]);
 }
 
-// The newest stay: they are still in the caches.
-void slab_pool::give_oldest(std::size_t index, std::size_t count) noexcept {
-  auto& blocks = free_[index].blocks;
-  const auto end = blocks.begin() + static_cast<std::ptrdiff_t>(count);
-  std::for_each(blocks.begin(), end, [this](slab_ref::block* b) { give(b); });
-  blocks.erase(blocks.begin(), end);
-  free_bytes_ -= count * classes[index];
+void slab_pool::give_free(slab_ref::block* b) noexcept {
+  free_bytes_ -= classes[b->size_class];
+  give(b);
 }
 
 void slab_pool::tidy() noexcept {
   for (auto index = classes.size(); index-- > 0;) {
-    auto& list = free_[index];
     const auto size = classes[index];
     const auto above = free_bytes_ - std::min(free_bytes_, spare);
-    give_oldest(index, std::min(list.least, (above + size - 1) / size));
-    list.least = list.blocks.size();
+    free_[index].tidy((above + size - 1) / size, [this](slab_ref::block* b) { give_free(b); });
   }
 }
 
 void slab_pool::clear() noexcept {
-  for (std::size_t index = 0; index < classes.size(); ++index) {
-    give_oldest(index, free_[index].blocks.size());
-    free_[index] = {};
+  for (auto& list : free_) {
+    list.give_oldest(list.size(), [this](slab_ref::block* b) { give_free(b); });
+    list = {};
   }
 }
 

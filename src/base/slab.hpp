@@ -8,9 +8,9 @@
 #include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include "base/bytes.hpp"
+#include "base/free_list.hpp"
 
 namespace rendr {
 
@@ -65,7 +65,7 @@ slab_source slab_heap() noexcept;
 /// gives back the rest of a peak.
 class slab_pool {
  public:
-  static constexpr std::array<std::size_t, 5> classes{512, 4096, 32768, 131072, 524288};
+  static constexpr std::array<std::size_t, 4> classes{512, 4096, 32768, 131072};
   /// `tidy` lets so many bytes be: what a ping now and then needs.
   static constexpr std::size_t spare = 64 * 1024;
 
@@ -89,15 +89,11 @@ class slab_pool {
 
  private:
   friend class slab_ref;
-  struct free_list {
-    std::vector<slab_ref::block*> blocks;
-    std::size_t least = 0;  ///< how many were there at any time since the last `tidy`
-  };
   void release(slab_ref::block* b) noexcept;
   void give(slab_ref::block* b) noexcept;
-  void give_oldest(std::size_t index, std::size_t count) noexcept;
+  void give_free(slab_ref::block* b) noexcept;
 
-  std::array<free_list, classes.size()> free_;
+  std::array<free_list<slab_ref::block*>, classes.size()> free_;
   slab_source source_;
   std::size_t keep_free_;
   std::size_t free_bytes_ = 0;

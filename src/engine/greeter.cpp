@@ -22,6 +22,25 @@ static_assert(unproven_bytes > wire::max_noise_message + 256);
 
 }  // namespace
 
+// Where a path belongs: a link, or one that is not confirmed yet.
+struct greeter::destination {
+  link* made = nullptr;
+  pending_link* waits = nullptr;  // of use while none is made
+
+  explicit operator bool() const noexcept { return made != nullptr || waits != nullptr; }
+  const link_agreement& agreement() const noexcept {
+    return made != nullptr ? made->agreement() : waits->hello->agreement();
+  }
+  bool full() const noexcept { return made != nullptr && made->full(); }
+  bool id_free(std::uint64_t id) const noexcept {
+    return made == nullptr || made->path_id_free(id);
+  }
+};
+
+link_ends greeter::ends_of(const link_agreement& agreement) const {
+  return {agreement.peer, s_.config.instance, 0};
+}
+
 // Who has too many, or the most when all together are too many, gives up his oldest.
 bool greeter::make_room(const std::string& source, bool capped) {
   const auto evict = [&](const auto& chosen) {
@@ -218,14 +237,15 @@ void greeter::evict_hello() {
   }));
 }
 
-// A link that is not confirmed yet: an attach may overtake the confirmation of the first path, and
-// is as good a proof of the link's key.
+// An attach may overtake the confirmation of the first path, and is as good a proof of the link's
+// key.
 template <class Is>
-greeter::pending_link* greeter::pending(Is is) {
+greeter::destination greeter::find_destination(link* made, Is is) {
+  if (made != nullptr) return {made, nullptr};
   const auto known = std::find_if(hellos_.begin(), hellos_.end(), [&](const auto& entry) {
     return is(entry.second.hello->agreement());
   });
-  return known == hellos_.end() ? nullptr : &known->second;
+  return {nullptr, known == hellos_.end() ? nullptr : &known->second};
 }
 
 // A path id has one challenge at a time, or a recorded ATTACH would bring as many as it is
@@ -247,24 +267,22 @@ bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
 
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
   if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
-  auto* l = links.named_by(g.first.token);
-  const auto* waits =
-      l != nullptr ? nullptr : pending([&](const auto& one) { return one.token == g.first.token; });
-  if (l == nullptr && waits == nullptr) {
+  const auto to = find_destination(links.named_by(g.first.token), [&](const auto& agreement) {
+    return agreement.token == g.first.token;
+  });
+  if (!to) {
     // Only the loop that the token names may say that the link is gone for good.
     const auto owner = loop_of(g.first.token);
     const auto token = make_reset_token(secret<32>(s_.config.reset_key), g.first.token);
     const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
     return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
   }
-  if (attach.leaf >= defaults::paths_per_link || (l != nullptr && l->full())) {
+  if (attach.leaf >= defaults::paths_per_link || to.full())
     return refuse(g, errc::limit_reached, "the link has all its paths");
-  }
-  const auto& agreement = l != nullptr ? l->agreement() : waits->hello->agreement();
-  const bool free = l != nullptr ? l->path_id_free(attach.path) : attach.path != first_path;
+  const bool free = attach.path != first_path && to.id_free(attach.path);
   if (!free) return refuse(g, errc::refused, "the path id was used before");
-  const auto ends = l != nullptr ? l->ends() : link_ends{agreement.peer, s_.config.instance, 0};
-  auto made = acceptor_attach::make(agreement.keys, ends, attach, {}, s_.secrets);
+  const auto& agreement = to.agreement();
+  auto made = acceptor_attach::make(agreement.keys, ends_of(agreement), attach, {}, s_.secrets);
   if (!made) return refuse(g, made.error(), "the proof of the attach did not verify");
   if (!room_for_attach(agreement.keys.link, attach.path))
     return refuse(g, errc::refused, "an attach of this path id is under way");
@@ -300,40 +318,34 @@ bool greeter::consume(instant now, pending_link& hello) {
   return !std::exchange(hello.consumed, true);
 }
 
+bool greeter::admit(instant now, guest& g, const destination& to, const path_keys& keys,
+                    admission& out) {
+  const auto& agreement = to.agreement();
+  g.carrier->protect(keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
+  out.into = to.made;
+  if (to.made != nullptr) return true;
+  out.agreement = agreement;
+  return consume(now, *to.waits);
+}
+
 bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                         admission& out) {
   const auto known = hellos_.find(*g.hello);
   if (known == hellos_.end()) return false;
   const auto& agreement = known->second.hello->agreement();
-  out.into = links.named(agreement.keys.link);
-  if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(first_path)))
-    return false;
-  const link_ends ends{agreement.peer, s_.config.instance, 0};
-  const auto keys = verify_confirm(agreement.keys, ends, g.carrier->terms(), ack, {});
-  if (!keys) return false;
-  g.carrier->protect(*keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
-  if (out.into != nullptr) return true;
-  out.agreement = agreement;
-  return consume(now, known->second);
+  const destination to{links.named(agreement.keys.link), &known->second};
+  if (to.full() || !to.id_free(first_path)) return false;
+  const auto keys = verify_confirm(agreement.keys, ends_of(agreement), g.carrier->terms(), ack, {});
+  return keys && admit(now, g, to, *keys, out);
 }
 
 bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                        admission& out) {
-  out.into = links.named(g.link);
-  auto* waits = out.into != nullptr
-                    ? nullptr
-                    : pending([&](const auto& one) { return one.keys.link == g.link; });
-  if (out.into == nullptr && waits == nullptr) return false;
-  const auto& agreement = out.into != nullptr ? out.into->agreement() : waits->hello->agreement();
-  if (out.into != nullptr && (out.into->full() || !out.into->path_id_free(g.carrier->id))) {
-    return false;
-  }
-  const auto keys = g.carrier->challenged->finish(agreement.keys, ack);
-  if (!keys) return false;
-  g.carrier->protect(*keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
-  if (out.into != nullptr) return true;
-  out.agreement = agreement;
-  return consume(now, *waits);
+  const auto to = find_destination(
+      links.named(g.link), [&](const auto& agreement) { return agreement.keys.link == g.link; });
+  if (!to || to.full() || !to.id_free(g.carrier->id)) return false;
+  const auto keys = g.carrier->challenged->finish(to.agreement().keys, ack);
+  return keys && admit(now, g, to, *keys, out);
 }
 
 std::unique_ptr<path> greeter::release(guest& g) {

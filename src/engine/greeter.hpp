@@ -74,6 +74,7 @@ class greeter {
     std::string source;
     bool consumed = false;  ///< its link was made
   };
+  struct destination;
 
   bool make_room(const std::string& source, bool capped);
   bool room_for_attach(const link_id& link, std::uint64_t id);
@@ -85,11 +86,13 @@ class greeter {
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);
   template <class Is>
-  pending_link* pending(Is is);
+  destination find_destination(link* made, Is is);
   bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
   bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                 admission& out);
+  bool admit(instant now, guest& g, const destination& to, const path_keys& keys, admission& out);
+  link_ends ends_of(const link_agreement& agreement) const;
   static bool takes(const path& p, wire::guard guarded) noexcept;
   bool consume(instant now, pending_link& hello);
   std::unique_ptr<path> release(guest& g);

@@ -23,12 +23,7 @@ duration grace_of_wire(std::uint64_t ms) noexcept {
 }  // namespace
 
 link::link(services& shared, link_ref ref, role side, const link_config& config)
-    : s_(shared),
-      ref_(ref),
-      side_(side),
-      config_(config),
-      grace_(config.no_path_grace),
-      received_(shared.pool) {
+    : s_(shared), ref_(ref), side_(side), config_(config), received_(shared.pool) {
   next_flow_ = side == role::dialer ? 0 : 1;
 }
 
@@ -78,7 +73,6 @@ void link::start_over(instant now, const std::string& detail) {
   for (auto* p : spent) path_down(now, *p, cause::refused, detail);
   for (const auto& p : paths_) p->token_until = never;
   agreement_ = {};
-  ends_ = {};
   used_paths_.clear();
   next_path_ = 1;
   held_ = {};
@@ -88,15 +82,12 @@ void link::start_over(instant now, const std::string& detail) {
   stalled_ = false;
   dark_since_ = never;
   other_instance_.reset();
-  grace_ = config_.no_path_grace;
   prepare_hello();
   start_handshakes(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement) {
   agreement_ = agreement;
-  ends_ = {agreement_.peer, s_.config.instance, 0};
-  grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
   issued_.begin(s_.tokens, ref_, agreement_.token);
   issued_.refill(s_.secrets, s_.config.loop);
   come_up(now);
@@ -104,7 +95,6 @@ void link::adopt(instant now, const link_agreement& agreement) {
 
 void link::come_up(instant) {
   up_ = true;
-  grace_ = std::min(grace_, grace_of_wire(agreement_.grace_ms));
   if (side_ == role::dialer) roots_.owe_graphs();
   roots_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement_.peer});
@@ -115,6 +105,12 @@ void link::order_close(path& p, bool flush) {
   p.flush = flush;
   s_.events.order(event::close_carrier{p.carrier, flush});
   if (flush) s_.transmit.wake(p.carrier);
+}
+
+// `never` while a path lives. Both ends count the lower of their graces.
+instant link::grace_ends() const noexcept {
+  const auto grace = std::min(config_.no_path_grace, grace_of_wire(agreement_.grace_ms));
+  return dark_since_ == never || grace == duration::max() ? never : dark_since_ + grace;
 }
 
 // Without a living path the grace runs from the moment that the last one died or became suspect.
@@ -219,8 +215,7 @@ instant link::next_timeout() const noexcept {
     next = std::min(next, s.next_dial);
     for (const auto& a : s.attempts) next = std::min(next, a.until);
   }
-  if (dark_since_ != never && grace_ != duration::max())
-    next = std::min(next, dark_since_ + grace_);
+  next = std::min(next, grace_ends());
   if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
   return std::min(next, next_hello());
 }
@@ -257,7 +252,7 @@ void link::handle_timeout(instant now, duration lateness) {
     restart_told_ = true;
     s_.events.order(event::peer_restarted{ref_, *other_instance_});
   }
-  if (dark_since_ != never && grace_ != duration::max() && now >= dark_since_ + grace_) {
+  if (now >= grace_ends()) {
     return fail(now, errc::no_path,
                 "no path came back in time; the last dial said: " +
                     (last_dial_error_.empty() ? "nothing" : last_dial_error_));

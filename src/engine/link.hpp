@@ -74,7 +74,6 @@ class link {
   link_ref ref() const noexcept { return ref_; }
   const link_keys& keys() const noexcept { return agreement_.keys; }
   const link_agreement& agreement() const noexcept { return agreement_; }
-  const link_ends& ends() const noexcept { return ends_; }
   instant next_timeout() const noexcept;
   void handle_timeout(instant now, duration lateness);
 
@@ -138,6 +137,7 @@ class link {
   void append_bye(path& p);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
+  instant grace_ends() const noexcept;
   void check_dark(instant now);
   void check_closing(instant now);
   void peer_closed(instant now);
@@ -145,6 +145,7 @@ class link {
   // link_paths.cpp
   leaf_slot& slot(spec_id leaf);
   void consume_path_id(std::uint64_t id);
+  link_ends ends() const noexcept;
   void begin_hello(instant now, path& p);
   void begin_attach(instant now, path& p);
   bool may_attach(instant now, path& p) const;
@@ -319,14 +320,12 @@ class link {
   std::unique_ptr<dialer_hello> hello_;
   std::optional<hello_keys> hello_keys_;  ///< dialer: until a record of frames came
   link_agreement agreement_;
-  link_ends ends_;
   bool up_ = false;
   bool flows_told_ = false;  ///< a record that opens a flow was made
   bool down_ = false;
   bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
   instant close_until_ = never;
   bool peer_going_away_ = false;
-  duration grace_ = defaults::no_path_grace;
   instant dark_since_ = never;
   instant dial_deadline_ = never;  ///< counts while it is not up
   bool stalled_ = false;           ///< peer_stalled

@@ -104,6 +104,9 @@ void link::start_handshakes(instant now) {
   }
 }
 
+// Of a dialer.
+link_ends link::ends() const noexcept { return {s_.config.instance, agreement_.peer, 0}; }
+
 void link::begin_hello(instant now, path& p) {
   p.step = attach_step::hello;
   p.attached_at = now;
@@ -114,7 +117,7 @@ void link::begin_attach(instant now, path& p) {
   p.step = attach_step::attach;
   p.attached_at = now;
   p.id = next_path_++;
-  p.attaching.emplace(agreement_.keys, ends_, p.id, p.terms(), bytes_view{}, s_.secrets);
+  p.attaching.emplace(agreement_.keys, ends(), p.id, p.terms(), bytes_view{}, s_.secrets);
   const auto& token = held_.take();
   p.reset = token.reset;
   send_handshake(s_, p, p.attaching->message(), wire::form::attach, token.routing);
@@ -154,12 +157,11 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
     return path_down(now, p, why, sentence);
   }
   agreement_ = std::move(*agreed);
-  ends_ = {s_.config.instance, agreement_.peer, 0};
   held_.begin({agreement_.token, agreement_.reset_token});
   hello_.reset();
   p.id = first_path;
   consume_path_id(first_path);
-  const auto outcome = make_confirm(agreement_.keys, ends_, p.terms(), {});
+  const auto outcome = make_confirm(agreement_.keys, ends(), p.terms(), {});
   p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome.ack, wire::form::hello, {});
   come_up(now);

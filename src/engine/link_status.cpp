@@ -44,8 +44,7 @@ link_snapshot link::status(instant now) const {
   out.flows_accepted = accepted_;
   if (!roots_.standard().installed()) return out;
   out.root = policy::to_text(roots_.standard().target.graph());
-  if (dark_since_ != never && grace_ != duration::max())
-    out.grace_left = dark_since_ + grace_ - now;
+  if (const auto until = grace_ends(); until != never) out.grace_left = until - now;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     const auto& s = slots_[leaf];
     if (s.removed) continue;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/buffer.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
-#include <new>
 #include <utility>
-#include <vector>
+
+#include "base/free_list.hpp"
+#include "runtime/pages.hpp"
 
 namespace rendr::relay {
 
@@ -19,13 +18,7 @@ constexpr std::size_t most_kept = 16;
 constexpr std::size_t spare = 1;  // one conversation with pauses needs no timer
 constexpr auto rest = std::chrono::seconds(5);
 
-// A mapping each, so that its memory goes back to the system with it.
-std::byte* map() {
-  void* const at =
-      ::mmap(nullptr, buffer::size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) throw std::bad_alloc();
-  return static_cast<std::byte*>(at);
-}
+void give(std::byte* bytes) noexcept { detail::slab_pages().give(bytes, buffer::size); }
 
 // The free buffers of a thread. What was free for a whole `rest` is given back but for one.
 class free_buffers {
@@ -33,27 +26,20 @@ class free_buffers {
   free_buffers() { list_.reserve(most_kept + 1); }
   free_buffers(const free_buffers&) = delete;
   free_buffers& operator=(const free_buffers&) = delete;
-  ~free_buffers() { give_back(list_.size()); }
+  ~free_buffers() { list_.give_oldest(list_.size(), give); }
 
   std::byte* take(const asio::any_io_executor& loop) {
     if (++in_use_ > spare && timer_.expired()) watch(std::make_shared<asio::steady_timer>(loop));
-    if (list_.empty()) return map();
-    auto* const bytes = list_.back();
-    list_.pop_back();
-    least_ = std::min(least_, list_.size());
-    return bytes;
+    if (!list_.empty()) return list_.take();
+    return static_cast<std::byte*>(detail::slab_pages().take(buffer::size));
   }
   void drop(std::byte* bytes) noexcept {
     in_use_ -= std::min<std::size_t>(in_use_, 1);  // taken by another thread: a loop that ended
-    list_.push_back(bytes);
-    if (list_.size() > most_kept) give_back(1);
+    list_.put(bytes);
+    if (list_.size() > most_kept) list_.give_oldest(1, give);
   }
   std::size_t size() const noexcept { return list_.size(); }
-  void tidy() noexcept {
-    const auto above = list_.size() - std::min(list_.size(), spare);
-    give_back(std::min(least_, above));
-    least_ = list_.size();
-  }
+  void tidy() noexcept { list_.tidy(list_.size() - std::min(list_.size(), spare), give); }
 
  private:
   void watch(const std::shared_ptr<asio::steady_timer>& timer) {
@@ -65,14 +51,8 @@ class free_buffers {
       if (in_use_ + list_.size() > spare) watch(timer);
     });
   }
-  void give_back(std::size_t count) noexcept {
-    const auto end = list_.begin() + static_cast<std::ptrdiff_t>(count);
-    std::for_each(list_.begin(), end, [](std::byte* bytes) { ::munmap(bytes, buffer::size); });
-    list_.erase(list_.begin(), end);
-  }
 
-  std::vector<std::byte*> list_;
-  std::size_t least_ = 0;  // how many were free at any time since the last look
+  free_list<std::byte*> list_;
   std::size_t in_use_ = 0;
   std::weak_ptr<asio::steady_timer> timer_;  // lives while it is waited for
 };

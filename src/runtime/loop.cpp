@@ -210,6 +210,9 @@ void loop::carrier_closed(carrier& from, bool unflushed) {
 }
 
 void loop::transmit(const carrier_ptr& to) {
+  // Also when less waits than the system would take: a bond counts on it that what a path does not
+  // drain is refused.
+  if (to->open()) to->io().limit_unsent(endpoint_.unsent_limit(to->id()));
   std::size_t total = 0;
   while (!to->blocked) {
     const bool flushing = to->phase() == carrier::state::flushing;
@@ -233,10 +236,9 @@ void loop::transmit(const carrier_ptr& to) {
     } else if (total >= transmit_share && !flushing) {
       to->unfinished = true;
       unfinished_.push_back(to);
-      break;
+      return;
     }
   }
-  if (to->open()) to->io().limit_unsent(endpoint_.unsent_limit(to->id()));
 }
 
 void loop::lost(const carrier_ptr& which, std::error_code code, const std::string& detail) {

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // ctest: timeout=60
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
@@ -11,6 +16,22 @@ namespace rendr::test {
 namespace {
 
 class stream_over_tcp : public linked_test {};
+
+/// TCP_NOTSENT_LOWAT of each connection of this process; 0: as many bytes as its buffer holds.
+std::vector<int> unsent_limits() {
+  std::vector<int> all;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const auto fd = std::stoi(entry.path().filename());
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family != AF_INET) continue;
+    int limit = -1;
+    size = sizeof limit;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, &size) == 0) all.push_back(limit);
+  }
+  return all;
+}
 
 TEST_F(stream_over_tcp, carries_bytes_both_ways_and_ends_at_the_fin) {
   connect();
@@ -24,6 +45,24 @@ TEST_F(stream_over_tcp, carries_bytes_both_ways_and_ends_at_the_fin) {
   EXPECT_EQ(text, "pong");
   EXPECT_EQ(near.id(), far.id());
   EXPECT_EQ(near.remote_endpoint(), far.local_endpoint());
+}
+
+// A bond shares out by what a path refuses: a kernel that takes megabytes for a line whose window
+// collapsed would hold what the receiver waits for.
+TEST_F(stream_over_tcp, the_system_keeps_little_unsent_also_of_a_path_that_was_never_filled) {
+  connect();
+  open();
+  asio::write(near, asio::buffer("ping", 4));
+  std::string text(4, '\0');
+  asio::read(far, asio::buffer(text));
+  asio::write(far, asio::buffer("pong", 4));
+  asio::read(near, asio::buffer(text));
+  const auto limits = unsent_limits();
+  EXPECT_EQ(limits.size(), 2u);
+  for (const auto limit : limits) {
+    EXPECT_GT(limit, 0);
+    EXPECT_LE(limit, 256 * 1024);
+  }
 }
 
 TEST_F(stream_over_tcp, half_close_ends_one_direction_only) {

@@ -28,56 +28,32 @@ void generate(std::uint64_t seed, std::uint64_t offset, bytes_span out) {
   }
 }
 
-conversation::conversation(event_queue& queue, std::uint32_t number, std::uint64_t seed,
-                           const flow_plan& plan, node::report violated)
-    : queue_(queue), number_(number), seed_(seed), plan_(plan), violated_(std::move(violated)) {
-  ends_[1].reading = plan.server_reads;
-}
-
-void conversation::bad(const std::string& what) const {
-  violated_("flow " + std::to_string(number_) + ": " + what);
-}
-
 void conversation::open(node& client, engine::link_ref link) {
-  std::array<std::byte, 4> metadata;
-  std::memcpy(metadata.data(), &number_, 4);
-  engine::endpoint::open_options options;
-  options.metadata = metadata;
-  options.root = plan_.root;
-  const auto flow = client.ep().open_stream(queue_.now(), link, options);
-  auto& e = ends_[0];
-  e.at = &client;
-  if (!flow) return fail(false, flow.error(), "open");
-  e.flow = *flow;
-  e.open = true;
-  const auto status = client.ep().status(e.flow);
-  if (status) id_ = status->id;
+  const auto stream = [&](engine::endpoint& ep, const auto& options) {
+    return ep.open_stream(queue_.now(), link, options);
+  };
+  if (!open_at(client, stream)) return;
+  if (const auto status = client.ep().status(ends_[0].flow)) id_ = status->id;
   start(false);
   client.wake();
 }
 
 void conversation::arrived(node& server, const engine::event::incoming_flow& event) {
-  auto& e = ends_[1];
-  if (e.at != nullptr) return bad("arrived twice");
+  if (!arrives_at(server, event.flow)) return;
   if (event.id != id_) bad("arrived under another flow_id");
-  e.at = &server;
-  e.flow = event.flow;
   if (plan_.rejects) {
-    const auto code = server.ep().reject_flow(queue_.now(), e.flow, 7, "not here");
+    const auto code = server.ep().reject_flow(queue_.now(), event.flow, 7, "not here");
     if (code != errc{}) bad("could not be rejected");
-    e.failed = true;
+    ends_[1].failed = true;
     return;
   }
-  e.open = true;
-  if (const auto code = server.ep().accept_flow(queue_.now(), e.flow); code != errc{}) {
-    return fail(true, code, "accept");
-  }
+  if (!accept_at(server)) return;
   start(true);
   consume(true);
 }
 
 void conversation::start(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
+  auto& e = side(at_server);
   const auto& t = produces(at_server);
   switch (t.what) {
     case traffic::kind::silent:
@@ -98,7 +74,7 @@ void conversation::start(bool at_server) {
 }
 
 void conversation::tick(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
+  auto& e = side(at_server);
   const auto& t = produces(at_server);
   if (!e.open) return;
   e.message_times.push_back(queue_.now());
@@ -114,7 +90,7 @@ void conversation::tick(bool at_server) {
 }
 
 void conversation::produce(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
+  auto& e = side(at_server);
   static std::array<std::byte, 65536> chunk;
   while (e.open && e.written < e.wanted) {
     const auto n = std::min<std::uint64_t>(chunk.size(), e.wanted - e.written);
@@ -127,17 +103,14 @@ void conversation::produce(bool at_server) {
     if (*took < n) return;
   }
   if (e.open && e.writer_done && !e.fin_sent && e.written == e.wanted) {
-    if (const auto code = e.at->ep().shutdown(queue_.now(), e.flow); code != errc{}) {
-      return fail(at_server, code, "shutdown");
-    }
-    e.fin_sent = true;
+    finish(at_server);
     settle(at_server);
   }
 }
 
 void conversation::consume(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
-  const auto& other = ends_[at_server ? 0 : 1];
+  auto& e = side(at_server);
+  const auto& other = side(!at_server);
   static std::array<std::byte, 65536> in;
   static std::array<std::byte, 65536> expected;
   while (e.open && e.reading && !e.eof) {
@@ -174,45 +147,9 @@ void conversation::consume(bool at_server) {
   settle(at_server);
 }
 
-void conversation::ready(bool at_server) {
-  produce(at_server);
-  consume(at_server);
-}
-
 void conversation::settle(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
-  if (!e.open || !e.fin_sent || !e.eof) return;
-  e.open = false;
-  e.at->ep().close(queue_.now(), e.flow);
-  e.at->wake();
-}
-
-void conversation::fail(bool at_server, errc code, const std::string& where) {
-  auto& e = ends_[at_server ? 1 : 0];
-  if (!plan_.may_fail || *plan_.may_fail != code) {
-    bad(std::string(at_server ? "server" : "client") + " saw " + std::string(name(code)) + " in " +
-        where);
-  }
-  e.error = code;
-  e.failed = true;
-  if (!e.open) return;
-  e.open = false;
-  e.at->ep().close(queue_.now(), e.flow);
-  e.at->wake();
-}
-
-void conversation::done(bool at_server, const engine::event::flow_done& event) {
-  auto& e = ends_[at_server ? 1 : 0];
-  e.app_code = event.app_code;
-  if (event.code != errc{}) return fail(at_server, event.code, "flow_done");
-  if (e.open) consume(at_server);
-  if (e.open && !(e.fin_sent && e.eof)) bad("done before both directions ended");
-}
-
-void conversation::link_failed(bool at_server, errc code) {
-  auto& e = ends_[at_server ? 1 : 0];
-  if (e.open) fail(at_server, code, "link_down");
-  e.open = false;
+  const auto& e = side(at_server);
+  if (e.fin_sent && e.eof) close(at_server);
 }
 
 bool conversation::over() const noexcept {
@@ -222,15 +159,8 @@ bool conversation::over() const noexcept {
   return finished(ends_[0]) && finished(ends_[1]);
 }
 
-void conversation::resume_reading(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
-  e.reading = true;
-  consume(at_server);
-  if (e.at != nullptr) e.at->wake();
-}
-
 void conversation::abort(bool at_server, std::uint64_t code) {
-  auto& e = ends_[at_server ? 1 : 0];
+  auto& e = side(at_server);
   if (!e.open) return;
   e.open = false;
   e.failed = true;
@@ -238,18 +168,10 @@ void conversation::abort(bool at_server, std::uint64_t code) {
   e.at->wake();
 }
 
-void conversation::close(bool at_server) {
-  auto& e = ends_[at_server ? 1 : 0];
-  if (!e.open) return;
-  e.open = false;
-  e.at->ep().close(queue_.now(), e.flow);
-  e.at->wake();
-}
-
 duration conversation::longest_gap(bool at_server, instant from, instant to) const {
   duration longest{0};
   auto last = from;
-  for (const auto& d : ends_[at_server ? 1 : 0].log) {
+  for (const auto& d : side(at_server).log) {
     if (d.when < from) continue;
     if (d.when > to) break;
     longest = std::max(longest, d.when - last);
@@ -259,14 +181,14 @@ duration conversation::longest_gap(bool at_server, instant from, instant to) con
 }
 
 instant conversation::delivered_at(bool at_server, std::uint64_t offset) const {
-  const auto& log = ends_[at_server ? 1 : 0].log;
+  const auto& log = side(at_server).log;
   const auto it = std::lower_bound(log.begin(), log.end(), offset,
                                    [](const delivery& d, std::uint64_t o) { return d.total < o; });
   return it == log.end() ? never : it->when;
 }
 
 instant conversation::next_delivery(bool at_server, instant from) const {
-  for (const auto& d : ends_[at_server ? 1 : 0].log) {
+  for (const auto& d : side(at_server).log) {
     if (d.when > from) return d.when;
   }
   return never;

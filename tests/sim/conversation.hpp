@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "sim/application.hpp"
-#include "sim/node.hpp"
+#include "sim/talk.hpp"
 
 namespace rendr::sim {
 
@@ -42,57 +41,36 @@ struct flow_plan {
       may_fail{};  ///< an error that the application may see; any other is a violation
 };
 
-/// One flow with the applications at both ends. Bytes are generated and verified by offset; every
-/// deviation from "in order, exactly once, EOF after FIN" is a violation.
-class conversation final : public application {
- public:
+/// What is known of one end of a stream.
+struct conversation_end : talk_end {
   struct delivery {
     instant when{};
     std::uint64_t total = 0;  ///< contiguous bytes that the application has read
   };
-  struct end {
-    node* at = nullptr;
-    engine::flow_ref flow{};
-    bool open = false;
-    bool fin_sent = false;
-    bool eof = false;
-    bool reading = true;
-    bool failed = false;
-    errc error{};
-    std::uint64_t app_code = 0;
-    std::uint64_t wanted = 0;  ///< bytes that the application has decided to write
-    std::uint64_t written = 0;
-    std::uint64_t received = 0;
-    std::uint64_t messages = 0;
-    bool writer_done = false;
-    std::vector<instant> message_times;  ///< paced: when each was handed over
-    std::vector<delivery> log;           ///< what arrived here
-  };
+  std::uint64_t wanted = 0;  ///< bytes that the application has decided to write
+  std::uint64_t written = 0;
+  std::uint64_t received = 0;
+  std::uint64_t messages = 0;
+  bool writer_done = false;
+  std::vector<instant> message_times;  ///< paced: when each was handed over
+  std::vector<delivery> log;           ///< what arrived here
+};
+
+/// One flow with the applications at both ends. Bytes are generated and verified by offset; every
+/// deviation from "in order, exactly once, EOF after FIN" is a violation.
+class conversation final : public talk<flow_plan, conversation_end> {
+ public:
+  using delivery = conversation_end::delivery;
 
   conversation(event_queue& queue, std::uint32_t number, std::uint64_t seed, const flow_plan& plan,
-               node::report violated);
+               node::report violated)
+      : talk(queue, number, seed, plan, std::move(violated), "flow") {}
 
   void open(node& client, engine::link_ref link);
   void arrived(node& server, const engine::event::incoming_flow& e) override;
-  void ready(bool at_server) override;
-  void done(bool at_server, const engine::event::flow_done& e) override;
-  void link_failed(bool at_server, errc code) override;
-  void server_exited() override { ends_[1].open = false; }
 
-  std::uint32_t number() const noexcept { return number_; }
-  const flow_plan& plan() const noexcept { return plan_; }
-  end& client() noexcept { return ends_[0]; }
-  end& server() noexcept { return ends_[1]; }
-  const end& client() const noexcept { return ends_[0]; }
-  const end& server() const noexcept { return ends_[1]; }
-  /// Both directions delivered everything up to the EOF.
-  bool complete() const noexcept { return ends_[0].eof && ends_[1].eof; }
   bool over() const noexcept;
-  /// Reads again after `reading` was false.
-  void resume_reading(bool at_server);
   void abort(bool at_server, std::uint64_t code);
-  /// Lets go without waiting.
-  void close(bool at_server);
 
   /// Longest time without a delivery at that end between two instants (both count as deliveries).
   duration longest_gap(bool at_server, instant from, instant to) const;
@@ -104,22 +82,13 @@ class conversation final : public application {
   std::vector<duration> echo_times() const;
 
  private:
-  const traffic& produces(bool at_server) const { return at_server ? plan_.down : plan_.up; }
+  void produce(bool at_server) override;
+  void consume(bool at_server) override;
   void start(bool at_server);
   void tick(bool at_server);
-  void produce(bool at_server);
-  void consume(bool at_server);
   void settle(bool at_server);
-  void fail(bool at_server, errc code, const std::string& where);
-  void bad(const std::string& what) const;
 
-  event_queue& queue_;
-  std::uint32_t number_;
-  std::uint64_t seed_;
-  flow_plan plan_;
-  node::report violated_;
   flow_id id_{};
-  std::array<end, 2> ends_;
 };
 
 /// The bytes of a stream at [offset, offset + out.size()).

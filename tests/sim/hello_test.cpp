@@ -145,8 +145,18 @@ TEST(forgotten_hello, brings_no_flow_to_a_second_server) {
   plan.may_fail = errc::peer_lost;
   auto& flow = w.open(plan);
   // The confirmation and the first bytes arrive; nothing of the answer does.
-  ASSERT_TRUE(w.run_until([&] { return !w.server().ep().status(w.now()).links.empty(); }, 1s));
+  auto& line = w.path("a");
+  line.blackhole(true, direction::to_client);
+  const auto served = [&] {
+    const auto links = w.server().ep().status(w.now()).links;
+    return !links.empty() && !links[0].flows.empty();
+  };
+  ASSERT_TRUE(w.run_until(served, 1s));
+  w.run(100ms);
   w.restart_server(true);
+  line.kill();
+  line.blackhole(false);
+  EXPECT_GT(line.darkened(), 0u) << "the first server never answered";
   w.run(5s);
   EXPECT_EQ(w.link_code(link), errc::peer_lost);
   EXPECT_EQ(flow.client().error, errc::peer_lost);

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "sim/application.hpp"
+#include "sim/talk.hpp"
 
 namespace rendr::sim {
 
@@ -29,74 +29,46 @@ struct packet_plan {
   std::optional<errc> may_fail{};
 };
 
+/// What is known of one end of a packet flow.
+struct packet_end : talk_end {
+  std::uint64_t handed = 0;   ///< packets that the application has decided to send
+  std::uint64_t sent = 0;     ///< that the engine took
+  std::uint64_t refused = 0;  ///< times that it was full
+  std::vector<instant> handed_at;
+  std::uint64_t received = 0;  ///< packets with a number
+  std::uint64_t empty = 0;     ///< packets without bytes
+  std::uint64_t doubled = 0;   ///< packets that came again
+  std::vector<bool> seen;
+  std::vector<duration> delays;  ///< from handing over to reading, in the order of arrival
+  duration longest_gap{0};       ///< between two arrivals
+  instant last{};
+};
+
 /// One packet flow with the applications at both ends. Every packet is generated from its number
 /// and checked whole; one that comes twice, in part, or that nobody sent is a violation, and so is
 /// any loss that the sender's engine did not count as given up.
-class packet_talk final : public application {
+class packet_talk final : public talk<packet_plan, packet_end> {
  public:
-  struct end {
-    node* at = nullptr;
-    engine::flow_ref flow{};
-    bool open = false;
-    bool fin_sent = false;
-    bool eof = false;
-    bool reading = true;
-    bool failed = false;
-    errc error{};
-    std::uint64_t handed = 0;   ///< packets that the application has decided to send
-    std::uint64_t sent = 0;     ///< that the engine took
-    std::uint64_t refused = 0;  ///< times that it was full
-    std::vector<instant> handed_at;
-    std::uint64_t received = 0;  ///< packets with a number
-    std::uint64_t empty = 0;     ///< packets without bytes
-    std::uint64_t doubled = 0;   ///< packets that came again
-    std::vector<bool> seen;
-    std::vector<duration> delays;  ///< from handing over to reading, in the order of arrival
-    duration longest_gap{0};       ///< between two arrivals
-    instant last{};
-  };
-
   packet_talk(event_queue& queue, std::uint32_t number, std::uint64_t seed, const packet_plan& plan,
-              node::report violated);
+              node::report violated)
+      : talk(queue, number, seed, plan, std::move(violated), "packet flow") {}
 
   void open(node& client, engine::link_ref link);
   void arrived(node& server, const engine::event::incoming_flow& e) override;
-  void ready(bool at_server) override;
-  void done(bool at_server, const engine::event::flow_done& e) override;
-  void link_failed(bool at_server, errc code) override;
-  void server_exited() override { ends_[1].open = false; }
 
-  const end& client() const noexcept { return ends_[0]; }
-  const end& server() const noexcept { return ends_[1]; }
-  /// Both directions came to their end.
-  bool complete() const noexcept { return ends_[0].eof && ends_[1].eof; }
   /// Packets of that end's peer that it never got; counted once it saw the end.
   std::uint64_t lost(bool at_server) const noexcept;
   engine::packet_counts counts(bool at_server) const;
-  void resume_reading(bool at_server);
-  /// Lets go without waiting.
-  void close(bool at_server);
 
  private:
-  const packet_traffic& produces(bool at_server) const { return at_server ? plan_.down : plan_.up; }
   std::size_t size_of(bool from_server, std::uint64_t index) const;
   void make(bool from_server, std::uint64_t index, bytes_span out) const;
+  void produce(bool at_server) override;
+  void consume(bool at_server) override;
   void start(bool at_server);
   void tick(bool at_server);
-  void produce(bool at_server);
-  void consume(bool at_server);
   void take(bool at_server, bytes_view packet);
   void ended(bool at_server);
-  void settle();
-  void fail(bool at_server, errc code, const std::string& where);
-  void bad(const std::string& what) const;
-
-  event_queue& queue_;
-  std::uint32_t number_;
-  std::uint64_t seed_;
-  packet_plan plan_;
-  node::report violated_;
-  std::array<end, 2> ends_;
 };
 
 }  // namespace rendr::sim

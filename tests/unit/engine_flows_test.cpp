@@ -52,38 +52,6 @@ TEST(EngineFlows, EachDirectionEndsByItself) {
   EXPECT_TRUE(eof);
 }
 
-// What waits for one reader lies in buffers whose other bytes another one has long read.
-TEST(EngineFlows, AStalledReaderPinsNotTheBuffersOfItsNeighbour) {
-  conversation c(1);
-  const auto stalled = c.open();
-  const auto moving = c.open();
-  const auto give = [&](flow_ref to, std::size_t size) {
-    const std::string lump(size, 'x');
-    ASSERT_EQ(*c.w.dialer.ep.write(c.w.now, to, as_bytes(lump)), size);
-    c.w.settle();
-  };
-  for (const auto& flow : {stalled, moving}) {
-    for (int i = 0; i < 100; ++i) {
-      give(flow.first, 400'000);
-      for (int part = 0; part < 40; ++part) {
-        c.w.read_all(c.w.acceptor, flow.second);
-        c.w.settle();
-      }
-    }
-  }
-  std::size_t waits = 0;
-  for (int i = 0; i < 60; ++i, waits += 40'000) {
-    give(stalled.first, 40'000);
-    give(moving.first, 600'000);
-    c.w.read_all(c.w.acceptor, moving.second);
-  }
-  EXPECT_EQ(c.w.acceptor.ep.status(stalled.second)->received - 40'000'000, waits);
-  EXPECT_LE(c.w.acceptor.ep.slab_bytes(), 2 * waits + 3 * 524'288);
-  std::size_t read = 0;
-  while (read < waits) read += c.w.read_all(c.w.acceptor, stalled.second).size();
-  EXPECT_EQ(read, waits);
-}
-
 TEST(EngineFlows, AStalledReaderDoesNotBlockItsNeighbour) {
   conversation c;
   const auto stalled = c.open();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <utility>
 
 #include "support/direct_pair.hpp"
 #include "wire/handshake.hpp"
@@ -55,7 +56,7 @@ struct lair {
     w.inject(w.acceptor, b, raw);
     w.settle();
   }
-  void lie(const wire::frame& f, std::uint64_t number = 1000) { lie(record(number, encoded(f))); }
+  void lie(const wire::frame& f, std::uint64_t as = 1000) { lie(record(as, encoded(f))); }
 
   std::uint64_t deaths() { return w.acceptor.ep.status(w.now).links[0].paths[1].deaths; }
   cause why() {
@@ -87,6 +88,7 @@ struct lair {
   flow_ref flow;
   flow_ref there;
   carrier_id b{};
+  std::uint64_t number = 1000;  ///< of the next record on b
 };
 
 wire::path_ack ack_of(std::uint64_t path, range r) {
@@ -203,6 +205,70 @@ TEST(EngineHostile, ManyPathIdsInPathStatesAreForgottenAgain) {
   }
   EXPECT_EQ(l.deaths(), 0u) << "unknown paths are ignored";
   l.expect_the_link_lives();
+}
+
+// A flow that the liar, too, writes to.
+struct lied_flow {
+  explicit lied_flow(lair& where) : l(where) {
+    number = l.w.dialer.ep.open_stream(l.w.now, l.link, {})->number;
+    l.w.advance(100ms);
+    there = direct_pair::all<event::incoming_flow>(l.w.acceptor).back().flow;
+    EXPECT_EQ(there.number, number);
+    l.w.acceptor.ep.accept_flow(l.w.now, there);
+  }
+  bytes next(std::string_view data) {
+    at += data.size();
+    return piece(at - data.size(), data);
+  }
+  bytes piece(std::uint64_t offset, std::string_view data) {
+    return record(l.number++, encoded(wire::data{number, offset, as_bytes(data)}));
+  }
+  std::string read() { return l.w.read_all(l.w.acceptor, there); }
+  // Reads until megabytes are granted.
+  void widen() {
+    const std::string lump(16'384, 'x');
+    for (int i = 0; i < 64; ++i) {
+      l.lie(next(lump));
+      EXPECT_TRUE(read() == lump) << i;
+    }
+  }
+
+  lair& l;
+  flow_ref there;
+  std::uint64_t number = 0;
+  std::uint64_t at = 0;
+};
+
+// Large pieces for a reader who stalls, each in a buffer whose other bytes another one has read:
+// the first once in its place in the stream, once behind a byte that is missing.
+TEST(EngineHostile, AStalledReaderPinsNotTheBuffersOfItsNeighbour) {
+  constexpr std::size_t buffer = slab_pool::classes.back();
+  for (const std::string_view missing : {"", "?"}) {
+    lair l;
+    lied_flow stalled(l);
+    lied_flow moving(l);
+    stalled.widen();
+    moving.widen();
+    const auto hole = std::exchange(stalled.at, stalled.at + missing.size());
+    std::string waits;
+    for (char round = 'A'; round <= 'Z'; ++round) {
+      const std::string piece(10'000, round);
+      auto raw = stalled.next(piece);
+      for (int i = 0; i < 2; ++i) {
+        const auto more = moving.next(std::string(56'000, 'x'));
+        raw.insert(raw.end(), more.begin(), more.end());
+      }
+      ASSERT_LT(raw.size(), buffer);
+      EXPECT_TRUE(round < 'C' || l.w.acceptor.ep.receive_buffer(l.b).size() == buffer) << round;
+      l.lie(raw);
+      EXPECT_EQ(moving.read().size(), 2 * 56'000u);
+      waits += piece;
+    }
+    EXPECT_LE(l.w.acceptor.ep.slab_bytes(), 2 * waits.size() + 4 * buffer);
+    if (!missing.empty()) l.lie(stalled.piece(hole, missing));
+    EXPECT_TRUE(stalled.read() == std::string(missing) + waits);
+    EXPECT_EQ(l.deaths(), 0u);
+  }
 }
 
 TEST(EngineHostile, FramesBeforeTheHandshakeEndTheCarrier) {

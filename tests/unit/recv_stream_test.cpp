@@ -89,12 +89,25 @@ TEST(RecvStream, WhatWasDiscardedIsCountedAndHoldsNothing) {
   EXPECT_EQ(r.stream.consumed(), 14100u) << "credit follows it";
 }
 
+// A record of 60 KiB has three frames of a flow's turn, 16 KiB, and what is left.
+TEST(RecvStream, FramesOfAFullRecordStayWhereTheyWereRead) {
+  slab_pool pool;
+  receive_memory memory{pool};
+  recv_stream s;
+  const auto buffer = pool.allocate(slab_pool::classes.back());
+  const bytes_view frame(buffer.data() + 100, 12 * 1024);
+  ASSERT_TRUE(s.insert(memory, 0, frame, buffer));
+  bytes_view piece;
+  ASSERT_EQ(s.peek({&piece, 1}), 1u);
+  EXPECT_EQ(piece.data(), frame.data());
+}
+
 TEST(RecvStream, ManySmallPiecesDoNotPinTheCarriersSlabs) {
   slab_pool pool;
   receive_memory memory{pool};
   recv_stream s;
   for (std::uint64_t i = 0; i < 100; ++i) {
-    const auto big = pool.allocate(524288);
+    const auto big = pool.allocate(slab_pool::classes.back());
     big.data()[0] = content(i * 2);
     ASSERT_TRUE(s.insert(memory, i * 2, {big.data(), 1}, big));
   }
@@ -134,23 +147,25 @@ TEST(RecvStream, AnAlternationOfOrdersHoldsTheStretchTwiceAtMost) {
 }
 
 TEST(RecvStream, LargePiecesLeaveABufferThatIsMostlyWaste) {
+  constexpr auto buffer = slab_pool::classes.back();
+  constexpr auto piece = buffer / 16;
   receiver r;
   // A sixteenth of their buffer each, at both sides of a hole.
   std::vector<std::uint64_t> places;
-  for (std::uint64_t i = 0; i < 8; ++i) places.push_back(i * 32'768 + (i < 4 ? 0 : 1));
+  for (std::uint64_t i = 0; i < 8; ++i) places.push_back(i * piece + (i < 4 ? 0 : 1));
   for (const auto at : places) {
-    const auto slab = r.pool.allocate(524'288);
-    for (std::size_t i = 0; i < 32'768; ++i) slab.data()[i] = content(at + i);
-    ASSERT_TRUE(r.stream.insert(r.memory, at, {slab.data(), 32'768}, slab));
+    const auto slab = r.pool.allocate(buffer);
+    for (std::size_t i = 0; i < piece; ++i) slab.data()[i] = content(at + i);
+    ASSERT_TRUE(r.stream.insert(r.memory, at, {slab.data(), piece}, slab));
   }
-  EXPECT_EQ(r.memory.kept(), 8 * 32'768u);
-  EXPECT_EQ(r.memory.pinned(), 8 * 524'288u);
+  EXPECT_EQ(r.memory.kept(), 8 * piece);
+  EXPECT_EQ(r.memory.pinned(), 8 * buffer);
   ASSERT_TRUE(r.memory.wasteful(0));
   r.stream.compact(r.memory);
   EXPECT_EQ(r.memory.pinned(), 0u);
-  EXPECT_LE(r.pool.in_use(), 8 * 32'768u + 2 * 4'096u);
-  ASSERT_TRUE(r.insert(4 * 32'768, 1));
-  std::vector<std::byte> out(8 * 32'768 + 1);
+  EXPECT_LE(r.pool.in_use(), 8 * piece + 2 * 4'096u);
+  ASSERT_TRUE(r.insert(4 * piece, 1));
+  std::vector<std::byte> out(8 * piece + 1);
   ASSERT_EQ(r.stream.read(out), out.size());
   for (std::size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], content(i)) << i;
   EXPECT_EQ(r.pool.in_use(), 0u);
