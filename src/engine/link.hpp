@@ -178,6 +178,8 @@ class link {
   void judge(instant now, path& p, const carrier_evidence& e);
   void judge_delivered(instant now, path& p, const carrier_evidence& e);
   void become_late(instant now, path& p, instant check_at);
+  std::uint64_t missing(const sent_record& record);
+  bool rescue(instant now, path& p, sent_record& record);
   instant rescue_overdue(instant now, path& p);
   void suspect(instant now, path& p, cause why, std::string detail);
   void clear_suspicion(instant now, path& p);

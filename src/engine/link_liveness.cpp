@@ -151,6 +151,10 @@ void link::look_at_quality(instant now, path& p, duration rtt) {
 void link::tell_quiet(path& p) {
   p.burst = 0;
   p.quiet_at = never;
+  // What the carrier counted out of order by now is a gap of now; asked later, it would be one of
+  // then.
+  if (p.evidence == evidence_kind::end_to_end && !p.evidence_asked)
+    s_.events.order(event::need_evidence{p.carrier});
   auto* other = best_other(p);
   if (other == nullptr) return;
   p.ack_elsewhere = true;
@@ -277,38 +281,63 @@ bool link::others_live_since(const path& p, instant when) const noexcept {
   });
 }
 
+// How much of what it carries the receiver may lack: no other path has brought it.
+std::uint64_t link::missing(const sent_record& record) {
+  std::uint64_t n = 0;
+  for (const auto& r : record.ranges) {
+    auto* f = find(r.flow);
+    if (f != nullptr && !f->reset_code) n += f->send.open_part(r.bytes).size();
+  }
+  return n;
+}
+
+// False: not all of it, by the meter or for want of another path.
+bool link::rescue(instant now, path& p, sent_record& record) {
+  if (!std::exchange(record.asked_again, true)) {
+    for (const auto& c : record.controls) ask_again(c);
+  }
+  bool all = true;
+  for (const auto& r : record.ranges) {
+    auto* f = find(r.flow);
+    if (f == nullptr || f->reset_code) continue;
+    const auto open = f->send.open_part(r.bytes);
+    for (const auto& part : open.ranges()) all = urge(now, r.flow, part, p, 1, true) && all;
+  }
+  record.lacked = all ? missing(record) : sent_record::unknown;
+  return all;
+}
+
 // Sends what is overdue by its own deadline on another path too; while the kernel repairs a loss
-// only the head, for the rest comes with the repair. Of a transfer only the head goes to a cold
-// path: what is needed there after a suspicion must find room. Returns when the next is overdue.
+// only the head, for the rest comes with the repair. The head is the first of which the receiver
+// lacks something, and goes piece by piece, the next when one has arrived. Of a transfer only the
+// head goes to a cold path: what is needed there after a suspicion must find room. Returns when to
+// look again.
 instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
-  bool refused = false;  // by the meter, or for want of another path
+  bool refused = false;
   const auto* other = best_other(p);
   const auto largest = other != nullptr && cold(now, *other) ? 2 * defaults::record_min : ~0u;
+  const auto step = std::max<duration>(other != nullptr ? other->rtt.smoothed() : duration(0),
+                                       defaults::deadline_floor);
+  const auto repair = p.recovering ? p.rtt.smoothed() + defaults::repair_extra : duration(0);
   bool head = true;
+  bool arrived = false;  // what stood before it, by another path
   p.sent.each_open([&](sent_record& record) {
     if (next != never || !record.transmitted || !record.eliciting) return;
-    const auto overdue = record_deadline(p, record) <= now;
-    if (!overdue) next = record_deadline(p, record);
+    const auto due = record_deadline(p, record) + (arrived ? repair : duration(0));
+    if (due > now) next = due;
+    const bool rescued = record.lacked != sent_record::unknown;
+    const auto left = rescued ? missing(record) : 0;
+    arrived = arrived || (rescued && left == 0);
+    if (rescued && left == 0) return;
     const bool first = std::exchange(head, false);
-    if (!overdue || record.rescued) return;
+    if (due > now || (rescued && !(first && left < record.lacked))) return;
     if (!first && (p.recovering || record.size > largest)) return;
-    record.rescued = true;
-    if (!std::exchange(record.asked_again, true)) {
-      for (const auto& c : record.controls) ask_again(c);
-    }
-    for (const auto& r : record.ranges) {
-      auto* f = find(r.flow);
-      if (f == nullptr || f->reset_code) continue;
-      const auto open = f->send.open_part(r.bytes);
-      for (const auto& part : open.ranges()) {
-        if (!urge(now, r.flow, part, p, 1, true)) record.rescued = false;
-      }
-    }
-    refused = refused || !record.rescued;
+    refused = !rescue(now, p, record) || refused;
   });
   if (refused) return now + std::max<duration>(p.rtt.smoothed() / 2, defaults::deadline_floor);
-  return p.recovering ? never : std::max(next, now + std::chrono::milliseconds(1));
+  if (p.recovering && other != nullptr) next = std::min(next, now + step);
+  return std::max(next, now + std::chrono::milliseconds(1));
 }
 
 // What comes out of turn must not fill a path that was idle: its first bytes tell the receiver what

@@ -49,6 +49,8 @@ struct sent_control {
 };
 
 struct sent_record {
+  static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+
   std::uint64_t wire_end = 0;  ///< carrier position behind its last byte
   std::uint32_t size = 0;
   std::uint64_t heard = 0;  ///< bytes that had arrived on the path when it was made
@@ -56,12 +58,13 @@ struct sent_record {
   bool eliciting = false;
   bool acknowledged = false;
   bool requeued = false;     ///< its ranges were given to other paths
-  bool rescued = false;      ///< its ranges went by another path too, while it was late
   bool asked_again = false;  ///< so did its control frames
   bool transmitted = false;
   std::uint64_t in_flight = 0;  ///< bytes unacknowledged before it, when it was transmitted
   instant sent_at = never;      ///< when the carrier took its last byte
   delivery_mark delivery;
+  /// Bytes that the receiver lacked of it when they last went by another path too, for it was late.
+  std::uint64_t lacked = unknown;
   std::vector<sent_range> ranges;
   std::vector<sent_control> controls;
 };

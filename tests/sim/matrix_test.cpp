@@ -256,17 +256,17 @@ struct known {
   const char* why;
 };
 
-constexpr const char* no_reserve =
-    "a second silence within 10 s finds no reserve and little left of the meter";
 constexpr const char* beside = "a path that is dialled beside a stopped peer replaces the old one";
+constexpr const char* learns =
+    "a bond fills a path whose delay jumped by a round trip that it still learns";
 
 constexpr std::array shortfalls{
-    known{"loss 20 %", " B SR SB BS ", true, 1.5, 0, no_reserve},
-    known{"loss 20 %", " S SR B SB BS ", false, 1.3, 0, no_reserve},
-    known{"server stops", " S R SR B SB RS BS ", true, 1.0, 2, beside},
+    known{"server stops", " R RS ", false, 1.0, 2, beside},
+    known{"server stops", " S R SR B SB RS RB BS ", true, 1.0, 2, beside},
     known{"client stops", " S ", true, 1.0, 2, beside},
+    known{"delay + 200 ms", " B SB ", true, 1.2, 0, learns},
 };
-constexpr std::array<std::size_t, 2> most_beyond{5, 3};  ///< cells: paced, bulk
+constexpr std::array<std::size_t, 2> most_beyond{0, 1};  ///< cells: paced, bulk
 
 /// The shortfall that is known of a cell; none: its bound holds.
 const known* known_of(const fault& f, const graph& g, bool bulk) {
