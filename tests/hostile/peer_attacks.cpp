@@ -4,12 +4,15 @@
 
 #include <array>
 
+#include "base/slab.hpp"
 #include "hostile/attacks.hpp"
 #include "hostile/peer.hpp"
 
 namespace rendr::hostile {
 
 namespace {
+
+constexpr std::size_t read_buffer = slab_pool::classes.back();
 
 // A link with path 0, where nothing but the truth is said, and path 1 of another leaf, for the lie.
 struct liar {
@@ -194,8 +197,8 @@ void flood_of_pings(stage& s) {
   }
   for (int i = 0; i < 100; ++i) l.lie->say(payload);
   s.pass(3s);
-  EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 2 * 524'288);
-  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
+  EXPECT_LE(s.server().slab_bytes, before.slab_bytes + 2 * read_buffer);
+  EXPECT_LE(s.server().heap, before.heap + 1'000'000);
   l.expect_the_truth_is_heard();
 }
 
@@ -213,7 +216,7 @@ void flood_of_path_states(stage& s) {
   }
   s.pass(1s);
   EXPECT_EQ(l.link().deaths, 0u) << "unknown paths are ignored";
-  EXPECT_LE(s.server().heap, before.heap + 3'000'000);
+  EXPECT_LE(s.server().heap, before.heap + 1'000'000);
   l.expect_the_truth_is_heard();
 }
 
@@ -351,7 +354,7 @@ void tiny_segments_out_of_order(stage& s) {
   EXPECT_EQ(l.link().deaths, 0u);
   const auto after = s.server();
   // Each stretch of 4 KiB in a buffer of its own, and what the carriers read into.
-  EXPECT_LE(after.slab_bytes, before.slab_bytes + flows * credit + 524'288);
+  EXPECT_LE(after.slab_bytes, before.slab_bytes + flows * credit + read_buffer);
   // All of it on the heap, at twice the credit, and what the attacker heard.
   EXPECT_LE(after.heap, before.heap + 2 * flows * credit + 1'048'576);
   l.expect_the_truth_is_heard();
