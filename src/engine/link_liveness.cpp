@@ -309,9 +309,9 @@ bool link::rescue(instant now, path& p, sent_record& record) {
 
 // Sends what is overdue by its own deadline on another path too; while the kernel repairs a loss
 // only the head, for the rest comes with the repair. The head is the first of which the receiver
-// lacks something, and goes piece by piece, the next when one has arrived. Of a transfer only the
-// head goes to a cold path: what is needed there after a suspicion must find room. Returns when to
-// look again.
+// lacks something, and goes piece by piece, the next when one has arrived; a record behind it when
+// its repair is overdue too. Of a transfer only the head goes to a cold path: what is needed there
+// after a suspicion must find room. Returns when to look again.
 instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
   bool refused = false;
