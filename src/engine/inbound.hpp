@@ -38,7 +38,7 @@ class inbound {
 
  private:
   static constexpr std::size_t smallest = 4096;
-  static constexpr std::size_t largest = 131072;
+  static constexpr std::size_t largest = slab_pool::classes.back();
 
   bytes_view unread() const noexcept { return {slab_.data() + begin_, end_ - begin_}; }
   std::size_t wanted() const noexcept;

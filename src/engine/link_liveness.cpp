@@ -297,13 +297,15 @@ bool link::rescue(instant now, path& p, sent_record& record) {
     for (const auto& c : record.controls) ask_again(c);
   }
   bool all = true;
+  std::uint64_t lacks = 0;
   for (const auto& r : record.ranges) {
     auto* f = find(r.flow);
     if (f == nullptr || f->reset_code) continue;
     const auto open = f->send.open_part(r.bytes);
+    lacks += open.size();
     for (const auto& part : open.ranges()) all = urge(now, r.flow, part, p, 1, true) && all;
   }
-  record.lacked = all ? missing(record) : sent_record::unknown;
+  record.lacked = all ? lacks : sent_record::unknown;
   return all;
 }
 
@@ -317,8 +319,6 @@ instant link::rescue_overdue(instant now, path& p) {
   bool refused = false;
   const auto* other = best_other(p);
   const auto largest = other != nullptr && cold(now, *other) ? 2 * defaults::record_min : ~0u;
-  const auto step = std::max<duration>(other != nullptr ? other->rtt.smoothed() : duration(0),
-                                       defaults::deadline_floor);
   const auto repair = p.recovering ? p.rtt.smoothed() + defaults::repair_extra : duration(0);
   bool head = true;
   bool arrived = false;  // what stood before it, by another path
@@ -328,15 +328,20 @@ instant link::rescue_overdue(instant now, path& p) {
     if (due > now) next = due;
     const bool rescued = record.lacked != sent_record::unknown;
     const auto left = rescued ? missing(record) : 0;
-    arrived = arrived || (rescued && left == 0);
-    if (rescued && left == 0) return;
+    if (rescued && left == 0) {
+      arrived = true;
+      return;
+    }
     const bool first = std::exchange(head, false);
     if (due > now || (rescued && !(first && left < record.lacked))) return;
     if (!first && (p.recovering || record.size > largest)) return;
     refused = !rescue(now, p, record) || refused;
   });
   if (refused) return now + std::max<duration>(p.rtt.smoothed() / 2, defaults::deadline_floor);
-  if (p.recovering && other != nullptr) next = std::min(next, now + step);
+  if (p.recovering && other != nullptr) {
+    next =
+        std::min(next, now + std::max<duration>(other->rtt.smoothed(), defaults::deadline_floor));
+  }
   return std::max(next, now + std::chrono::milliseconds(1));
 }
 
