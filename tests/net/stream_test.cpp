@@ -4,10 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
+#include <filesystem>
 #include <future>
 
 #include "support/net_fixture.hpp"
@@ -16,6 +16,14 @@ namespace rendr::test {
 namespace {
 
 class stream_over_tcp : public linked_test {};
+
+/// What `to` reads of what `from` wrote.
+std::string carried(stream& from, stream& to, const std::string& text) {
+  asio::write(from, asio::buffer(text));
+  std::string read(text.size(), '\0');
+  asio::read(to, asio::buffer(read));
+  return read;
+}
 
 /// TCP_NOTSENT_LOWAT of each connection of this process; 0: as many bytes as its buffer holds.
 std::vector<int> unsent_limits() {
@@ -36,13 +44,8 @@ std::vector<int> unsent_limits() {
 TEST_F(stream_over_tcp, carries_bytes_both_ways_and_ends_at_the_fin) {
   connect();
   open();
-  asio::write(near, asio::buffer("ping", 4));
-  std::string text(4, '\0');
-  asio::read(far, asio::buffer(text));
-  EXPECT_EQ(text, "ping");
-  asio::write(far, asio::buffer("pong", 4));
-  asio::read(near, asio::buffer(text));
-  EXPECT_EQ(text, "pong");
+  EXPECT_EQ(carried(near, far, "ping"), "ping");
+  EXPECT_EQ(carried(far, near, "pong"), "pong");
   EXPECT_EQ(near.id(), far.id());
   EXPECT_EQ(near.remote_endpoint(), far.local_endpoint());
 }
@@ -52,11 +55,8 @@ TEST_F(stream_over_tcp, carries_bytes_both_ways_and_ends_at_the_fin) {
 TEST_F(stream_over_tcp, the_system_keeps_little_unsent_also_of_a_path_that_was_never_filled) {
   connect();
   open();
-  asio::write(near, asio::buffer("ping", 4));
-  std::string text(4, '\0');
-  asio::read(far, asio::buffer(text));
-  asio::write(far, asio::buffer("pong", 4));
-  asio::read(near, asio::buffer(text));
+  EXPECT_EQ(carried(near, far, "ping"), "ping");
+  EXPECT_EQ(carried(far, near, "pong"), "pong");
   const auto limits = unsent_limits();
   EXPECT_EQ(limits.size(), 2u);
   for (const auto limit : limits) {
