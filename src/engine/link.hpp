@@ -158,6 +158,7 @@ class link {
   bool may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept;
   void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
+  bool succeeded(const path& p) const noexcept;
   void choose_current(leaf_slot& s, spec_id leaf);
   void schedule_dial(instant now, spec_id leaf, bool at_once);
   void dial_due(instant now);
@@ -184,6 +185,7 @@ class link {
   void suspect(instant now, path& p, cause why, std::string detail);
   void clear_suspicion(instant now, path& p);
   void check_death(instant now, path& p);
+  void ask_for_life();
   bool others_live_since(const path& p, instant when) const noexcept;
   void rescue_head(instant now, path& p, std::size_t copies, bool metered);
   void rescue_unsent(instant now, path& p);
@@ -197,6 +199,7 @@ class link {
   void tell_quiet(path& p);
   path* best_other(const path& p) const noexcept;
   bool same_fate(const path& a, const path& b) const noexcept;
+  void lives(instant now, path& p);
   void life(instant now, path& p, std::uint64_t number);
   void hold_deadlines(instant now, duration lateness);
 

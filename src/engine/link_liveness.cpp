@@ -449,7 +449,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   auto& s = slot(p.leaf);
   if (p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
   p.suspected_at = now;
-  p.check_at = now + death_after(p);
+  p.check_at = now + defaults::death_min / 4;
   p.clear_number = p.sent.next_number();
   p.want_ping = true;
   p.ack_elsewhere = true;
@@ -475,6 +475,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
     for (const auto& c : record.controls) ask_again(c);
   });
   p.urgent.clear();
+  ask_for_life();
   check_dark(now);
   if (!any_alive()) {
     for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
@@ -530,17 +531,33 @@ void link::check_death(instant now, path& p) {
   const auto needed =
       spaced ? std::max<duration>(death_after(p), defaults::death_deadlines * suspect_wait(p))
              : death_after(p);
-  if (silent >= needed && others_live_since(p, p.suspected_at)) {
+  if (silent >= needed && others_live_since(p, now - defaults::death_min / 2)) {
     return path_down(now, p, cause::silence, "silent while another path lives");
   }
-  p.check_at = now + std::max<duration>(needed - silent, std::chrono::milliseconds(100));
+  ask_for_life();
+  p.check_at = now + defaults::death_min / 4;
+}
+
+// Each path that carries and has nothing to be acknowledged is asked for an answer: when all are
+// silent, the peer may have stopped.
+void link::ask_for_life() {
+  for (const auto& p : paths_) {
+    if (!p->ready() || !p->carries() || p->sent.in_flight() != 0) continue;
+    p->want_ping = true;
+    s_.transmit.wake(p->carrier);
+  }
+}
+
+void link::lives(instant now, path& p) {
+  p.last_life = now;
+  const auto away = std::max<duration>(defaults::link_silence, 3 * p.rtt.smoothed());
+  if (last_life_ != instant::min() && now - last_life_ > away) heard_again_ = now;
+  last_life_ = now;
 }
 
 // An acknowledgement of record `number` arrived on the path itself.
 void link::life(instant now, path& p, std::uint64_t number) {
-  p.last_life = now;
-  if (last_life_ != instant::min() && now - last_life_ > defaults::link_silence) heard_again_ = now;
-  last_life_ = now;
+  lives(now, p);
   p.life_number = number + 1;
   stalled_ = false;
   if (p.suspected_at != never) {

@@ -231,7 +231,7 @@ void link::establish(instant now, path& p) {
   p.step = attach_step::done;
   p.attach_until = never;
   p.attached_at = now;
-  p.last_life = now;
+  lives(now, p);
   p.last_eliciting = now;
   p.sent.start_at(p.handshakes_sent);
   p.want_ping =
@@ -267,9 +267,9 @@ path* link::join(instant now, std::unique_ptr<path> p) {
   return &joined;
 }
 
-// A fresh carrier of the leaf proved itself: an old one of the same leaf has lost its reason. The
-// dialer numbers its paths in order: what it gave up long ago may arrive after what it dialled
-// then.
+// A fresh carrier of the leaf proved itself: an older one of the same leaf has lost its reason. The
+// dialer numbers its paths in order, and the newest that arrived is the one that stays: what was
+// given up long ago may arrive after what was dialled then.
 void link::replace_old(instant now, path& fresh) {
   std::vector<path*> old;
   for (const auto& p : paths_) {
@@ -279,10 +279,19 @@ void link::replace_old(instant now, path& fresh) {
     if (side_ == role::acceptor && p->id > fresh.id && p->carries()) {
       return drop_path(now, fresh, cause::replaced, "a newer path of the same leaf is there", true);
     }
-    if (side_ == role::acceptor || p->phase == path_phase::suspect) old.push_back(p.get());
+    const bool older = p->id < fresh.id && p->phase == path_phase::suspect;
+    if (side_ == role::acceptor || older) old.push_back(p.get());
   }
   for (auto* p : old)
     drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", true);
+}
+
+// The acceptor ends what a fresh path of the same leaf replaced. Where it held the old one for
+// dead it says no goodbye on it, though this end may have heard on it since.
+bool link::succeeded(const path& p) const noexcept {
+  return side_ == role::dialer && std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
+           return other->leaf == p.leaf && other->id > p.id && other->ready();
+         });
 }
 
 void link::choose_current(leaf_slot& s, spec_id leaf) {
@@ -321,6 +330,7 @@ void link::path_down(instant now, path& p, cause why, std::string detail) {
     if (reported) forget(p);
     return;
   }
+  if (reported && succeeded(p)) why = cause::replaced;
   drop_path(now, p, why, std::move(detail), !reported);
   if (reported) forget(p);
 }
@@ -471,12 +481,7 @@ void link::network_changed(instant now) {
     const bool suspect = s.current != nullptr && s.current->phase == path_phase::suspect;
     if (suspect && side_ == role::dialer && !down_ && !s.removed && !needs_dial(s)) dial(now, leaf);
   }
-  for (const auto& p : paths_) {
-    if (p->ready() && p->carries() && p->sent.in_flight() == 0) {
-      p->want_ping = true;
-      s_.transmit.wake(p->carrier);
-    }
-  }
+  ask_for_life();
 }
 
 }  // namespace rendr::engine

@@ -42,6 +42,7 @@ struct link_facts {
   std::size_t flows = 0;
   std::uint64_t deaths = 0;  ///< of all its paths
   std::size_t attached = 0;  ///< paths that live, or are doubted
+  std::string history;       ///< what befell them, for a reader; empty where it is not known
 };
 
 /// Metadata of a flow that wants to be written to.

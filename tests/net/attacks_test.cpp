@@ -10,14 +10,6 @@
 namespace rendr::test {
 namespace {
 
-// Ten times slower under a thread sanitizer, and beside other load, a flood may cost the honest
-// link one of its paths; never the link, nor a byte.
-#ifdef __SANITIZE_THREAD__
-constexpr std::uint64_t lost_when_slow = 1;
-#else
-constexpr std::uint64_t lost_when_slow = 0;
-#endif
-
 class attacks_on_sockets : public net_test, public testing::WithParamInterface<hostile::attack> {};
 
 TEST_P(attacks_on_sockets, harm_nobody_else) {
@@ -28,8 +20,7 @@ TEST_P(attacks_on_sockets, harm_nobody_else) {
   for (const auto& side : {s.server(), s.client()}) {
     const auto* honest = side.find(s.honest());
     ASSERT_NE(honest, nullptr) << "the honest link is gone";
-    EXPECT_GE(honest->deaths, s.cuts());
-    EXPECT_LE(honest->deaths, s.cuts() + lost_when_slow);
+    EXPECT_EQ(honest->deaths, s.cuts()) << honest->history;
   }
   EXPECT_EQ(s.damage(), "");
 }

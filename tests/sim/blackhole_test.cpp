@@ -232,6 +232,54 @@ TEST(stopped_peer, kills_nothing) {
   EXPECT_EQ(w.finish(), "");
 }
 
+// Nobody speaks, and a path that is pinged now and then goes dark: the others are asked whether it
+// is alone.
+TEST(idle_path, that_goes_dark_is_found_dead_at_any_delay) {
+  for (const auto rtt : {20ms, 200ms, 800ms}) {
+    scenario s;
+    s.seed = seed_or(44);
+    s.paths = {path("a", rtt, 50 * mbit), path("b", rtt, 50 * mbit)};
+    s.root = "selector(a, b)";
+    world w(s);
+    w.connect();
+    w.run(20s);
+    w.path("a").blackhole(true);
+    EXPECT_TRUE(w.run_until([&] { return w.deaths() + w.deaths(true) > 0; }, 30s)) << ms(rtt);
+    EXPECT_GT(w.path("a").darkened(), 0u);
+    w.run(10s);
+    EXPECT_EQ(w.status_of("b").deaths, 0u);
+  }
+}
+
+// A process that gets the processor now and then: what it says comes in bursts, in the order of its
+// sockets, and answers what was asked long ago. Each end may be that process.
+TEST(starved_peer, kills_nothing) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    scenario s;
+    s.seed = seed_or(seed);
+    s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
+    s.root = "selector(a, b)";
+    world w(s);
+    w.connect();
+    w.run(1s);
+    auto& flow = w.open({.up = traffic::paced(kib, 5ms, 2000), .down = traffic::echo()});
+    w.run(1s);
+    random pauses(s.seed);
+    for (int i = 0; i < 20; ++i) {
+      auto& starved = seed % 2 == 0 ? w.client() : w.server();
+      starved.stop(true);
+      w.run(pauses.between(50ms, 3s));
+      starved.stop(false);
+      w.run(pauses.between(1ms, 100ms));
+    }
+    w.run(1s);
+    EXPECT_EQ(w.deaths(), 0u) << "seed " << s.seed;
+    EXPECT_EQ(w.deaths(true), 0u) << "seed " << s.seed;
+    EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
+    EXPECT_EQ(w.finish(), "");
+  }
+}
+
 TEST(late_caller, kills_nothing) {
   for (const auto lag : {20ms, 100ms, 300ms}) {
     scenario s;

@@ -256,14 +256,10 @@ struct known {
   const char* why;
 };
 
-constexpr const char* beside = "a path that is dialled beside a stopped peer replaces the old one";
 constexpr const char* learns =
     "a bond fills a path whose delay jumped by a round trip that it still learns";
 
 constexpr std::array shortfalls{
-    known{"server stops", " R RS ", false, 1.0, 2, beside},
-    known{"server stops", " S R SR B SB RS RB BS ", true, 1.0, 2, beside},
-    known{"client stops", " S ", true, 1.0, 2, beside},
     known{"delay + 200 ms", " B SB ", true, 1.2, 0, learns},
 };
 constexpr std::array<std::size_t, 2> most_beyond{0, 1};  ///< cells: paced, bulk
