@@ -217,11 +217,13 @@ TEST_F(policies, a_transfer_moves_to_the_child_for_bulk_and_a_small_flow_does_no
   EXPECT_EQ(move->why, cause::quality) << move->reason;
   std::printf("%s: %s\n", move->reason.c_str(), move->evidence.c_str());
   const auto begun = payload(*client, "p2");
+  // The busier the machine, the later it saturates the path.
+  const auto left = text.size() - std::min<std::uint64_t>(text.size(), payload(*client, "p1"));
   for (int i = 0; i < 20; ++i) round_trip();
   EXPECT_EQ(line->status().selections.at(0).child, "p1") << "where the small flow stays";
   EXPECT_TRUE(got.get() == text);
   up.get();
-  EXPECT_GT(payload(*client, "p2"), begun + text.size() / 2);
+  EXPECT_GT(payload(*client, "p2"), begun + left / 2);
 }
 
 TEST_F(policies, a_flow_leaves_all_paths_of_one_fate_at_once) {

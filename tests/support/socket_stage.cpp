@@ -227,9 +227,9 @@ hostile::facts socket_stage::facts_of(const runtime& of) {
       one.deaths += p.deaths;
       for (const auto& past : p.history) {
         const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(past.age).count();
-        one.history += p.name + ", " + std::to_string(ago) + " ms ago: " +
-                       std::string(to_string(past.to)) + ", " + std::string(to_string(past.why)) +
-                       ": " + past.detail + "\n";
+        one.history += p.name + ", " + std::to_string(ago) +
+                       " ms ago: " + std::string(to_string(past.to)) + ", " +
+                       std::string(to_string(past.why)) + ": " + past.detail + "\n";
       }
       one.attached += p.phase == path_phase::standby || p.phase == path_phase::active ||
                       p.phase == path_phase::late || p.phase == path_phase::suspect;
