@@ -118,6 +118,7 @@ inline constexpr duration slab_rest = 5s;  // those that nobody needed so long g
 inline constexpr std::size_t paths_per_link = 64;
 inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
 inline constexpr std::size_t flows_per_link = 16384;
+inline constexpr std::size_t links = 16384;        // accepted ones: 11.5 KiB each while idle
 inline constexpr std::size_t handshakes = 256;     // the oldest of who has the most is evicted
 inline constexpr std::size_t sources_at_once = 4;  // so many fill them at least
 inline constexpr std::size_t event_queue = 256;    // observation only; overflow is counted
@@ -184,6 +185,7 @@ struct endpoint_config {
   slab_source slabs = slab_heap();  ///< where the memory of buffers comes from
   std::size_t send_buffer = defaults::send_buffer;
   std::size_t flows_per_link = defaults::flows_per_link;
+  std::size_t links = defaults::links;  ///< accepted ones; a quarter of them from one source
   std::size_t handshakes = defaults::handshakes;
   std::size_t event_queue = defaults::event_queue;
 };

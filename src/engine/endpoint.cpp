@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "engine/greeter.hpp"
 #include "engine/link.hpp"
+#include "engine/link_quota.hpp"
 #include "engine/services.hpp"
 #include "policy/graph_text.hpp"
 
@@ -25,7 +26,8 @@ struct endpoint::impl final : link_directory {
         memory(c.budget),
         shared{config,   pool,   secrets,      jitter, events,
                transmit, memory, next_carrier, tokens, ready_links},
-        door(shared) {}
+        door(shared),
+        accepted_links(c.links, std::max<std::size_t>(c.links / defaults::sources_at_once, 1)) {}
 
   // A carrier is either at the door (its link is not known) or a path of a link.
   struct place {
@@ -49,6 +51,9 @@ struct endpoint::impl final : link_directory {
     const auto it = tokens.find(token);
     return it == tokens.end() ? nullptr : find(it->second);
   }
+  bool room(const std::string& source, bool capped) const override {
+    return accepted_links.room(source, capped);
+  }
   flow* find(flow_ref ref) {
     auto* l = find(ref.link);
     auto* f = l == nullptr ? nullptr : l->find(ref.number);
@@ -68,6 +73,7 @@ struct endpoint::impl final : link_directory {
       arm(ref, never);
       std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
       links.erase(ref);
+      accepted_links.remove(ref);
     } else {
       // What is due since before this call was not waited for: no loop was late for it.
       arm(ref, std::max(l.next_timeout(), now));
@@ -124,6 +130,7 @@ struct endpoint::impl final : link_directory {
   std::deque<link_ref> ready_links;
   services shared;
   greeter door;
+  link_quota accepted_links;
   std::map<link_ref, std::unique_ptr<link>> links;
   std::map<link_id, link_ref> by_id;
   std::unordered_map<carrier_id, place> carriers;
@@ -149,6 +156,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
     links.emplace(ref, std::move(made));
     l->adopt(now, *a.agreement);
     by_id.emplace(l->keys().link, ref);
+    accepted_links.add(ref, std::move(a.source));
   }
   const auto carrier = a.carrier->carrier;
   auto* p = l->join(now, std::move(a.carrier));

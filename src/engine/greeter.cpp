@@ -20,6 +20,11 @@ constexpr std::string_view no_plaintext =
 constexpr std::size_t unproven_bytes = 2048;
 static_assert(unproven_bytes > wire::max_noise_message + 256);
 
+// On loopback everybody behind a local proxy looks the same.
+bool is_capped(const carrier_traits& traits, const std::string& source) noexcept {
+  return !traits.loopback && !source.empty();
+}
+
 }  // namespace
 
 // Where a path belongs: a link, or one that is not confirmed yet.
@@ -64,8 +69,10 @@ bool greeter::make_room(const std::string& source, bool capped) {
 
 path* greeter::accepted(instant now, const carrier_traits& traits) {
   auto source = source_key(traits.remote);
-  // On loopback everybody behind a local proxy looks the same.
-  if (!make_room(source, !traits.loopback && !source.empty())) return nullptr;
+  if (!make_room(source, is_capped(traits, source))) {
+    ++failed_;
+    return nullptr;
+  }
   auto p = std::make_unique<path>();
   p->carrier = carrier_id{++s_.next_carrier};
   p->traits = traits;
@@ -162,7 +169,7 @@ std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_vie
   if (message) {
     if (const auto* hello = std::get_if<wire::hello>(&*message);
         hello != nullptr && step == attach_step::waiting) {
-      take_hello(now, g, *hello);
+      take_hello(now, g, *hello, links);
       return std::nullopt;
     }
     if (const auto* attach = std::get_if<wire::attach>(&*message);
@@ -186,7 +193,8 @@ bool greeter::takes(const path& p, wire::guard guarded) noexcept {
          p.traits.take_plaintext;
 }
 
-void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
+void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
+                         const link_directory& links) {
   if (!s_.config.accept_links) return refuse(g, errc::refused, "no links are accepted here");
   if (!takes(*g.carrier, hello.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
   if (hello.leaf >= defaults::paths_per_link)
@@ -194,6 +202,8 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello) {
   const auto key = hello_key(hello);
   auto known = hellos_.find(key);
   if (known == hellos_.end()) {
+    if (!links.room(g.source, is_capped(g.carrier->traits, g.source)))
+      return refuse(g, errc::limit_reached, "no more links are taken");
     const auto grace = s_.config.accepted.no_path_grace;
     const hello_offer self{s_.config.instance, 0, s_.config.features,
                            grace == duration::max()
@@ -307,6 +317,7 @@ std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
     return std::nullopt;
   }
   g.carrier->challenged.reset();
+  out.source = g.source;
   out.carrier = release(g);
   return out;
 }

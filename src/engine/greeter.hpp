@@ -25,6 +25,8 @@ class link_directory {
  public:
   virtual link* named(const link_id& id) = 0;
   virtual link* named_by(const routing_token& token) = 0;
+  /// Whether one more may be made. `capped`: the share of its source counts too.
+  virtual bool room(const std::string& source, bool capped) const = 0;
 
  protected:
   ~link_directory() = default;
@@ -43,6 +45,7 @@ class greeter {
     std::unique_ptr<path> carrier;
     link* into = nullptr;  ///< nullptr: a new link, with this agreement
     std::optional<link_agreement> agreement;
+    std::string source;  ///< where it came from
   };
 
   path* accepted(instant now, const carrier_traits& traits);
@@ -81,7 +84,7 @@ class greeter {
   void evict_hello();
   guest* find(const path& p);
   std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
-  void take_hello(instant now, guest& g, const wire::hello& hello);
+  void take_hello(instant now, guest& g, const wire::hello& hello, const link_directory& links);
   void take_attach(guest& g, const wire::attach& attach, link_directory& links);
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);

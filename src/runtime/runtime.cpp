@@ -56,6 +56,7 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   config.slabs = slab_pages();
   config.send_buffer = options.send_buffer;
   config.flows_per_link = options.flows_per_link;
+  config.links = (options.links + count - 1) / count;
   config.handshakes = options.handshakes;
   for (unsigned i = 0; i < count; ++i) {
     fill_random(config.secret_seed);

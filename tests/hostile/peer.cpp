@@ -132,7 +132,7 @@ std::unique_ptr<talk> rogue::dial(wire::form form) {
   return out;
 }
 
-std::unique_ptr<talk> rogue::join() {
+std::unique_ptr<talk> rogue::greet() {
   auto t = dial(wire::form::hello);
   if (!t) return nullptr;
   t->say(hello());
@@ -142,11 +142,20 @@ std::unique_ptr<talk> rogue::join() {
   if (!agreed) return nullptr;
   agreement = std::move(*agreed);
   ends = {instance_, agreement.peer, 0};
-  const auto outcome = engine::make_confirm(agreement.keys, ends, {0}, {});
-  t->say(outcome.ack);
-  if (!taken(*t, outcome.keys)) return nullptr;
-  t->say({wire::graph{1, {}, "s:selector(p1#0,p2#1)"}});
   return t;
+}
+
+bool rogue::confirm(talk& greeted) const {
+  const auto outcome = engine::make_confirm(agreement.keys, ends, {0}, {});
+  greeted.say(outcome.ack);
+  if (!taken(greeted, outcome.keys)) return false;
+  greeted.say({wire::graph{1, {}, "s:selector(p1#0,p2#1)"}});
+  return true;
+}
+
+std::unique_ptr<talk> rogue::join() {
+  auto t = greet();
+  return t && confirm(*t) ? std::move(t) : nullptr;
 }
 
 std::unique_ptr<talk> rogue::half_attach(std::uint64_t path, std::uint64_t leaf) {

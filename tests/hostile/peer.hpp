@@ -137,7 +137,12 @@ class rogue {
  public:
   rogue(stage& where, std::string_view source);
 
-  /// HELLO, HELLO_ACK, confirmation: the connection is path 0. nullptr: the server did not agree.
+  /// HELLO and HELLO_ACK: the keys are known, nothing is confirmed. nullptr: the server did not
+  /// agree.
+  std::unique_ptr<talk> greet();
+  /// Confirms it: the connection is path 0. Whether the server took it.
+  bool confirm(talk& greeted) const;
+  /// Both; nullptr: the server did not agree.
   std::unique_ptr<talk> join();
   /// A further path of the link, or of another one whose keys are known.
   std::unique_ptr<talk> attach(std::uint64_t path, std::uint64_t leaf);

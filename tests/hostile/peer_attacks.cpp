@@ -360,6 +360,41 @@ void tiny_segments_out_of_order(stage& s) {
   l.expect_the_truth_is_heard();
 }
 
+void links_without_end(stage& s) {
+  std::vector<std::unique_ptr<talk>> kept;
+  for (;;) {
+    rogue r(s, "crowd");
+    auto t = r.join();
+    if (!t) break;
+    kept.push_back(std::move(t));
+    ASSERT_LT(kept.size(), most_links);
+  }
+  EXPECT_EQ(kept.size(), s.sources_differ() ? most_links_of_one : most_links - 1);
+  const auto links = s.server().links.size();
+  rogue r(s, "crowd");
+  auto t = r.dial(wire::form::hello);
+  t->say(r.hello());
+  const auto refusal = t->answer<wire::refuse>();
+  ASSERT_TRUE(refusal) << "it is told why";
+  EXPECT_EQ(refusal->code, static_cast<std::uint64_t>(errc::limit_reached));
+  EXPECT_EQ(s.server().links.size(), links);
+  // One that ends makes room for one.
+  kept.back()->say({wire::goaway{1, 0, "enough"}, wire::bye{0}});
+  EXPECT_TRUE(s.until([&] { return s.server().links.size() < links; }, 5s));
+  EXPECT_TRUE(rogue(s, "crowd").join());
+  EXPECT_FALSE(rogue(s, "crowd").join());
+}
+
+// That of the first path, which the link does not have yet.
+void attach_with_the_first_paths_id(stage& s) {
+  rogue r(s, "liar");
+  auto first = r.greet();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(r.half_attach(0, 1));
+  EXPECT_TRUE(r.confirm(*first));
+  EXPECT_EQ(s.server().find(r.agreement.keys.link)->deaths, 0u);
+}
+
 void ending_his_own_link(stage& s) {
   liar l(s);
   ASSERT_TRUE(l.lie);
@@ -389,6 +424,8 @@ std::span<const attack> attacks_of_peers() {
       attack{"PathIdsAreSpentWithinBounds", path_id_exhaustion},
       attack{"AReaderWhoStopsHoldsWhatHisFlowsMay", slow_reader},
       attack{"TinySegmentsOutOfOrderHoldLittle", tiny_segments_out_of_order},
+      attack{"LinksWithoutEndMeetALimit", links_without_end},
+      attack{"AnAttachWithTheFirstPathsIdIsRefused", attach_with_the_first_paths_id},
       attack{"WhoSaysGoodbyeEndsHisOwnLinkAlone", ending_his_own_link},
   };
   return all;

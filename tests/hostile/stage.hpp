@@ -48,6 +48,10 @@ struct link_facts {
 /// Metadata of a flow that wants to be written to.
 inline constexpr std::string_view wanted = "send";
 
+/// Links that the attacked server takes, and the share of one source.
+inline constexpr std::size_t most_links = 64;
+inline constexpr std::size_t most_links_of_one = most_links / 4;
+
 /// What the attacked process says of itself.
 struct facts {
   std::size_t slab_bytes = 0;
@@ -76,6 +80,8 @@ class stage {
 
   /// Connects to the server from an address of its own; equal names come from the same address.
   virtual std::unique_ptr<carrier> dial(std::string_view source) = 0;
+  /// Whether a source has a share of what the server takes; on loopback all look alike to it.
+  virtual bool sources_differ() const = 0;
   /// What passed on `b`, oldest connection first.
   virtual const std::vector<recording>& tapped() = 0;
   /// From now on connections of `b` end at the attacker, and the one that runs is cut: a death that

@@ -253,6 +253,32 @@ TEST_F(bad_input, a_connection_that_the_embedder_made_carries_a_link) {
   link_still_works();
 }
 
+// Whoever sends a datagram may write any source into it: none carries a link before its address is
+// verified, which nothing here does.
+TEST_F(bad_input, a_datagram_socket_carries_no_link) {
+  serve();
+  client = std::make_unique<runtime>();
+  const auto datagram_socket = [] { return ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); };
+  const auto adopted = door->adopt(datagram_socket());
+  EXPECT_EQ(adopted.code, errc::invalid_argument);
+  EXPECT_EQ(adopted.detail, "the descriptor is not a stream socket");
+  EXPECT_EQ(server->status().handshakes, 0u);
+  ASSERT_FALSE(client
+                   ->add_transport("datagrams",
+                                   [&](const path_spec&, duration) -> connection {
+                                     return {datagram_socket(), {}, {}, false};
+                                   })
+                   .code);
+  link attempt(*client);
+  link_options options;
+  options.paths = {path_to(7)};
+  options.paths[0].transport = "datagrams";
+  options.dial_deadline = 100ms;
+  const auto failed = attempt.connect(options);
+  EXPECT_TRUE(failed.code);
+  EXPECT_NE(failed.detail.find("not a stream socket"), std::string::npos) << failed.detail;
+}
+
 TEST_F(bad_input, silent_connections_do_not_keep_a_link_out_of_two_loops) {
   runtime_options two;
   two.loops = 2;

@@ -79,6 +79,7 @@ scenario hostile_stage::honest_lines() {
   }
   s.root = "selector(a, b)";
   s.sealed = true;
+  s.links = hostile::most_links;
   return s;
 }
 

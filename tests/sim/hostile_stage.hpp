@@ -25,6 +25,7 @@ class hostile_stage final : public hostile::stage {
   static scenario honest_lines();
 
   std::unique_ptr<hostile::carrier> dial(std::string_view source) override;
+  bool sources_differ() const override { return true; }
   const std::vector<hostile::recording>& tapped() override { return tapped_; }
   void seize() override;
   std::uint64_t cuts() const override { return cuts_; }

@@ -29,6 +29,7 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   c.features = options.aes ? wire::feature_aes_128_gcm : 0;
   c.records_per_key = options.records_per_key;
   c.handshakes = options.handshakes;
+  c.links = options.links;
   c.accepted.no_path_grace = options.grace;
   c.accepted.linger = options.linger;
   return c;

@@ -29,6 +29,7 @@ struct scenario {
   bool aes = false;     ///< both ends offer AES-128-GCM
   std::uint64_t records_per_key = engine::defaults::records_per_key;
   std::size_t handshakes = engine::defaults::handshakes;
+  std::size_t links = engine::defaults::links;
   duration dial_deadline = duration::max();
 };
 

@@ -28,6 +28,7 @@ constexpr std::size_t message = 8 * 1024;
 runtime_options server_options() {
   runtime_options out;
   out.accepted_linger = 500ms;
+  out.links = hostile::most_links;
   return out;
 }
 

@@ -26,6 +26,7 @@ class socket_stage final : public hostile::stage {
   ~socket_stage() override;
 
   std::unique_ptr<hostile::carrier> dial(std::string_view source) override;
+  bool sources_differ() const override { return false; }
   const std::vector<hostile::recording>& tapped() override;
   void seize() override;
   std::uint64_t cuts() const override { return cuts_; }

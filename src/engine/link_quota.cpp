@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/link_quota.hpp"
+
+#include <utility>
+
+namespace rendr::engine {
+
+bool link_quota::room(const std::string& source, bool capped) const {
+  return source_of_.size() < limit_ && (!capped || sources_.count(source) < per_source_);
+}
+
+void link_quota::add(link_ref which, std::string source) {
+  sources_.add(source);
+  source_of_.emplace(which, std::move(source));
+}
+
+void link_quota::remove(link_ref which) {
+  const auto it = source_of_.find(which);
+  if (it == source_of_.end()) return;
+  sources_.remove(it->second);
+  source_of_.erase(it);
+}
+
+}  // namespace rendr::engine
