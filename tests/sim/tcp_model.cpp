@@ -40,6 +40,7 @@ tcp_socket::tcp_socket(event_queue& queue, lane& out, const tcp_options& options
 
 void tcp_socket::connect() {
   phase_ = phase::syn_sent;
+  syn_sent_ = queue_.now();
   syn_at_ = queue_.now() + initial_rto;
   send_control(packet_kind::syn);
   rearm();
@@ -251,11 +252,20 @@ void tcp_socket::accept_syn() {
       return;
     }
     phase_ = phase::syn_received;
+    syn_sent_ = queue_.now();
   }
   if (phase_ != phase::syn_received) return;
   send_control(packet_kind::syn_ack);
   syn_at_ = queue_.now() + initial_rto;
   rearm();
+}
+
+void tcp_socket::begin() {
+  phase_ = phase::established;
+  syn_at_ = never;
+  was_writable_ = true;
+  const auto now = queue_.now();
+  control_->connected(now, syn_tries_ == 0 ? now - syn_sent_ : duration(0));
 }
 
 void tcp_socket::receive(const packet& p) {
@@ -272,21 +282,15 @@ void tcp_socket::receive(const packet& p) {
   }
   if (p.kind == packet_kind::syn_ack) {
     if (phase_ != phase::syn_sent) return acknowledge();
-    phase_ = phase::established;
-    syn_at_ = never;
+    begin();
     send_limit_ = p.window_end;
     acknowledge();
     rearm();
-    was_writable_ = true;
     return notify();
   }
   if (phase_ == phase::syn_sent) return;
   const bool fresh = phase_ == phase::syn_received;
-  if (fresh) {
-    phase_ = phase::established;
-    syn_at_ = never;
-    was_writable_ = true;
-  }
+  if (fresh) begin();
   const bool was_readable = readable();
   const auto before = unread();
   accept_ack(p);

@@ -85,6 +85,7 @@ class tcp_socket {
   std::uint64_t congestion_window() const { return control_->window(); }
   std::uint64_t in_flight() const noexcept { return pipe_; }
   duration smoothed_rtt() const noexcept { return srtt_; }
+  bool probing_delay() const { return control_->probing_delay(); }
 
  private:
   struct segment {
@@ -104,10 +105,16 @@ class tcp_socket {
     std::uint64_t end() const noexcept { return seq + length + (fin ? 1 : 0); }
   };
   enum class recovery : std::uint8_t { open, fast, loss };
+  /// Of segments that were sent once; 0: there was none.
+  struct round_trips {
+    duration oldest{0};
+    duration newest{0};
+  };
   struct delivery;
 
   // receiver
   void accept_syn();
+  void begin();
   void accept_data(const packet& p);
   void acknowledge();
   void remember_block(range segment);
@@ -126,9 +133,12 @@ class tcp_socket {
   void mark_delivered(segment& s, delivery& d);
   void take_cumulative(std::uint64_t ack, delivery& d);
   void take_selective(range block, delivery& d);
+  duration echo_of(const segment& s) const;
+  round_trips round_trips_of(const delivery& d) const;
+  void learn_round_trip(const round_trips& seen);
   void measure(const delivery& d);
-  bool update_recovery();
-  bool detect_losses();
+  void update_recovery();
+  void detect_losses();
   void mark_lost(segment& s);
   bool has_room() const noexcept;
   bool has_new() const noexcept;
@@ -137,6 +147,7 @@ class tcp_socket {
   std::uint64_t largest_now() const;
   bool defers(std::uint64_t most) const;
   bool send_aggregate();
+  void pace(std::uint64_t size);
   bool send_new(bool push);
   void transmit(segment& s);
   void send_segment(const segment& s);
@@ -181,6 +192,7 @@ class tcp_socket {
   std::deque<segment> segments_;
   range_set sacked_;
   std::uint64_t pipe_ = 0;
+  std::uint64_t lost_ = 0;  ///< bytes thought lost so far
   std::size_t lost_segments_ = 0;
   std::size_t missing_segments_ = 0;
   recovery recovery_ = recovery::open;
@@ -191,6 +203,8 @@ class tcp_socket {
   std::uint64_t app_limited_until_ = 0;
   bool cwnd_limited_ = false;
   instant last_send_{};
+  std::uint64_t transmitted_ = 0;  ///< bytes, repeated ones as well
+  std::uint64_t sent_segments_ = 0;
   instant rack_sent_{};
   std::uint64_t rack_end_ = 0;
   duration rack_rtt_{0};
@@ -243,6 +257,7 @@ class tcp_socket {
   instant persist_at_ = never;
   int persist_backoff_ = 0;
   instant syn_at_ = never;
+  instant syn_sent_{};
   int syn_tries_ = 0;
   instant linger_at_ = never;
   alarm alarm_;

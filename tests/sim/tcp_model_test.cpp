@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <vector>
 
 namespace rendr::sim {
@@ -160,6 +162,81 @@ TEST(tcp_model, bbr_empties_the_line_every_ten_seconds_to_measure_it) {
   }
   EXPECT_GE(low.size(), 3u * 100);
   EXPECT_LE(low.size(), 3u * 250);
+}
+
+TEST(tcp_model, bbr_does_not_empty_the_line_after_a_silence) {
+  pair_of_sockets p(line(20ms, 20 * mbit), {.control = congestion::bbr});
+  p.send(1u << 20);
+  p.run(4s);
+  ASSERT_EQ(p.tcp.dialer.evidence().unacked, 0u);
+  p.run(8s);
+  p.send(1u << 20);
+  for (int i = 0; i < 400; ++i) {
+    p.run(1ms);
+    EXPECT_GT(p.tcp.dialer.congestion_window(), 4u * 1448) << i;
+  }
+}
+
+TEST(tcp_model, bbr_takes_the_round_trip_of_the_handshake_for_its_first) {
+  pair_of_sockets p(line(50ms, 20 * mbit), {.control = congestion::bbr});
+  p.run(9s);
+  p.send(1u << 30);
+  instant probe = never;
+  while (probe == never && p.queue.now() < instant(15s)) {
+    p.run(1ms);
+    if (p.tcp.dialer.probing_delay()) probe = p.queue.now();
+  }
+  EXPECT_GE(probe, instant(10'100ms)) << "ten seconds after it";
+  EXPECT_LE(probe, instant(10'300ms)) << "what was sent since was queued or larger";
+}
+
+TEST(tcp_model, what_closes_a_gap_tells_its_round_trip_by_the_time_stamp) {
+  pair_of_sockets p(line(50ms, 0));
+  p.run(200ms);
+  p.send(1000);
+  p.run(300ms);
+  ASSERT_EQ(p.tcp.dialer.smoothed_rtt(), 100ms);
+  p.forward.set_loss(1'000'000);
+  p.send(1000);
+  p.forward.set_loss(0);
+  p.forward.set_delay(82ms);
+  p.run(2s);
+  EXPECT_EQ(p.tcp.dialer.retransmissions(), 1u);
+  EXPECT_EQ(p.tcp.dialer.smoothed_rtt(), 104ms) << "an eighth of 32 ms more";
+}
+
+TEST(tcp_model, what_a_probe_of_the_delay_delivers_tells_nothing_of_the_rate) {
+  pair_of_sockets p(line(50ms, 20 * mbit), {.control = congestion::bbr});
+  p.send(1u << 30);
+  p.run(5s);
+  for (int i = 0; i < 10'000; ++i) {
+    p.run(1ms);
+    ASSERT_GT(p.tcp.dialer.evidence().rate, 15.0 * mbit) << i;
+  }
+}
+
+TEST(tcp_model, what_was_sent_late_holds_back_the_next_for_half_as_long) {
+  pair_of_sockets p(line(50ms, 20 * mbit), {.control = congestion::bbr});
+  p.send(1u << 20);
+  p.run(3s);
+  ASSERT_EQ(p.tcp.dialer.evidence().unacked, 0u);
+  p.send(1u << 20);
+  std::vector<instant> sent;
+  for (auto count = p.forward.counters().packets; sent.size() < 2; p.run(10us)) {
+    if (p.forward.counters().packets != count) sent.push_back(p.queue.now());
+    count = p.forward.counters().packets;
+  }
+  const auto first = sent[0] - instant(3s);
+  const auto second = sent[1] - sent[0];
+  EXPECT_GE(first, second * 45 / 100);
+  EXPECT_LE(first, second * 55 / 100);
+}
+
+TEST(tcp_model, bbr_sends_ten_segments_before_it_paces) {
+  pair_of_sockets p(line(50ms, 0), {.control = congestion::bbr});
+  p.run(200ms);
+  p.send(1u << 20);
+  EXPECT_EQ(p.forward.counters().packets, 2u + 10) << "behind the handshake";
 }
 
 TEST(tcp_model, a_lost_segment_holds_back_what_follows_it_for_about_a_round_trip) {
@@ -381,6 +458,188 @@ TEST(cubic, forgets_at_a_loss_what_had_been_counted_towards_the_next_segment) {
   EXPECT_EQ(c->window(), 4u * 1448);
   c->acked(one_segment(instant(4s), 4, false));
   EXPECT_EQ(c->window(), 5u * 1448);
+}
+
+/// bbr on a line that delivers two segments in each millisecond and never more.
+struct steady_line {
+  explicit steady_line(instant from = instant(1s)) : now(from) { control->connected(now, 100ms); }
+  /// One acknowledgement of `segments`; it tells that `lost` more are missing.
+  void acknowledge(std::uint64_t segments = 2, std::uint64_t lost = 0) {
+    ack_sample s;
+    s.now = now;
+    s.acked = segments * mss;
+    s.delivered = delivered += s.acked;
+    in_flight = std::min<std::uint64_t>(control->window(), (gain() > 1.1 ? more : 200) * mss);
+    s.prior_in_flight = in_flight;
+    s.in_flight = in_flight - std::min(in_flight, (segments + lost) * mss);
+    s.prior_delivered = std::min(delivered - std::min(delivered, in_flight), oldest);
+    s.lost = lost * mss;
+    s.rate = rate * mss;
+    s.rtt = rtt;
+    s.paced_for = paced_for;
+    s.delayed = delayed;
+    control->acked(s);
+  }
+  void run(duration span) {
+    for (const auto end = now + span; now < end;) {
+      now += 1ms;
+      acknowledge();
+    }
+  }
+  bool run_until(bool probing) {
+    for (const auto end = now + 20s; now < end && control->probing_delay() != probing;) run(1ms);
+    return control->probing_delay() == probing;
+  }
+  double gain() const {
+    return static_cast<double>(control->pacing_rate()) / (0.99 * static_cast<double>(rate * mss));
+  }
+  bool runs_until_it_sends_more() {
+    for (const auto end = now + 5s; now < end && (gain() < 1.1 || gain() > 1.4);) run(1ms);
+    return gain() > 1.1;
+  }
+  std::uint64_t window() const { return control->window() / mss; }
+
+  static constexpr std::uint64_t mss = 1448;
+  std::unique_ptr<congestion_control> control =
+      congestion_control::make(congestion::bbr, static_cast<std::uint32_t>(mss));
+  instant now;
+  duration rtt = 100ms;
+  duration paced_for{0};
+  bool delayed = false;
+  std::uint64_t rate = 2'000;  ///< segments per second
+  std::uint64_t more = 280;    ///< in flight while it sends more than the rate
+  std::uint64_t oldest =
+      ~std::uint64_t{0};  ///< no segment was sent when more than this had been delivered
+  std::uint64_t delivered = 0;
+  std::uint64_t in_flight = 0;
+};
+
+TEST(bbr, keeps_the_line_empty_for_a_round_trip_however_long_that_is) {
+  steady_line l;
+  ASSERT_TRUE(l.run_until(true));
+  l.oldest = l.delivered - 1;
+  l.run(1s);
+  EXPECT_TRUE(l.control->probing_delay()) << "nothing came back that was sent since";
+  l.oldest = ~std::uint64_t{0};
+  l.run(10ms);
+  EXPECT_FALSE(l.control->probing_delay());
+  ASSERT_TRUE(l.run_until(true));
+  const auto from = l.now;
+  ASSERT_TRUE(l.run_until(false));
+  EXPECT_GE(l.now - from, 200ms);
+  EXPECT_LE(l.now - from, 210ms);
+}
+
+TEST(bbr, sends_more_until_that_much_was_in_flight_when_the_next_segment_may_go) {
+  steady_line l;
+  l.more = 256;  // with the two that may go the 258 that it wants
+  ASSERT_TRUE(l.runs_until_it_sends_more());
+  l.run(110ms);
+  EXPECT_LT(l.gain(), 1.1);
+  l.paced_for = 1ms;  // in which two are delivered
+  ASSERT_TRUE(l.runs_until_it_sends_more());
+  l.run(500ms);
+  EXPECT_GT(l.gain(), 1.1);
+}
+
+TEST(bbr, has_an_even_window_of_whole_segments) {
+  steady_line l;
+  l.rate = 1'985;
+  l.run(3s);
+  EXPECT_GE(l.window(), 404u);
+  for (int i = 0; i < 1000; ++i) {
+    l.run(1ms);
+    EXPECT_EQ(l.control->window() % (2 * l.mss), 0u);
+  }
+}
+
+TEST(bbr, sends_single_segments_only_on_a_slow_line) {
+  steady_line l;
+  l.run(1s);
+  EXPECT_EQ(l.control->least_aggregate(), 2u);
+  steady_line slow;
+  slow.rate = 50;
+  slow.run(5s);
+  EXPECT_EQ(slow.control->least_aggregate(), 1u);
+}
+
+TEST(bbr, begins_its_cycle_anywhere_but_where_it_drains) {
+  std::array<int, 3> begun{};
+  for (int i = 0; i < 40; ++i) {
+    steady_line l(instant(1s + 37ms * i));
+    ASSERT_TRUE(l.run_until(true));
+    ASSERT_TRUE(l.run_until(false));
+    EXPECT_GE(l.gain(), 0.99);
+    ++begun.at(l.gain() > 1.1 ? 2 : l.gain() > 0.9 ? 1 : 0);
+  }
+  EXPECT_EQ(begun[0], 0);
+  EXPECT_GE(begun[1], 25);
+  EXPECT_GE(begun[2], 1);
+}
+
+TEST(bbr, takes_no_delayed_acknowledgement_for_the_delay_of_the_line) {
+  steady_line l;
+  l.run(9s);
+  const auto before = l.window();
+  l.delayed = true;
+  l.rtt = 150ms;
+  ASSERT_TRUE(l.run_until(true));
+  ASSERT_TRUE(l.run_until(false));
+  l.run(1s);
+  EXPECT_LE(l.window(), before + 2);
+  EXPECT_GE(l.window(), before - 2);
+}
+
+TEST(bbr, widens_its_window_by_what_came_at_once) {
+  steady_line l;
+  l.run(3s);
+  const auto before = l.window();
+  l.acknowledge(40);
+  l.now += 20ms;
+  l.run(100ms);
+  EXPECT_GE(l.window(), before + 35);
+  EXPECT_LE(l.window(), before + 45);
+  l.run(3s);
+  EXPECT_LE(l.window(), before + 2) << "and forgets it";
+}
+
+TEST(bbr, takes_from_its_window_what_is_lost_after_the_first_round_of_a_recovery) {
+  steady_line l;
+  l.run(3s);
+  l.control->lost(l.now, l.in_flight);
+  l.run(150ms);
+  const auto before = l.window();
+  l.acknowledge(2, 60);
+  EXPECT_EQ(l.window(), before - 60 + 2);
+}
+
+TEST(bbr, probes_the_delay_in_its_start_as_well_and_starts_on) {
+  const auto c = congestion_control::make(congestion::bbr, 1448);
+  c->connected(instant(1s), 100ms);
+  ack_sample s;
+  s.rate = 1'000'000;
+  s.app_limited = true;  // so that the start never ends
+  s.rtt = 100ms;
+  s.acked = 1448;
+  const auto rate = [&] {
+    for (int i = 0; i < 200; ++i) {
+      s.now += 1ms;
+      s.delivered += 1448;
+      s.prior_delivered = s.delivered - 1448;
+      c->acked(s);
+    }
+    return c->pacing_rate();
+  };
+  s.now = instant(1s);
+  const auto before = rate();
+  s.now = instant(11s);
+  rate();
+  EXPECT_TRUE(c->probing_delay());
+  EXPECT_EQ(c->window(), 4u * 1448);
+  rate();
+  EXPECT_FALSE(c->probing_delay());
+  s.rate = 2'000'000;
+  EXPECT_GE(rate(), before * 19 / 10) << "with the gain of the start";
 }
 
 TEST(tcp_model, a_window_update_that_is_lost_is_asked_for_again) {

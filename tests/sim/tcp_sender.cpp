@@ -11,19 +11,28 @@ namespace {
 constexpr std::uint64_t nano = 1'000'000'000;
 constexpr std::uint64_t duplicate_threshold = 3;
 constexpr std::uint64_t largest_aggregate = 65536;
-constexpr std::uint64_t least_aggregate = std::uint64_t{2} * 1448;
+constexpr std::uint64_t unpaced_segments = 10;
 }  // namespace
 
 /// What one acknowledgement delivered.
 struct tcp_socket::delivery {
   std::uint64_t bytes = 0;
+  std::size_t segments = 0;
+  std::uint64_t prior_in_flight = 0;
+  std::uint64_t lost = 0;
+  bool had_gaps = false;
   bool cumulative = false;
-  bool found_loss = false;
-  bool retransmitted_only = true;
-  duration rtt{0};  ///< of the oldest newly acknowledged segment, if it was sent once
-  duration newest_rtt{0};
+  duration echoed{0};  ///< the round trip by the time stamp that the receiver sends back
+  round_trips in_sequence;
+  round_trips selective;
   segment newest;  ///< the most recently sent one
   bool any = false;
+
+  static void add(round_trips& to, const segment& s, instant now) {
+    if (s.repeated) return;
+    to.newest = now - s.sent;
+    if (to.oldest.count() == 0) to.oldest = to.newest;
+  }
 };
 
 void tcp_socket::mark_delivered(segment& s, delivery& d) {
@@ -38,15 +47,12 @@ void tcp_socket::mark_delivered(segment& s, delivery& d) {
     pipe_ -= size;
   }
   d.bytes += size;
+  ++d.segments;
   delivered_ += size;
   delivered_when_ = now;
   if (!d.any || s.sent > d.newest.sent || (s.sent == d.newest.sent && s.seq > d.newest.seq)) {
     d.newest = s;
     d.any = true;
-  }
-  if (!s.repeated) {
-    d.newest_rtt = now - s.sent;
-    if (d.rtt.count() == 0) d.rtt = now - s.sent;
   }
   if (s.repeated && now - s.sent < min_rtt_) return;  // the first copy was acknowledged
   if (s.sent > rack_sent_ || (s.sent == rack_sent_ && s.end() > rack_end_)) {
@@ -56,10 +62,23 @@ void tcp_socket::mark_delivered(segment& s, delivery& d) {
   }
 }
 
+/// Time stamps count milliseconds. Sent back is that of the segment which was next in sequence; 0:
+/// of a copy that was sent too long ago to be known.
+duration tcp_socket::echo_of(const segment& s) const {
+  const auto now = queue_.now();
+  if (s.repeated && min_rtt_ != duration::max() && now - s.sent < min_rtt_) return duration(0);
+  const auto stamp = [](instant t) { return std::chrono::floor<std::chrono::milliseconds>(t); };
+  return std::max<duration>(stamp(now) - stamp(s.sent), 1ms);
+}
+
 void tcp_socket::take_cumulative(std::uint64_t ack, delivery& d) {
+  if (!segments_.empty()) d.echoed = echo_of(segments_.front());
   while (!segments_.empty() && segments_.front().end() <= ack) {
     auto& s = segments_.front();
-    if (!s.sacked) mark_delivered(s, d);
+    if (!s.sacked) {
+      delivery::add(d.in_sequence, s, queue_.now());
+      mark_delivered(s, d);
+    }
     segments_.pop_front();
   }
   snd_una_ = ack;
@@ -73,6 +92,7 @@ void tcp_socket::take_selective(range block, delivery& d) {
                              [](const segment& s, std::uint64_t seq) { return s.seq < seq; });
   for (; it != segments_.end() && it->end() <= block.end; ++it) {
     if (it->sacked) continue;
+    delivery::add(d.selective, *it, queue_.now());
     mark_delivered(*it, d);
     it->sacked = true;
   }
@@ -90,6 +110,8 @@ void tcp_socket::accept_ack(const packet& p) {
   const bool opened = p.window_end > send_limit_;
   send_limit_ = std::max(send_limit_, p.window_end);
   delivery d;
+  d.prior_in_flight = pipe_;
+  d.had_gaps = !sacked_.empty();
   if (p.ack > snd_una_) take_cumulative(p.ack, d);
   for (std::size_t i = 0; i < p.sack_count; ++i) take_selective(p.sacks[i], d);
   if (opened) {
@@ -97,7 +119,9 @@ void tcp_socket::accept_ack(const packet& p) {
     persist_backoff_ = 0;
   }
   if (d.any) {
-    d.found_loss = update_recovery();
+    const auto lost = lost_;
+    update_recovery();
+    d.lost = lost_ - lost;
     measure(d);
     if (d.cumulative) {
       backoff_ = 0;
@@ -108,31 +132,50 @@ void tcp_socket::accept_ack(const packet& p) {
   push();
 }
 
+/// Acknowledged in sequence, or selectively, or by the echo when nothing else tells (Karn).
+tcp_socket::round_trips tcp_socket::round_trips_of(const delivery& d) const {
+  auto seen = d.in_sequence;
+  if (seen.oldest.count() == 0) seen.oldest = d.selective.oldest;
+  if (d.selective.newest.count() != 0) seen.newest = d.selective.newest;
+  if (seen.oldest.count() == 0 && d.cumulative) seen = {d.echoed, d.echoed};
+  return seen;
+}
+
+void tcp_socket::learn_round_trip(const round_trips& seen) {
+  const auto [oldest, newest] = seen;
+  if (oldest.count() == 0) return;
+  min_rtt_ = std::min(min_rtt_, newest);
+  if (srtt_.count() == 0) {
+    srtt_ = oldest;
+    rttvar_ = oldest / 2;
+    return;
+  }
+  const auto error = oldest > srtt_ ? oldest - srtt_ : srtt_ - oldest;
+  rttvar_ += (error - rttvar_) / 4;
+  srtt_ += (oldest - srtt_) / 8;
+}
+
 void tcp_socket::measure(const delivery& d) {
   const auto now = queue_.now();
-  if (d.rtt.count() > 0) {
-    min_rtt_ = std::min(min_rtt_, d.rtt);
-    if (srtt_.count() == 0) {
-      srtt_ = d.rtt;
-      rttvar_ = d.rtt / 2;
-    } else {
-      const auto error = d.rtt > srtt_ ? d.rtt - srtt_ : srtt_ - d.rtt;
-      rttvar_ += (error - rttvar_) / 4;
-      srtt_ += (d.rtt - srtt_) / 8;
-    }
-  }
+  const auto rtts = round_trips_of(d);
+  learn_round_trip(rtts);
   ack_sample s;
   s.now = now;
   s.acked = d.bytes;
   s.delivered = delivered_;
   s.prior_delivered = d.newest.delivered;
+  s.prior_in_flight = d.prior_in_flight;
   s.in_flight = pipe_;
-  s.rtt = d.newest_rtt;
+  s.lost = d.lost;
+  s.rtt = rtts.newest;
   s.min_rtt = min_rtt_ == duration::max() ? duration(0) : min_rtt_;
+  s.paced_for = std::max(pace_next_ - now, duration(0));
+  s.delayed = d.segments == 1 && d.cumulative && !d.had_gaps && d.bytes < options_.mss &&
+              d.newest.delivered + d.bytes == delivered_;
   s.app_limited = d.newest.app_limited;
   s.cwnd_limited = cwnd_limited_;
   s.advanced = d.cumulative;
-  s.found_loss = d.found_loss;
+  s.found_loss = d.lost != 0;
   s.recovering = recovery_ != recovery::open;
   if (app_limited_until_ != 0 && delivered_ > app_limited_until_) app_limited_until_ = 0;
   first_sent_ = d.newest.sent;
@@ -145,15 +188,16 @@ void tcp_socket::measure(const delivery& d) {
   }
   cwnd_limited_ = false;
   control_->acked(s);
+  if (const auto until = control_->limits_until(); until != 0) app_limited_until_ = until;
 }
 
 /// A recovery ends when all is acknowledged that had been sent when it began. When more is missing
-/// by then, the next one begins at once. Tells whether a loss was found.
-bool tcp_socket::update_recovery() {
+/// by then, the next one begins at once.
+void tcp_socket::update_recovery() {
   const auto before = recovery_;
   const bool ends = before != recovery::open && snd_una_ >= recovery_end_;
   if (ends) recovery_ = recovery::open;
-  const bool found = detect_losses();
+  detect_losses();
   if (recovery_ == recovery::open && missing_segments_ != 0) {
     recovery_ = recovery::fast;
     recovery_end_ = snd_nxt_;
@@ -166,12 +210,11 @@ bool tcp_socket::update_recovery() {
   } else if (ends) {
     control_->recovered(queue_.now());
   }
-  return found;
 }
 
-/// Marks what is lost by now; tells whether there was any.
-bool tcp_socket::detect_losses() {
-  if (sacked_.empty() && rack_sent_ == instant{}) return false;
+/// Marks what is lost by now.
+void tcp_socket::detect_losses() {
+  if (sacked_.empty() && rack_sent_ == instant{}) return;
   reorder_at_ = never;
   const auto highest = sacked_.empty() ? snd_una_ : sacked_.back().end;
   const bool prompt = recovery_ != recovery::open ||
@@ -179,7 +222,6 @@ bool tcp_socket::detect_losses() {
                       sacked_.size() >= std::uint64_t{2} * options_.mss + 1;
   const auto window =
       prompt || min_rtt_ == duration::max() ? duration(0) : std::min(min_rtt_ / 4, srtt_);
-  bool found = false;
   for (auto& s : segments_) {
     if (s.seq >= highest && s.seq >= rack_end_) break;
     if (s.sacked || s.lost) continue;
@@ -187,16 +229,15 @@ bool tcp_socket::detect_losses() {
     const auto deadline = s.sent + rack_rtt_ + window;
     if (deadline <= queue_.now()) {
       mark_lost(s);
-      found = true;
     } else {
       reorder_at_ = std::min(reorder_at_, timer_at(deadline - queue_.now() + 2ms));
     }
   }
-  return found;
 }
 
 void tcp_socket::mark_lost(segment& s) {
   s.lost = true;
+  lost_ += s.end() - s.seq;
   ++lost_segments_;
   if (!s.missing) ++missing_segments_;
   s.missing = true;
@@ -228,13 +269,28 @@ void tcp_socket::push() {
       pace_at_ = pace_next_;
       break;
     }
-    if (!(repair ? retransmit_next() : send_aggregate())) break;
+    const auto before = transmitted_;
+    const bool more = repair ? retransmit_next() : send_aggregate();
+    pace(transmitted_ - before);
+    if (!more) break;
   }
   rearm();
 }
 
+/// How long what was just sent holds back what follows: less when it was late itself, by half at
+/// most, and the first segments not at all.
+void tcp_socket::pace(std::uint64_t size) {
+  const auto now = queue_.now();
+  const auto late = now - std::min(pace_next_, now);
+  pace_next_ = std::max(pace_next_, now);
+  const auto rate = control_->pacing_rate();
+  if (size == 0 || rate == 0 || sent_segments_ < unpaced_segments) return;
+  const auto gap = duration(static_cast<duration::rep>(size * nano / rate));
+  pace_next_ += gap - std::min(gap / 2, late);
+}
+
 /// What goes down to the device as one: as many segments as the rate passes in a millisecond, but
-/// two at least, more where the round trip is short, and half the window at most.
+/// two at least as a rule, more where the round trip is short, and half the window at most.
 std::uint64_t tcp_socket::largest_now() const {
   const auto window = control_->window();
   auto rate = control_->pacing_rate();
@@ -244,8 +300,8 @@ std::uint64_t tcp_socket::largest_now() const {
   }
   auto bytes = rate >> 10;
   if (const auto halvings = min_rtt_ / 512us; halvings < 16) bytes += largest_aggregate >> halvings;
-  const auto segments = std::max<std::uint64_t>(std::min(bytes, largest_aggregate) / options_.mss,
-                                                least_aggregate / options_.mss);
+  const auto segments =
+      std::max(std::min(bytes, largest_aggregate) / options_.mss, control_->least_aggregate());
   return std::max<std::uint64_t>(std::min(segments, window / options_.mss / 2), 1);
 }
 
@@ -255,7 +311,10 @@ bool tcp_socket::defers(std::uint64_t most) const {
   const auto now = queue_.now();
   const auto window = control_->window();
   const auto room = window - std::min(window, pipe_);
-  if (recovery_ != recovery::open || segments_.empty() || now - last_send_ > 1ms) return false;
+  if (recovery_ != recovery::open || segments_.empty() ||
+      now - std::max(last_send_, pace_next_) > 1ms) {
+    return false;
+  }
   if (room >= most * options_.mss || room >= window / 3) return false;
   if (snd_end_ - snd_nxt_ <= options_.mss) return false;
   const auto expected = segments_.front().sent + srtt_;
@@ -286,6 +345,7 @@ bool tcp_socket::retransmit_next() {
     --lost_segments_;
     s.repeated = true;
     ++retransmissions_;
+    if (pipe_ == 0) control_->resumed(queue_.now(), app_limited_until_ != 0);
     pipe_ += s.end() - s.seq;
     transmit(s);
     return true;
@@ -313,6 +373,7 @@ bool tcp_socket::send_new(bool push) {
     delivered_when_ = queue_.now();
   }
   const bool first = segments_.empty();
+  if (pipe_ == 0) control_->resumed(queue_.now(), app_limited_until_ != 0);
   segments_.push_back(s);
   snd_nxt_ = s.end();
   pipe_ += s.end() - s.seq;
@@ -333,10 +394,8 @@ void tcp_socket::transmit(segment& s) {
   if (last_receive_ != instant{} && now - last_receive_ < patience_) interactive_ = true;
   const auto size = s.end() - s.seq;
   control_->sent(size);
-  if (const auto pace = control_->pacing_rate(); pace != 0) {
-    const auto gap = duration(static_cast<duration::rep>(size * nano / pace));
-    pace_next_ = std::max(pace_next_, now) + gap;
-  }
+  transmitted_ += size;
+  ++sent_segments_;
   send_segment(s);
 }
 
@@ -352,6 +411,7 @@ void tcp_socket::send_segment(const segment& s) {
 void tcp_socket::on_probe() {
   probe_armed_ = false;
   probe_out_ = true;
+  const auto before = transmitted_;
   if (!(has_new() && snd_nxt_ < send_limit_ && send_new(false))) {
     auto& last = segments_.back();
     if (!last.sacked && !last.lost) {
@@ -360,6 +420,7 @@ void tcp_socket::on_probe() {
       transmit(last);
     }
   }
+  pace(transmitted_ - before);
   retransmit_at_ = timer_at(rto());
 }
 
