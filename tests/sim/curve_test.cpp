@@ -145,13 +145,15 @@ TEST(deadline, costs_few_extra_bytes_at_the_default_and_its_curve_is_drawn) {
   expect_at_most("curve, extra bytes of the default, the worst line", most_extra, 50, "per mille");
 }
 
-class jitter : public testing::TestWithParam<std::tuple<duration, congestion>> {};
-
-TEST_P(jitter, of_a_third_of_the_round_trip_moves_nothing_and_costs_nothing) {
-  const auto rtt = std::get<0>(GetParam());
-  std::uint64_t extra = 0;
-  std::uint64_t suspicions = 0;
-  for (const int share : {10, 20, 30}) {
+class jitter : public testing::TestWithParam<std::tuple<duration, congestion>> {
+ protected:
+  struct cost {
+    std::uint64_t extra = 0;
+    std::uint64_t suspicions = 0;
+  };
+  /// Of a minute of paced traffic over lines with `share` per cent of jitter.
+  static cost of(int share) {
+    const auto rtt = std::get<0>(GetParam());
     scenario s;
     s.seed = seed_or(33);
     s.paths = {path("first", rtt, 20 * mbit), path("second", 2 * rtt, 20 * mbit)};
@@ -166,19 +168,40 @@ TEST_P(jitter, of_a_third_of_the_round_trip_moves_nothing_and_costs_nothing) {
     w.open({.up = traffic::paced(kib, 5ms, 100'000), .down = traffic::paced(200, 100ms, 1000)});
     const auto moves = w.migrations().size();
     w.run(60s);
+    cost sum;
     for (const char* name : {"first", "second"}) {
       for (const bool at_server : {false, true}) {
-        extra += w.status_of(name, at_server).extra_sent;
-        suspicions += w.status_of(name, at_server).suspicions;
+        sum.extra += w.status_of(name, at_server).extra_sent;
+        sum.suspicions += w.status_of(name, at_server).suspicions;
       }
     }
     EXPECT_LE(w.migrations().size(), moves + 1);
     EXPECT_EQ(w.deaths() + w.deaths(true), 0u);
     EXPECT_EQ(w.violations(), "");
+    return sum;
   }
-  const auto title = "jitter up to 30 % of " + std::to_string(static_cast<int>(ms(rtt))) + " ms, " +
-                     (std::get<1>(GetParam()) == congestion::bbr ? "bbr" : "cubic");
-  expect_at_most(title + ", extra", static_cast<double>(extra), 0, "bytes");
+};
+
+/// Without jitter bbr has its price too: each 10 s and more it holds four segments in flight for
+/// 200 ms and a round trip, and the head of what waits meanwhile is rescued.
+TEST_P(jitter, of_a_third_of_the_round_trip_moves_nothing_and_costs_nothing) {
+  const bool bbr = std::get<1>(GetParam()) == congestion::bbr;
+  const auto calm = of(0);
+  std::uint64_t extra = 0;
+  std::uint64_t suspicions = calm.suspicions;
+  for (const int share : {10, 20, 30}) {
+    const auto one = of(share);
+    extra += one.extra - std::min(calm.extra, one.extra);
+    suspicions += one.suspicions;
+  }
+  const auto title = "jitter up to 30 % of " +
+                     std::to_string(static_cast<int>(ms(std::get<0>(GetParam())))) + " ms, " +
+                     (bbr ? "bbr" : "cubic");
+  expect_at_most(title + ", extra without it", static_cast<double>(calm.extra),
+                 bbr ? 6 * 10'000 : 0, "bytes");
+  // Which records a halt of bbr catches varies by one or two of them.
+  expect_at_most(title + ", extra", static_cast<double>(extra),
+                 static_cast<double>(calm.extra) / 20, "bytes");
   expect_at_most(title + ", suspicions", static_cast<double>(suspicions), 0, "suspicions");
 }
 INSTANTIATE_TEST_SUITE_P(quiet, jitter,
