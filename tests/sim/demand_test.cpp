@@ -112,9 +112,9 @@ TEST(bulk_child, that_carries_no_more_is_left_again) {
   flow.abort(false, 1);
 }
 
-double bonded(const std::string& root, path_options harmful, duration time) {
+double bonded(std::uint64_t seed, const std::string& root, path_options harmful, duration time) {
   scenario s;
-  s.seed = seed_or(96);
+  s.seed = seed;
   s.paths = {path("good", 20ms, 50 * mbit), std::move(harmful)};
   s.root = root;
   world w(s);
@@ -142,8 +142,13 @@ TEST(bond_guard, keeps_a_harmful_child_from_making_the_bond_slower_than_its_best
   shaky.lanes.jitter = 150ms;
   auto stalling = path("bad", 400ms, 1 * mbit, 100'000);
   for (const auto& bad : {shaky, stalling}) {
-    const auto alone = bonded("selector(good, bad)", bad, 60s);
-    const auto both = bonded("bond(good, bad)", bad, 60s);
+    double alone = 0;
+    double both = 0;
+    // Of one minute the figure is 96 to 101 %, by when the harmful child stalls.
+    for (auto seed = seed_or(96); seed < seed_or(96) + 4; ++seed) {
+      alone += bonded(seed, "selector(good, bad)", bad, 60s);
+      both += bonded(seed, "bond(good, bad)", bad, 60s);
+    }
     expect_at_least("bond with a harmful child, of the best alone", 100 * both / alone, 98, "%");
   }
 }
