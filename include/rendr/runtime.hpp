@@ -62,7 +62,8 @@ struct runtime_options {
   std::optional<std::array<std::byte, 32>> reset_key;
   /// Bytes of buffers that all flows together may hold, divided by the loops.
   std::size_t budget = std::size_t{1} << 30;
-  /// Bytes per flow that writes may leave unacknowledged before they wait.
+  /// Bytes per flow that writes may leave unacknowledged before they wait; up to 64 MiB where the
+  /// rates and round trips of its paths ask for more.
   std::size_t send_buffer = std::size_t{4} << 20;
   std::size_t flows_per_link = 16384;
   /// Links that dialers may have here at once, divided by the loops, and a quarter of it from one

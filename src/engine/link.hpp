@@ -273,7 +273,7 @@ class link {
   void enter_ring(flow& f);
   void tell_ready(flow& f);
   void tell_done(flow& f);
-  std::size_t send_room() const noexcept;
+  std::size_t send_room(const flow& f) const noexcept;
   void grow_window(instant now, flow& f);
   void release_buffers();
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
@@ -307,6 +307,7 @@ class link {
   policy::child_facts facts_of(instant now, const leaf_slot& s) const;
   void install_root(instant now, named_root& root, policy::graph g);
   named_root& root_of(const flow& f) noexcept;
+  const named_root& root_of(const flow& f) const noexcept;
   void tell_move(const named_root& root, const root_target::move& move, cause why);
   void tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
                  std::optional<std::size_t> to, cause why, std::string_view reason,

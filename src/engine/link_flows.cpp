@@ -116,7 +116,7 @@ result<std::size_t> link::write(instant, flow& f, bytes_view data) {
   if (f.failed != errc{}) return f.failed;
   if (f.write_stopped || f.reset_code) return errc::aborted;
   if (f.send.finished() || f.app_closed) return errc::closed;
-  const auto taken = f.send.write(s_.pool, data, send_room());
+  const auto taken = f.send.write(s_.pool, data, send_room(f));
   if (taken < data.size()) f.wants_write = true;
   offer(f);
   return taken;
@@ -289,16 +289,27 @@ void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string det
 }
 
 // What a flow may hold unacknowledged: enough for two round trips of all paths that carry data.
-std::size_t link::send_room() const noexcept {
+// Under a bond the others go on while the receiver waits for the slowest child, which holds three
+// of its round trips (policy/bond.cpp) and needs one more to repair a loss.
+std::size_t link::send_room(const flow& f) const noexcept {
+  constexpr double bond_round_trips = 4;
   double product = 0;
+  double rates = 0;
+  duration slowest{0};
   for (const auto& p : paths_) {
     if (!p->ready() || !p->carries() || p->phase == path_phase::standby) continue;
-    product += static_cast<double>(p->rate.rate()) *
-               std::chrono::duration<double>(p->rtt.smoothed()).count();
+    const auto rate = static_cast<double>(p->rate.rate());
+    product += rate * std::chrono::duration<double>(p->rtt.smoothed()).count();
+    rates += rate;
+    slowest = std::max(slowest, p->rtt.minimum());
   }
-  const auto wanted =
-      static_cast<std::size_t>(std::min(2 * product, double{defaults::flow_window_max}));
-  return std::max(s_.config.send_buffer, wanted);
+  auto wanted = 2 * product;
+  if (!f.packets && root_of(f).target.has_bond()) {
+    const auto whole = bond_round_trips * rates * std::chrono::duration<double>(slowest).count();
+    wanted = std::max(wanted, whole);
+  }
+  const auto room = static_cast<std::size_t>(std::min(wanted, double{defaults::flow_window_max}));
+  return std::max(s_.config.send_buffer, room);
 }
 
 void link::tell_done(flow& f) {

@@ -22,7 +22,7 @@ std::size_t link::packet_queue() const noexcept {
 bool link::packet_room(const flow& f, std::uint64_t weight) const noexcept {
   const auto& out = f.packets->out;
   if (out.empty()) return true;
-  return out.unsent() + weight <= packet_queue() && f.send.buffered() + weight <= send_room();
+  return out.unsent() + weight <= packet_queue() && f.send.buffered() + weight <= send_room(f);
 }
 
 result<bool> link::send_packet(instant, flow& f, bytes_view data) {

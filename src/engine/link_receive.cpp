@@ -217,7 +217,7 @@ void link::acknowledge_record(instant now, sent_record& record) {
     }
     if (f->packets) {
       retired(*f);
-    } else if (f->wants_write && f->send.buffered() < send_room()) {
+    } else if (f->wants_write && f->send.buffered() < send_room(*f)) {
       f->wants_write = false;
       tell_ready(*f);
     }

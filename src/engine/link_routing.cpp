@@ -117,8 +117,12 @@ void link::count_flap(instant now, leaf_slot& s) {
   s.flap_at = now;
 }
 
-named_root& link::root_of(const flow& f) noexcept {
+const named_root& link::root_of(const flow& f) const noexcept {
   return f.target != nullptr && f.target->installed() ? *f.target : roots_.standard();
+}
+
+named_root& link::root_of(const flow& f) noexcept {
+  return const_cast<named_root&>(static_cast<const link&>(*this).root_of(f));
 }
 
 void link::tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,

@@ -105,13 +105,13 @@ TEST_P(grid, of_two_paths_is_never_slower_than_the_best_alone) {
   }
   std::printf("worst of the sum: %s; worst of the best: %s\n", worst_sum->text().c_str(),
               worst_best->text().c_str());
-  // With bbr a path of 400 ms has hardly begun when the measurement does, and with loss on it the
-  // near path waits for seconds for what the far one repairs: over seeds 58 to 91 % of the sum.
+  // With bbr a path of 400 ms with loss has hardly begun when the measurement does: over seeds 86
+  // to 93 % of the sum.
   const bool bbr = control == congestion::bbr;
   expect_at_least("G8 grid, " + title + ", the worst cell of the best alone", worst_best->of_best(),
                   98, "%");
   expect_at_least("G8 grid, " + title + ", the worst cell of the sum", worst_sum->of_sum(),
-                  bbr ? 60 : 92, "%");
+                  bbr ? 83 : 92, "%");
 }
 INSTANTIATE_TEST_SUITE_P(g8, grid, testing::Values(congestion::cubic, congestion::bbr));
 

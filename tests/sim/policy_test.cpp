@@ -35,6 +35,35 @@ TEST_P(bond, adds_up_and_is_never_slower_than_the_best_alone) {
 }
 INSTANTIATE_TEST_SUITE_P(g7_g8, bond, testing::Values(0, 1, 2, 3));
 
+// The far path repairs its losses for seconds at a time, and the receiver waits: meanwhile the near
+// one goes on with what comes behind.
+TEST(bond_with_a_far_lossy_path, keeps_the_near_one_busy) {
+  scenario s;
+  s.seed = seed_or(63);
+  s.paths = {path("near", 20ms, 20 * mbit), path("far", 400ms, 20 * mbit, 20'000)};
+  for (auto& p : s.paths) p.control = congestion::bbr;
+  s.root = "bond(near, far)";
+  world w(s);
+  w.connect();
+  w.open({.up = traffic::bulk(16 * gib)});
+  w.run(4s);
+  constexpr duration interval = 100ms;
+  constexpr int intervals = 200;
+  auto& lane = w.path("near").to_server();
+  int idle = 0;
+  auto before = lane.counters().bytes;
+  for (int i = 0; i < intervals; ++i) {
+    w.run(interval);
+    const auto carried = lane.counters().bytes - before;
+    before += carried;
+    if (carried < 20 * mbit / 100) ++idle;  // a tenth of its rate
+  }
+  EXPECT_GT(w.path("far").to_server().counters().lost, 0u);
+  EXPECT_EQ(w.violations(), "");
+  expect_at_most("bond of 20 and 400 ms, 2 % loss on the far path, time without the near one",
+                 100.0 * idle / intervals, 3, "%");
+}
+
 TEST(one_path, costs_little_against_plain_tcp) {
   const auto p = path("a", 20ms, 50 * mbit);
   const auto q = path("b", 100ms, 10 * mbit);
