@@ -520,7 +520,10 @@ class soak {
       dark += net_.counters(i, way::both).darkened;
       slow += net_.device_drops(i);
     }
-    const auto silent = lines_with(forward_log_, "-> dead (silence", "path ");
+    // By the verdict of either end, whichever was first.
+    std::uint64_t silent = 0;
+    for (const auto* why : {"-> dead (silence", "-> dead (one way", "-> dead (first hop only"})
+      silent += lines_with(forward_log_, why, "path ");
     const auto deaths = deaths_of_forward();
     report_.add({"soak",
                  "deaths of paths, as rendr counts them",
