@@ -70,6 +70,8 @@ inline constexpr std::size_t quality_burst = 16 * 1024;  // more at once fills a
 inline constexpr int death_deadlines = 3;  // silent for so many suspect deadlines, and
 inline constexpr duration death_min = 1s;  //   at least this,
 inline constexpr duration death_max = 5s;  //   at most this (while another path shows life)
+inline constexpr duration death_look = death_min / 4;   // so often a suspect path is looked at, and
+inline constexpr duration life_lately = death_min / 2;  //   others must have shown life within this
 inline constexpr duration death_spacing =
     30s;  // after a death the 5 s clamp does not apply so long
 inline constexpr duration delivered_grace =

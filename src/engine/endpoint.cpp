@@ -27,7 +27,7 @@ struct endpoint::impl final : link_directory {
         shared{config,   pool,   secrets,      jitter, events,
                transmit, memory, next_carrier, tokens, ready_links},
         door(shared),
-        accepted_links(c.links, std::max<std::size_t>(c.links / defaults::sources_at_once, 1)) {}
+        accepted_links(c.links) {}
 
   // A carrier is either at the door (its link is not known) or a path of a link.
   struct place {

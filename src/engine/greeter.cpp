@@ -57,7 +57,7 @@ bool greeter::make_room(const std::string& source, bool capped) {
     return true;
   };
   const auto limit = s_.config.handshakes;
-  const auto per_source = std::max<std::size_t>(limit / defaults::sources_at_once, 1);
+  const auto per_source = share_of(limit);
   if (capped && sources_.count(source) >= per_source)
     return evict([&](const guest& g) { return g.source == source; });
   // Those that are closing are rid of as soon as their refusal is written.

@@ -449,7 +449,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   auto& s = slot(p.leaf);
   if (p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
   p.suspected_at = now;
-  p.check_at = now + defaults::death_min / 4;
+  p.check_at = now + defaults::death_look;
   p.clear_number = p.sent.next_number();
   p.want_ping = true;
   p.ack_elsewhere = true;
@@ -531,11 +531,11 @@ void link::check_death(instant now, path& p) {
   const auto needed =
       spaced ? std::max<duration>(death_after(p), defaults::death_deadlines * suspect_wait(p))
              : death_after(p);
-  if (silent >= needed && others_live_since(p, now - defaults::death_min / 2)) {
+  if (silent >= needed && others_live_since(p, now - defaults::life_lately)) {
     return path_down(now, p, cause::silence, "silent while another path lives");
   }
   ask_for_life();
-  p.check_at = now + defaults::death_min / 4;
+  p.check_at = now + defaults::death_look;
 }
 
 // Each path that carries and has nothing to be acknowledged is asked for an answer: when all are

@@ -6,7 +6,7 @@
 namespace rendr::engine {
 
 bool link_quota::room(const std::string& source, bool capped) const {
-  return source_of_.size() < limit_ && (!capped || sources_.count(source) < per_source_);
+  return source_of_.size() < limit_ && (!capped || sources_.count(source) < share_of(limit_));
 }
 
 void link_quota::add(link_ref which, std::string source) {

@@ -15,10 +15,10 @@ namespace rendr::engine {
 /// limit, and one host alone leaves room for others.
 class link_quota {
  public:
-  /// `limit` links in all; `per_source` of one source where its share is counted.
-  link_quota(std::size_t limit, std::size_t per_source) noexcept
-      : limit_(limit), per_source_(per_source) {}
+  /// `limit` links in all.
+  explicit link_quota(std::size_t limit) noexcept : limit_(limit) {}
 
+  /// Whether one more may be made. `capped`: the share of its source counts too.
   bool room(const std::string& source, bool capped) const;
   void add(link_ref which, std::string source);
   /// Of a link that was not added, nothing happens.
@@ -26,7 +26,6 @@ class link_quota {
 
  private:
   std::size_t limit_;
-  std::size_t per_source_;
   std::unordered_map<link_ref, std::string> source_of_;
   source_table sources_;
 };

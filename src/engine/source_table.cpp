@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/config.hpp"
+
 namespace rendr::engine {
 
 namespace {
@@ -42,6 +44,10 @@ std::string source_key(std::string_view remote) {
   const auto host = remote.substr(0, remote.rfind(':'));
   if (host.size() < 2 || host.front() != '[' || host.back() != ']') return std::string(host);
   return prefix_of(host.substr(1, host.size() - 2));
+}
+
+std::size_t share_of(std::size_t limit) noexcept {
+  return std::max<std::size_t>(limit / defaults::sources_at_once, 1);
 }
 
 void source_table::remove(const std::string& source) {

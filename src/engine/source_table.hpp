@@ -14,6 +14,10 @@ namespace rendr::engine {
 /// of another form counts as it is.
 std::string source_key(std::string_view remote);
 
+/// What one source may have of `limit`, so that a few of them cannot fill it: a quarter, one at
+/// least.
+std::size_t share_of(std::size_t limit) noexcept;
+
 /// How many unproven things each source has. Whoever makes a table overflow loses first: when there
 /// is no room, the oldest of a source that has `most()` makes it, so that a flood from few sources
 /// evicts itself and nobody who has less.
