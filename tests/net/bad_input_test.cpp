@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/net_fixture.hpp"
@@ -37,6 +38,14 @@ class bad_input : public linked_test {
     std::error_code code;
     asio::read(socket, asio::dynamic_buffer(waste), code);
     return steady::now() - start;
+  }
+  /// One path by a transport of the embedder's.
+  static link_options over(std::string transport, duration deadline) {
+    link_options options;
+    options.paths = {path_to(7)};
+    options.paths[0].transport = std::move(transport);
+    options.dial_deadline = deadline;
+    return options;
   }
   void link_still_works() {
     open();
@@ -226,11 +235,7 @@ TEST_F(bad_input, factories_that_throw_lie_or_give_nothing_are_contained) {
                                    })
                    .code);
   link attempt(*client);
-  link_options options;
-  options.paths = {path_to(7)};
-  options.paths[0].transport = "odd";
-  options.dial_deadline = 1500ms;
-  const auto failed = attempt.connect(options);
+  const auto failed = attempt.connect(over("odd", 1500ms));
   EXPECT_TRUE(failed.code) << "with the reason of the last dial";
   EXPECT_FALSE(failed.detail.empty());
   EXPECT_GE(calls.load(), 3);
@@ -244,11 +249,7 @@ TEST_F(bad_input, a_connection_that_the_embedder_made_carries_a_link) {
   ASSERT_FALSE(client->add_transport("mine", one_connection(ends[0])).code);
   ASSERT_FALSE(door->adopt(ends[1]).code);
   line = std::make_unique<link>(*client);
-  link_options options;
-  options.paths = {path_to(7)};
-  options.paths[0].transport = "mine";
-  options.dial_deadline = 5s;
-  const auto failed = line->connect(options);
+  const auto failed = line->connect(over("mine", 5s));
   ASSERT_FALSE(failed.code) << failed.detail;
   link_still_works();
 }
@@ -270,11 +271,7 @@ TEST_F(bad_input, a_datagram_socket_carries_no_link) {
                                    })
                    .code);
   link attempt(*client);
-  link_options options;
-  options.paths = {path_to(7)};
-  options.paths[0].transport = "datagrams";
-  options.dial_deadline = 100ms;
-  const auto failed = attempt.connect(options);
+  const auto failed = attempt.connect(over("datagrams", 100ms));
   EXPECT_TRUE(failed.code);
   EXPECT_NE(failed.detail.find("not a stream socket"), std::string::npos) << failed.detail;
 }

@@ -34,7 +34,7 @@ const char* name_of(direction way) {
   return "";
 }
 
-scenario two_paths(const lines& l, std::uint64_t seed) {
+scenario paths_of(const lines& l, std::uint64_t seed) {
   scenario s;
   s.seed = seed_or(seed);
   s.paths = {path("dark", l.active, l.rate), path("spare", l.spare, l.rate)};
@@ -61,7 +61,7 @@ TEST_P(silent_drop, is_left_within_the_bound) {
   const auto& where = all_lines.at(static_cast<std::size_t>(std::get<1>(GetParam())));
   const auto way = std::get<2>(GetParam());
   const bool blind = std::get<3>(GetParam());
-  auto options = two_paths(where, 21);
+  auto options = paths_of(where, 21);
   if (blind) options.paths[0].evidence = evidence_kind::first_hop;
   world w(options);
   w.connect();
@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(g4_first_hop, silent_drop,
 TEST(silent_drop_at_the_start, of_a_sparse_flow_is_left_within_the_bound) {
   for (const auto way : ways) {
     const lines where{"20/20 ms 50 Mbit/s", 20ms, 20ms, 50 * mbit};
-    world w(two_paths(where, 22));
+    world w(paths_of(where, 22));
     w.connect();
     w.run(500ms);
     auto& flow = w.open({.up = tiny_load().up});
@@ -212,11 +212,7 @@ TEST(relay, that_acknowledges_and_forwards_nothing_is_left) {
 }
 
 TEST(stopped_peer, kills_nothing) {
-  scenario s;
-  s.seed = seed_or(42);
-  s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
-  s.root = "selector(a, b)";
-  world w(s);
+  world w(two_paths(42));
   w.connect();
   w.run(1s);
   auto& flow = w.open({.up = traffic::paced(kib, 5ms, 10'000)});
@@ -255,10 +251,7 @@ TEST(idle_path, that_goes_dark_is_found_dead_at_any_delay) {
 // sockets, and answers what was asked long ago. Each end may be that process.
 TEST(starved_peer, kills_nothing) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    scenario s;
-    s.seed = seed_or(seed);
-    s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
-    s.root = "selector(a, b)";
+    const auto s = two_paths(seed);
     world w(s);
     w.connect();
     w.run(1s);
@@ -282,11 +275,7 @@ TEST(starved_peer, kills_nothing) {
 
 TEST(late_caller, kills_nothing) {
   for (const auto lag : {20ms, 100ms, 300ms}) {
-    scenario s;
-    s.seed = seed_or(43);
-    s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
-    s.root = "selector(a, b)";
-    world w(s);
+    world w(two_paths(43));
     w.connect();
     w.run(1s);
     auto& flow = w.open({.up = traffic::paced(kib, 5ms, 4000), .down = traffic::echo()});

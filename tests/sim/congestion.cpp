@@ -17,13 +17,30 @@ using namespace std::chrono_literals;
 
 constexpr duration tick = 4ms;  // the kernel's clock (HZ=250)
 
+std::int64_t ticks(instant t) { return t.time_since_epoch() / tick; }
+
 double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
+
+/// A window that is counted in whole segments, as the kernel does.
+class segmented : public congestion_control {
+ public:
+  std::uint64_t window() const override { return window_ * mss_; }
+
+ protected:
+  static constexpr std::uint64_t first_window = 10;
+
+  explicit segmented(std::uint32_t mss) : mss_(mss) {}
+  std::uint64_t segments(std::uint64_t bytes) const { return (bytes + mss_ - 1) / mss_; }
+
+  const std::uint64_t mss_;
+  std::uint64_t window_ = first_window;  ///< segments
+};
 
 /// CUBIC (RFC 9438) in whole segments as the kernel counts, with HyStart's two rules and
 /// proportional rate reduction (RFC 6937).
-class cubic final : public congestion_control {
+class cubic final : public segmented {
  public:
-  explicit cubic(std::uint32_t mss) : mss_(mss) {}
+  explicit cubic(std::uint32_t mss) : segmented(mss) {}
 
   void acked(const ack_sample& s) override {
     if (s.recovering && !timed_out_) return reduce(s);
@@ -64,7 +81,6 @@ class cubic final : public congestion_control {
     window_ = std::max(window_, floor);
     epoch_ = never;
   }
-  std::uint64_t window() const override { return window_ * mss_; }
   bool starting() const override { return window_ < threshold_ / 2; }
 
  private:
@@ -72,10 +88,8 @@ class cubic final : public congestion_control {
   static constexpr std::uint64_t whole = 1024;
   static constexpr std::uint64_t beta = 717;    ///< 0.7 of the whole
   static constexpr duration same_count = 28ms;  ///< how long a count holds for one window
-  static constexpr std::uint64_t first_window = 10;
   static constexpr std::uint64_t least_threshold = 2;
 
-  std::uint64_t segments(std::uint64_t n) const { return (n + mss_ - 1) / mss_; }
   void shrink() {
     peak_ = window_ < peak_ ? window_ * (whole + beta) / (2 * whole) : window_;
     threshold_ = std::max(window_ * beta / whole, least_threshold);
@@ -93,7 +107,7 @@ class cubic final : public congestion_control {
       allowance = due > recovery_sent_ ? due - recovery_sent_ : 0;
     } else {
       const auto owed = recovery_delivered_ - std::min(recovery_sent_, recovery_delivered_);
-      const auto extra = s.advanced && !s.found_loss ? 1u : 0u;
+      const auto extra = s.advanced && s.lost == 0 ? 1u : 0u;
       allowance = std::min(threshold_ - in_flight, std::max(owed, delivered) + extra);
     }
     if (recovery_sent_ == 0) allowance = std::max<std::uint64_t>(allowance, 1);
@@ -137,7 +151,6 @@ class cubic final : public congestion_control {
     credit_ %= count_;
   }
   void count_acknowledgements(const ack_sample& s, std::uint64_t delivered) {
-    const auto ticks = [](instant t) { return t.time_since_epoch() / tick; };
     if (epoch_ == never || ticks(s.now) != ticks(counted_at_)) {
       counted_for_ = window_;
       counted_at_ = s.now;
@@ -166,8 +179,7 @@ class cubic final : public congestion_control {
     return t < 0 ? origin_ - std::min(origin_, distance) : origin_ + distance;
   }
 
-  std::uint64_t mss_;
-  std::uint64_t window_ = first_window;  ///< this and what follows in segments
+  // In segments, this and what follows.
   std::uint64_t threshold_ = std::numeric_limits<std::uint32_t>::max();
   std::uint64_t peak_ = 0;  ///< where the newest loss was; 0: none yet
   std::uint64_t origin_ = 0;
@@ -192,9 +204,9 @@ class cubic final : public congestion_control {
 };
 
 /// BBR version 1 in whole segments as the kernel has it, without its long-term rate sampling.
-class bbr final : public congestion_control {
+class bbr final : public segmented {
  public:
-  explicit bbr(std::uint32_t mss) : mss_(mss) {}
+  explicit bbr(std::uint32_t mss) : segmented(mss) {}
 
   void connected(instant now, duration rtt) override {
     min_stamp_ = ticks(now);
@@ -238,7 +250,6 @@ class bbr final : public congestion_control {
       end_probe_of_delay(now);
     }
   }
-  std::uint64_t window() const override { return window_ * mss_; }
   std::uint64_t pacing_rate() const override { return pacing_; }
   std::uint64_t least_aggregate() const override { return pacing_ < 150'000 ? 1 : 2; }
   std::uint64_t limits_until() const override { return limits_until_; }
@@ -249,7 +260,6 @@ class bbr final : public congestion_control {
   enum class state { open, repairing, timed_out };
   static constexpr double high_gain = 2.885;
   static constexpr std::array<double, 8> cycle{1.25, 0.75, 1, 1, 1, 1, 1, 1};
-  static constexpr std::uint64_t first_window = 10;
   static constexpr std::uint64_t least_window = 4;
   static constexpr std::uint64_t largest_quantum = 65536;
   static constexpr std::uint64_t rate_rounds = 10;
@@ -257,7 +267,6 @@ class bbr final : public congestion_control {
   static constexpr std::int64_t delay_window = 10s / tick;
   static constexpr std::int64_t least_probe = 200ms / tick;
 
-  static std::int64_t ticks(instant t) { return t.time_since_epoch() / tick; }
   static duration whole(duration rtt) { return std::chrono::floor<std::chrono::microseconds>(rtt); }
   /// Payload alone is counted and paced, as the kernel does without a pacing queue discipline.
   static std::uint64_t paced(double rate, double gain) {
@@ -268,7 +277,6 @@ class bbr final : public congestion_control {
     return paced(bytes / seconds(std::max<duration>(rtt, 1us)), high_gain);
   }
 
-  std::uint64_t segments(std::uint64_t bytes) const { return (bytes + mss_ - 1) / mss_; }
   std::uint64_t bandwidth() const { return maxima_.empty() ? 0 : maxima_.front().second; }
   /// What the path delivers meanwhile.
   double delivers(duration d) const {
@@ -448,9 +456,7 @@ class bbr final : public congestion_control {
     return conserving_;
   }
 
-  std::uint64_t mss_;
-  std::uint64_t window_ = first_window;  ///< this and what follows in segments
-  std::uint64_t held_ = 0;               ///< the window before a recovery or a probe of the delay
+  std::uint64_t held_ = 0;  ///< segments, before a recovery or a probe of the delay
   state state_ = state::open;
   state was_ = state::open;  ///< at the acknowledgement before
   bool conserving_ = false;

@@ -28,7 +28,6 @@ struct ack_sample {
   bool app_limited = false;
   bool cwnd_limited = false;  ///< the window held the sender back since the last acknowledgement
   bool advanced = false;      ///< the cumulative acknowledgement rose
-  bool found_loss = false;    ///< and more was found missing
   bool recovering = false;
 };
 

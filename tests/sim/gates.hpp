@@ -58,4 +58,13 @@ inline path_options path(std::string name, duration rtt, std::uint64_t rate = 0,
   return p;
 }
 
+/// Two quick paths, the better one first, under a selector.
+inline scenario two_paths(std::uint64_t seed) {
+  scenario s;
+  s.seed = seed_or(seed);
+  s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
+  s.root = "selector(a, b)";
+  return s;
+}
+
 }  // namespace rendr::sim

@@ -5,14 +5,6 @@
 namespace rendr::sim {
 namespace {
 
-scenario two_paths(std::uint64_t seed) {
-  scenario s;
-  s.seed = seed_or(seed);
-  s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
-  s.root = "selector(a, b)";
-  return s;
-}
-
 void doubt(world& w, const char* path) {
   w.client().ep().path_doubted(w.now(), w.status_of(path).carrier, "192.0.2.7 left eth0");
   w.client().wake();

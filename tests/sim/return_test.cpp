@@ -5,14 +5,6 @@
 namespace rendr::sim {
 namespace {
 
-scenario two_paths(std::uint64_t seed) {
-  scenario s;
-  s.seed = seed_or(seed);
-  s.paths = {path("a", 20ms, 50 * mbit), path("b", 40ms, 50 * mbit)};
-  s.root = "selector(a, b)";
-  return s;
-}
-
 TEST(returned_path, is_attached_again_within_two_seconds_and_causes_no_storm) {
   for (const bool refused : {false, true}) {
     world w(two_paths(51));

@@ -175,7 +175,6 @@ void tcp_socket::measure(const delivery& d) {
   s.app_limited = d.newest.app_limited;
   s.cwnd_limited = cwnd_limited_;
   s.advanced = d.cumulative;
-  s.found_loss = d.lost != 0;
   s.recovering = recovery_ != recovery::open;
   if (app_limited_until_ != 0 && delivered_ > app_limited_until_) app_limited_until_ = 0;
   first_sent_ = d.newest.sent;
