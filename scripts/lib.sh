@@ -4,6 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(g++ cmake ninja-build pkg-config libasio-dev libsodium-dev libgnutls28-dev libisal-dev
   libmnl-dev libcli11-dev libgtest-dev ccache mold)
+[ "$(uname -m)" != x86_64 ] || build_packages+=(libipsec-mb-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

@@ -11,10 +11,12 @@
 
 namespace rendr::crypto {
 
+class aes_gcm;
+
 /// How records are sealed. Both have a tag of `tag_size` and a nonce of `nonce_size` bytes.
 enum class aead : std::uint8_t {
   chacha20_poly1305,  ///< RFC 8439, by libsodium: the same speed everywhere
-  aes_128_gcm,        ///< NIST SP 800-38D, by GnuTLS: the fastest where the processor has it
+  aes_128_gcm,        ///< NIST SP 800-38D, the fastest where the processor has it (`aes_gcm`)
 };
 
 /// Bytes of key that it takes.
@@ -47,10 +49,9 @@ class aead_key {
   aead kind() const noexcept { return kind_; }
 
  private:
-  struct aes;
   aead kind_;
-  secret<key_size> key_;      // ChaCha20-Poly1305 alone
-  std::unique_ptr<aes> aes_;  // AES-128-GCM alone
+  secret<key_size> key_;          // ChaCha20-Poly1305 alone
+  std::unique_ptr<aes_gcm> aes_;  // AES-128-GCM alone
 };
 
 }  // namespace rendr::crypto

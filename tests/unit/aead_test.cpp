@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/aes_gcm.hpp"
 #include "base/seeded_random.hpp"
 #include "support/hex.hpp"
 
@@ -144,6 +145,39 @@ TEST(Aead, OpensNothingThatWasChangedAndLeavesNoPlainText) {
     EXPECT_FALSE(
         aead_key(kind, secret<32>(filled<32>(4))).open(filled<12>(1), as_bytes("head"), other));
     EXPECT_TRUE(key.open(filled<12>(1), as_bytes("head"), sealed));
+  }
+}
+
+TEST(Aead, AesGcmIsTheSameByWhicheverLibrary) {
+  seeded_random random(11);
+  const auto key_bytes = filled<aes_key_size>(5);
+  const auto fast = make_aes_gcm(key_bytes);
+  const auto reference = gnutls_aes_gcm(key_bytes);
+  for (int i = 0; i < 400; ++i) {
+    const auto limit = std::size_t{1} << random.below(17);
+    bytes plain(random.below(limit + 1));
+    for (auto& b : plain) b = static_cast<std::byte>(random.below(256));
+    bytes associated(random.below(40));
+    for (auto& b : associated) b = static_cast<std::byte>(random.below(256));
+    const auto nonce = filled<12>(static_cast<std::uint8_t>(i));
+    auto ours = with_room(plain);
+    auto theirs = ours;
+    fast->seal(nonce, associated, ours);
+    reference->seal(nonce, associated, theirs);
+    ASSERT_EQ(ours, theirs) << plain.size() << " and " << associated.size() << " bytes";
+    const auto cut = static_cast<std::size_t>(random.below(plain.size() + 1));
+    const bytes_view pieces[]{bytes_view(plain).first(cut), bytes_view(plain).subspan(cut)};
+    for (const auto* by : {fast.get(), reference.get()}) {
+      bytes gathered(theirs.size());
+      by->seal(nonce, associated, pieces, gathered);
+      ASSERT_EQ(gathered, theirs) << cut << " of " << plain.size();
+      ASSERT_TRUE(by->open(nonce, associated, gathered));
+      gathered.resize(plain.size());
+      ASSERT_EQ(gathered, plain);
+      auto forged = theirs;
+      forged[random.below(forged.size())] ^= std::byte{0x10};
+      ASSERT_FALSE(by->open(nonce, associated, forged));
+    }
   }
 }
 

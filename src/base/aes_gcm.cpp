@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/aes_gcm.hpp"
+
+namespace rendr::crypto {
+
+std::unique_ptr<aes_gcm> make_aes_gcm(std::span<const std::byte, aes_key_size> key) {
+#ifdef RENDR_IPSEC_MB
+  return ipsec_mb_aes_gcm(key);
+#else
+  return gnutls_aes_gcm(key);
+#endif
+}
+
+}  // namespace rendr::crypto
