@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "engine/placement.hpp"
 #include "engine/recv_packets.hpp"
 #include "engine/recv_stream.hpp"
@@ -87,7 +87,7 @@ struct flow {
   instant hole_since{};       ///< since when
   bool hole_rescued = false;  ///< it went by another path too
   bool drained = false;       ///< since the last look there was a moment when nothing of it waited
-  std::deque<std::pair<instant, std::uint64_t>> acknowledged_log;
+  fifo<std::pair<instant, std::uint64_t>> acknowledged_log;
   std::vector<std::optional<std::size_t>> waits_for;  ///< by bond: the child with the lowest byte
   std::uint32_t waits_version = 0;
   instant waits_since{};

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/extra_budget.hpp"
 #include "engine/flow.hpp"
@@ -385,10 +385,10 @@ class link {
   std::uint64_t next_flow_ = 0;
   std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter
   range_set incoming_closed_;        ///< counters of incoming flows that are over
-  std::deque<std::uint64_t> ring_;   ///< flows with bytes to place
-  std::deque<std::uint64_t> control_queue_;
-  std::deque<std::pair<instant, std::uint64_t>> lingering_;
-  std::deque<std::uint64_t> ready_;     ///< flows that owe the application a flow_ready
+  fifo<std::uint64_t> ring_;         ///< flows with bytes to place
+  fifo<std::uint64_t> control_queue_;
+  fifo<std::pair<instant, std::uint64_t>> lingering_;
+  fifo<std::uint64_t> ready_;           ///< flows that owe the application a flow_ready
   std::vector<std::uint64_t> removed_;  ///< flows that are over, until `sweep`
   std::uint64_t opened_ = 0;
   std::uint64_t accepted_ = 0;

@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "base/slab.hpp"
 #include "wire/record.hpp"
 
@@ -69,7 +69,7 @@ class outbound {
   std::vector<slab_ref> holds_;
   slab_ref scratch_;
   std::size_t used_ = 0;
-  std::deque<mark_point> marks_;
+  fifo<mark_point> marks_;
   std::uint64_t queued_ = 0;
   std::uint64_t written_ = 0;
 };

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
 #include "base/carrier.hpp"
+#include "base/fifo.hpp"
 #include "engine/ack_tracker.hpp"
 #include "engine/config.hpp"
 #include "engine/handshake.hpp"
@@ -76,7 +76,7 @@ struct path {
   instant report_at = instant::min();     ///< the peer is told what we measured, from then on
   std::uint64_t load_number = 0;  ///< records before it belong to a burst or a transfer of ours
   std::vector<std::uint64_t> pongs;
-  std::deque<urgent_range> urgent;
+  fifo<urgent_range> urgent;
   bool app_limited = false;  ///< the newest batch ended because nothing more waited
 
   // Liveness.

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/fifo.hpp"
 #include "base/range_set.hpp"
 #include "engine/root_target.hpp"
 #include "policy/graph.hpp"
@@ -77,12 +77,12 @@ class placement {
     const send_packets* packets;
   };
   struct node_state {
-    range_set assigned;           // what the parent gave (or unplaced_ gave to the root)
-    range_set pool;               // selector, bond: given and not taken by a child
-    range_set own;                // child of a race: given to the race and not taken by this child
-    range_set returned;           // part of the pool: was under way and must go again
-    std::deque<first_copy> sent;  // race with `late`
-    bool bulk = false;            // selector: this flow uses its bulk child
+    range_set assigned;     // what the parent gave (or unplaced_ gave to the root)
+    range_set pool;         // selector, bond: given and not taken by a child
+    range_set own;          // child of a race: given to the race and not taken by this child
+    range_set returned;     // part of the pool: was under way and must go again
+    fifo<first_copy> sent;  // race with `late`
+    bool bulk = false;      // selector: this flow uses its bulk child
   };
 
   range take_from_parent(root_target& root, policy::node_id node, std::uint64_t limit, asking& ask);

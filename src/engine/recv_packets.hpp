@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "base/range_set.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
@@ -50,7 +50,7 @@ class recv_packets {
   void discard() noexcept;
 
  private:
-  std::deque<kept_view> queue_;
+  fifo<kept_view> queue_;
   range_set arrived_;  // skipped ones too
   packed_copies copies_;
   std::uint64_t consumed_ = 0;

@@ -147,7 +147,7 @@ void recv_stream::compact(receive_memory& memory) {
   }
   if (std::none_of(ready_.begin(), ready_.end(), [](const auto& p) { return p.sparse(); })) return;
   packed_copies copies;
-  std::deque<kept_view> old;
+  fifo<kept_view> old;
   old.swap(ready_);
   for (auto& p : old) {
     if (!p.sparse()) {

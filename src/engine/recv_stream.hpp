@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <span>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
 #include "engine/receive_memory.hpp"
@@ -56,7 +56,7 @@ class recv_stream {
   void append(kept_view p);
   void drain_waiting();
 
-  std::deque<kept_view> ready_;
+  fifo<kept_view> ready_;
   // What lies above contiguous_: in place, or scattered; no byte in both.
   std::map<std::uint64_t, kept_view> waiting_;
   scattered_bytes scattered_;

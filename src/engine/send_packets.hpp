@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "base/range_set.hpp"
 #include "base/slab.hpp"
 #include "engine/config.hpp"
@@ -59,7 +59,7 @@ class send_packets {
   static bool begins_before(const packet& p, std::uint64_t n) noexcept { return p.begin < n; }
   std::size_t index_of(std::uint64_t number) const noexcept;
 
-  std::deque<packet> packets_;
+  fifo<packet> packets_;
   std::uint64_t base_ = 0;    // how many packets went before the first one here
   std::uint64_t newest_ = 0;  // one behind the last packet that was sent, counted likewise
   std::uint64_t unsent_ = 0;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 
 #include "base/bytes.hpp"
+#include "base/fifo.hpp"
 #include "base/range_set.hpp"
 #include "base/slab.hpp"
 
@@ -62,7 +62,7 @@ class send_stream {
   };
   std::size_t chunk_of(std::uint64_t offset) const noexcept;
 
-  std::deque<chunk> chunks_;
+  fifo<chunk> chunks_;
   range_set acked_;         // above base_
   std::uint64_t base_ = 0;  // everything below is acknowledged
   std::uint64_t written_ = 0;

@@ -5,12 +5,12 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
+#include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "rendr/incoming.hpp"
 #include "rendr/packet_flow.hpp"
@@ -110,7 +110,7 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   // What was readable when the engine let go.
   std::vector<std::byte> leftover_;
   std::size_t leftover_read_ = 0;
-  std::deque<std::vector<std::byte>> left_packets_;
+  fifo<std::vector<std::byte>> left_packets_;
   bool leftover_eof_ = false;
 
   mutable std::mutex mutex_;
