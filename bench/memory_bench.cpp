@@ -243,13 +243,13 @@ int main(int argc, char** argv) {
   setrlimit(RLIMIT_NOFILE, &files);
   std::printf("%zu idle ones, each used once; allocated bytes decide\n", count);
   try {
-    show(report, "an idle flow", measure(idle_flows, true), 8, 4);
+    show(report, "an idle flow", measure(idle_flows, true), 4, 4);
     if (files.rlim_cur < count + 100) {
       std::fprintf(stderr, "idle links: at most %zu descriptors here, %zu are needed\n",
                    static_cast<std::size_t>(files.rlim_cur), count + 100);
       return 1;
     }
-    show(report, "an idle link", measure(idle_links, false), 64, 32);
+    show(report, "an idle link", measure(idle_links, false), 32, 32);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -67,7 +67,7 @@ struct runtime_options {
   std::size_t send_buffer = std::size_t{4} << 20;
   std::size_t flows_per_link = 16384;
   /// Links that dialers may have here at once, divided by the loops, and a quarter of it from one
-  /// host (or IPv6 /64; on loopback all of it), 11.5 KiB each while idle. Who asks for one more is
+  /// host (or IPv6 /64; on loopback all of it), 13 KiB each while idle. Who asks for one more is
   /// refused with `limit_reached`; the paths and flows of those that live are not touched.
   std::size_t links = 16384;
   /// Connections that have not proved anything yet, per loop, and a quarter of it from one host (or
