@@ -2,7 +2,8 @@
 #include <intel-ipsec-mb.h>
 #include <sodium/crypto_verify_16.h>
 
-#include <cstdlib>
+#include <memory>
+#include <optional>
 
 #include "base/aes_gcm.hpp"
 
@@ -21,8 +22,9 @@ std::uint8_t* writable(bytes_span data) noexcept {
   return reinterpret_cast<std::uint8_t*>(data.data());
 }
 
-/// The functions for this processor. They keep nothing between calls but what is in their
-/// arguments, so any thread may use them; the manager that knows them has 200 KB and goes.
+/// The functions for this processor. They keep nothing between calls but what is in their arguments
+/// and a last error, which nobody asks for: any thread may use them. The manager that knows them
+/// has 200 KB and goes.
 struct functions {
   aes_gcm_pre_t expand;
   aes_gcm_enc_dec_t encrypt;
@@ -31,30 +33,29 @@ struct functions {
   aes_gcm_enc_dec_update_t add;
   aes_gcm_enc_dec_finalize_t end;
 
-  static const functions& best() {
-    static const functions chosen = choose();
-    return chosen;
+  /// Null: there are none.
+  static const functions* best() {
+    static const auto chosen = choose();
+    return chosen ? &*chosen : nullptr;
   }
 
  private:
-  static functions choose() {
-    auto* const manager = alloc_mb_mgr(0);
-    if (manager == nullptr) std::abort();
-    init_mb_mgr_auto(manager, nullptr);
+  static std::optional<functions> choose() {
+    const std::unique_ptr<IMB_MGR, void (*)(IMB_MGR*)> manager(alloc_mb_mgr(0), free_mb_mgr);
+    if (!manager) return std::nullopt;
+    init_mb_mgr_auto(manager.get(), nullptr);
     // Its self-test computes the published vectors with what it chose.
-    if ((manager->features & IMB_FEATURE_SELF_TEST_PASS) == 0) std::abort();
-    const functions out{manager->gcm128_pre,        manager->gcm128_enc,
-                        manager->gcm128_dec,        manager->gcm128_init,
-                        manager->gcm128_enc_update, manager->gcm128_enc_finalize};
-    free_mb_mgr(manager);
-    return out;
+    if ((manager->features & IMB_FEATURE_SELF_TEST_PASS) == 0) return std::nullopt;
+    return functions{manager->gcm128_pre,        manager->gcm128_enc,
+                     manager->gcm128_dec,        manager->gcm128_init,
+                     manager->gcm128_enc_update, manager->gcm128_enc_finalize};
   }
 };
 
 class ipsec_mb_gcm final : public aes_gcm {
  public:
-  explicit ipsec_mb_gcm(std::span<const std::byte, aes_key_size> key)
-      : functions_(functions::best()) {
+  ipsec_mb_gcm(const functions& with, std::span<const std::byte, aes_key_size> key) noexcept
+      : functions_(with) {
     functions_.expand(key.data(), &key_);
   }
   ~ipsec_mb_gcm() override { wipe(std::as_writable_bytes(std::span(&key_, 1))); }
@@ -102,7 +103,8 @@ class ipsec_mb_gcm final : public aes_gcm {
 }  // namespace
 
 std::unique_ptr<aes_gcm> ipsec_mb_aes_gcm(std::span<const std::byte, aes_key_size> key) {
-  return std::make_unique<ipsec_mb_gcm>(key);
+  const auto* const with = functions::best();
+  return with == nullptr ? nullptr : std::make_unique<ipsec_mb_gcm>(*with, key);
 }
 
 }  // namespace rendr::crypto
