@@ -7,7 +7,7 @@ need nginx curl python3 sha256sum
 count=200
 size=$((4 * 1024 * 1024))
 rate=512k
-[ -z "$short" ] || { count=50 size=$((5 * 1024 * 1024)); }
+[ -z "$short" ] || { count=50 size=$((7 * 1024 * 1024)); }
 
 mkdir "$work/www" "$work/got"
 head -c "$size" /dev/urandom >"$work/www/file"
