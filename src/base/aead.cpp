@@ -7,19 +7,9 @@
 #include <cassert>
 
 #include "base/aes_gcm.hpp"
+#include "base/octets.hpp"
 
 namespace rendr::crypto {
-
-namespace {
-
-unsigned char* writable(bytes_span data) noexcept {
-  return reinterpret_cast<unsigned char*>(data.data());
-}
-const unsigned char* raw(bytes_view data) noexcept {
-  return reinterpret_cast<const unsigned char*>(data.data());
-}
-
-}  // namespace
 
 aead_key::aead_key(aead kind, const secret<key_size>& key) : kind_(kind) {
   if (kind == aead::aes_128_gcm) {
@@ -35,7 +25,7 @@ aead_key::~aead_key() = default;
 void aead_key::seal(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
                     bytes_span data) const noexcept {
   assert(data.size() >= tag_size);
-  if (aes_) return aes_->seal(nonce, associated, data);
+  if (kind_ == aead::aes_128_gcm) return aes_->seal(nonce, associated, data);
   const auto text = data.first(data.size() - tag_size);
   crypto_aead_chacha20poly1305_ietf_encrypt_detached(
       writable(text), writable(data.last(tag_size)), nullptr, raw(text), text.size(),
@@ -45,7 +35,7 @@ void aead_key::seal(std::span<const std::byte, nonce_size> nonce, bytes_view ass
 void aead_key::seal(std::span<const std::byte, nonce_size> nonce, bytes_view associated,
                     std::span<const bytes_view> text, bytes_span out) const noexcept {
   assert(out.size() >= tag_size);
-  if (aes_ && aes_->takes_pieces(text.size(), out.size() - tag_size)) {
+  if (kind_ == aead::aes_128_gcm && aes_->takes_pieces(text.size(), out.size() - tag_size)) {
     return aes_->seal(nonce, associated, text, out);
   }
   auto to = out.begin();
@@ -61,10 +51,11 @@ bool aead_key::open(std::span<const std::byte, nonce_size> nonce, bytes_view ass
   }
   const auto text = data.first(data.size() - tag_size);
   const bool good =
-      aes_ ? aes_->open(nonce, associated, data)
-           : crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-                 writable(text), nullptr, raw(text), text.size(), raw(data.last(tag_size)),
-                 raw(associated), associated.size(), raw(nonce), raw(key_.view())) == 0;
+      kind_ == aead::aes_128_gcm
+          ? aes_->open(nonce, associated, data)
+          : crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+                writable(text), nullptr, raw(text), text.size(), raw(data.last(tag_size)),
+                raw(associated), associated.size(), raw(nonce), raw(key_.view())) == 0;
   if (!good) wipe(text);  // AES-GCM decrypts before it has verified
   return good;
 }

@@ -19,16 +19,11 @@ enum class aead : std::uint8_t {
   aes_128_gcm,        ///< NIST SP 800-38D, the fastest where the processor has it (`aes_gcm`)
 };
 
-/// Bytes of key that it takes.
-constexpr std::size_t key_bytes(aead kind) noexcept {
-  return kind == aead::aes_128_gcm ? 16 : key_size;
-}
-
 /// A key made ready, for many messages. No call allocates but the construction of an AES key. Wiped
 /// when it goes. Deterministic, and safe only while no nonce is used twice with one key.
 class aead_key {
  public:
-  /// @param key its first `key_bytes(kind)` bytes are used. Running out of memory ends the process.
+  /// @param key AES-128-GCM uses its first 16 bytes. Running out of memory ends the process.
   aead_key(aead kind, const secret<key_size>& key);
   aead_key(aead_key&&) noexcept;
   aead_key& operator=(aead_key&&) noexcept;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/aes_gcm.hpp"
+#include "base/octets.hpp"
 
 namespace rendr::crypto {
 
@@ -22,7 +23,7 @@ class gnutls_gcm final : public aes_gcm {
  public:
   explicit gnutls_gcm(std::span<const std::byte, aes_key_size> key) noexcept {
     secret<aes_key_size> copy(key);
-    const gnutls_datum_t datum{reinterpret_cast<unsigned char*>(copy.span().data()), aes_key_size};
+    const gnutls_datum_t datum{writable(copy.span()), aes_key_size};
     if (gnutls_aead_cipher_init(&handle_, GNUTLS_CIPHER_AES_128_GCM, &datum) < 0) std::abort();
   }
   ~gnutls_gcm() override { gnutls_aead_cipher_deinit(handle_); }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/aes_gcm.hpp"
+#include "base/octets.hpp"
 
 namespace rendr::crypto {
 
@@ -14,13 +15,6 @@ namespace {
 /// A piece costs some 15 ns: a text that is small, or in small pieces, is copied sooner.
 constexpr std::size_t least_in_pieces = 4096;
 constexpr std::size_t least_piece = 256;
-
-const std::uint8_t* raw(bytes_view data) noexcept {
-  return reinterpret_cast<const std::uint8_t*>(data.data());
-}
-std::uint8_t* writable(bytes_span data) noexcept {
-  return reinterpret_cast<std::uint8_t*>(data.data());
-}
 
 /// The functions for this processor. They keep nothing between calls but what is in their arguments
 /// and a last error, which nobody asks for: any thread may use them. The manager that knows them

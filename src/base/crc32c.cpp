@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/octets.hpp"
+
 namespace rendr {
 
 std::uint32_t crc32c(std::uint32_t init, bytes_view data) noexcept {
@@ -14,7 +16,7 @@ std::uint32_t crc32c(std::uint32_t init, bytes_view data) noexcept {
   while (!data.empty()) {
     const auto size = std::min(data.size(), largest_piece);
     // ISA-L only reads; its declaration lacks the const.
-    auto* begin = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(data.data()));
+    auto* begin = const_cast<unsigned char*>(raw(data));
     state = crc32_iscsi(begin, static_cast<int>(size), state);
     data = data.subspan(size);
   }

@@ -10,18 +10,11 @@
 
 #include <cassert>
 
+#include "base/octets.hpp"
+
 namespace rendr::crypto {
 
 namespace {
-
-unsigned char* writable(bytes_span data) noexcept {
-  return reinterpret_cast<unsigned char*>(data.data());
-}
-/// Never null, as libsodium wants it even of an empty range.
-const unsigned char* raw(bytes_view data) noexcept {
-  static constexpr unsigned char nothing = 0;
-  return data.empty() ? &nothing : reinterpret_cast<const unsigned char*>(data.data());
-}
 
 /// HMAC state that leaves no trace of its key.
 class hmac {
