@@ -105,9 +105,8 @@ constexpr std::array<figure_kind, 13> kinds{{{"goodput Mbit/s", 0.05},
                                              {"its age P95 ms", 4.1, use::of_probes},
                                              {"probes", 1, use::explains}}};
 // From here on they are of bbr's probes, which cubic lacks.
-constexpr std::size_t first_of_probes = 9;
-static_assert(kinds[first_of_probes].use == use::of_probes &&
-              kinds[first_of_probes - 1].use != use::of_probes);
+constexpr auto first_of_probes = static_cast<std::size_t>(
+    std::ranges::find(kinds, use::of_probes, &figure_kind::use) - kinds.begin());
 constexpr std::size_t probes = kinds.size() - 1;
 constexpr double least_probes = 3;  // of fewer nothing is judged
 using figures = std::array<double, kinds.size()>;

@@ -62,6 +62,12 @@ bytes with_room(bytes_view plain) {
   return out;
 }
 
+bytes drawn(seeded_random& random, std::size_t size) {
+  bytes out(size);
+  for (auto& b : out) b = static_cast<std::byte>(random.below(256));
+  return out;
+}
+
 TEST(Aead, AgreesWithThePublishedVectors) {
   for (const auto& v : vectors) {
     SCOPED_TRACE(v.origin);
@@ -100,8 +106,7 @@ TEST(Aead, ATextInPiecesIsSealedAsTheWholeOfIt) {
     const aead_key key(kind, secret<32>(filled<32>(3)));
     for (const std::size_t size : {0U, 1U, 16U, 100U, 1200U, 16384U, 61440U}) {
       for (const std::size_t cuts : {0U, 1U, 2U, 7U, 200U}) {
-        bytes plain(size);
-        for (auto& b : plain) b = static_cast<std::byte>(random.below(256));
+        const auto plain = drawn(random, size);
         const auto before = plain;
         std::vector<std::size_t> at(cuts);
         for (auto& cut : at) cut = static_cast<std::size_t>(random.below(size + 1));
@@ -155,10 +160,8 @@ TEST(Aead, AesGcmIsTheSameByWhicheverLibrary) {
   const auto reference = gnutls_aes_gcm(key_bytes);
   for (int i = 0; i < 400; ++i) {
     const auto limit = std::size_t{1} << random.below(17);
-    bytes plain(random.below(limit + 1));
-    for (auto& b : plain) b = static_cast<std::byte>(random.below(256));
-    bytes associated(random.below(40));
-    for (auto& b : associated) b = static_cast<std::byte>(random.below(256));
+    const auto plain = drawn(random, random.below(limit + 1));
+    const auto associated = drawn(random, random.below(40));
     const auto nonce = filled<12>(static_cast<std::uint8_t>(i));
     auto ours = with_room(plain);
     auto theirs = ours;
