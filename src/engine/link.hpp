@@ -129,6 +129,9 @@ class link {
   std::uint32_t unsent_limit(const path& p) const noexcept;
 
  private:
+  // link_status.cpp
+  void leave(instant now, path& p);
+
   // link.cpp
   void prepare_hello();
   void confirmed() noexcept;
@@ -164,6 +167,9 @@ class link {
   void dial_due(instant now);
   void dial(instant now, spec_id leaf);
   void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
+  void tell_state(const path& p, wire::path_report state);
+  void drain(instant now, path& p, cause why, std::string detail);
+  void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept;
   bool needs_dial(const leaf_slot& s) const noexcept;

@@ -80,7 +80,7 @@ instant link::path_timeout(const path& p) const noexcept {
     return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
   }
   if (p.phase != path_phase::late && !p.evidence_asked) next = std::min(next, deadline_of(p));
-  if (p.sent.in_flight() == 0 && p.out.empty() && p.phase != path_phase::draining) {
+  if (p.sent.in_flight() == 0 && p.out.empty() && !p.draining) {
     const auto now_in_use = p.last_flow_data != instant::min() &&
                             p.last_eliciting - p.last_flow_data <= defaults::in_use_window;
     const auto idle = now_in_use
@@ -461,10 +461,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
     p.copy_reserve = p.sent.in_flight();
   }
   // What the peer told is not told back: two ends that echo each other would never end it.
-  if (why != cause::one_way) {
-    auto& word = told_[p.id];
-    word = {word.epoch + 1, wire::path_report::suspect, p.leaf, true};
-  }
+  if (why != cause::one_way) tell_state(p, wire::path_report::suspect);
   choose_current(s, p.leaf);
   route(now, why);
   // The first range also goes to a second path: a standby may be dark too.
@@ -484,7 +481,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
 }
 
 void link::doubt(instant now, path& p, std::string detail) {
-  if (p.ready() && p.phase != path_phase::draining)
+  if (p.ready() && !p.draining)
     suspect(now, p, cause::network_changed, std::move(detail));
 }
 
@@ -570,7 +567,7 @@ void link::life(instant now, path& p, std::uint64_t number) {
     p.check_at = now + std::chrono::milliseconds(2);  // the next head is overdue too: ask again
     return;
   }
-  set_phase(now, p, path_phase::standby, cause::none, "acknowledged");
+  set_phase(now, p, p.at_rest(), cause::none, "acknowledged");
   route(now, cause::returned);
 }
 
@@ -586,9 +583,8 @@ void link::clear_suspicion(instant now, path& p) {
   p.delivered_since = never;
   auto& s = slot(p.leaf);
   s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
-  set_phase(now, p, path_phase::standby, cause::returned, "acknowledged on it again");
-  auto& word = told_[p.id];
-  word = {word.epoch + 1, wire::path_report::standby, p.leaf, true};
+  set_phase(now, p, p.at_rest(), cause::returned, "acknowledged on it again");
+  tell_state(p, p.leaving ? wire::path_report::draining : wire::path_report::standby);
   choose_current(s, p.leaf);
   check_dark(now);
   route(now, cause::returned);

@@ -273,9 +273,7 @@ path* link::join(instant now, std::unique_ptr<path> p) {
 void link::replace_old(instant now, path& fresh) {
   std::vector<path*> old;
   for (const auto& p : paths_) {
-    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() ||
-        p->phase == path_phase::draining)
-      continue;
+    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() || p->draining) continue;
     if (side_ == role::acceptor && p->id > fresh.id && p->carries()) {
       return drop_path(now, fresh, cause::replaced, "a newer path of the same leaf is there", true);
     }
@@ -298,7 +296,7 @@ void link::choose_current(leaf_slot& s, spec_id leaf) {
   path* best = nullptr;
   const auto rank = [](const path& p) { return p.phase == path_phase::suspect ? 1 : 0; };
   for (const auto& p : paths_) {
-    if (p->leaf != leaf || !p->ready() || p->phase == path_phase::draining) continue;
+    if (p->leaf != leaf || !p->ready() || p->draining) continue;
     if (best == nullptr || rank(*p) <= rank(*best)) best = p.get();  // the newest of equals
   }
   s.current = best;
@@ -321,6 +319,29 @@ void link::set_phase(instant now, path& p, path_phase to, cause why, std::string
   }
   s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, from, to, why,
                                         std::move(detail)});
+}
+
+// Each word about a path replaces the one before it.
+void link::tell_state(const path& p, wire::path_report state) {
+  auto& word = told_[p.id];
+  word = {word.epoch + 1, state, p.leaf, true};
+}
+
+// It takes nothing new from now on; it ends when what it carries was acknowledged.
+void link::drain(instant now, path& p, cause why, std::string detail) {
+  p.draining = true;
+  if (p.phase != path_phase::suspect) set_phase(now, p, path_phase::draining, why, std::move(detail));
+  choose_current(slot(p.leaf), p.leaf);
+  route(now, why);
+}
+
+// A detached path is empty, and said so to the peer.
+void link::end_drained(instant now, path& p) {
+  set_phase(now, p, path_phase::dead, cause::detached, "everything on it was acknowledged");
+  auto& s = slot(p.leaf);
+  if (s.current != nullptr) s.shown = s.current->phase;
+  told_.erase(p.id);
+  order_close(p, true);
 }
 
 void link::path_down(instant now, path& p, cause why, std::string detail) {
@@ -371,8 +392,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     // The peer may see no end of it, and would send on it until its own deadlines. What it told
     // itself is not told back.
     if (death && why != cause::one_way && told_.size() < 2 * defaults::paths_per_link) {
-      auto& word = told_[p.id];
-      word = {word.epoch + 1, wire::path_report::dead, p.leaf, true};
+      tell_state(p, wire::path_report::dead);
     } else {
       told_.erase(p.id);
     }

@@ -318,9 +318,8 @@ errc link::on(instant now, path& p, const wire::path_state& f) {
       suspect(now, *about, cause::one_way, "the peer hears nothing on it");
     } else if (f.state == wire::path_report::dead && about.get() != &p) {
       path_down(now, *about, cause::one_way, "the peer gave it up");
-    } else if (f.state == wire::path_report::draining && about->carries()) {
-      set_phase(now, *about, path_phase::draining, cause::bye, "the peer is leaving it");
-      route(now, cause::bye);
+    } else if (f.state == wire::path_report::draining && !about->draining) {
+      drain(now, *about, cause::bye, "the peer is leaving it");
     }
     break;
   }

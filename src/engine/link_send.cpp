@@ -134,15 +134,14 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   }
   if (!put_tokens(p, w)) s_.transmit.wake(p.carrier);
   bool full = false;
-  if (up_ && (p.carries() || p.phase == path_phase::draining)) {
-    if (p.carries()) {
-      full = put_urgent(now, p, w);
-      if (!full) full = put_data(now, p, w);
-    }
-    if (p.leaving && !closing_ && w.empty() && p.sent.all_acknowledged() && p.urgent.empty()) {
-      w.put(wire::bye{});
-      p.bye_sent = true;
-    }
+  if (up_ && p.carries()) {
+    full = put_urgent(now, p, w);
+    if (!full) full = put_data(now, p, w);
+  }
+  if (up_ && p.leaving && p.phase != path_phase::suspect && !closing_ && w.empty() &&
+      p.sent.all_acknowledged()) {
+    w.put(wire::bye{});
+    p.bye_sent = true;
   }
   more_data = full;
   if (w.empty()) {
@@ -154,7 +153,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   record.heard = p.heard_bytes;
   record.unloaded = p.life_number >= p.load_number && !p.starting();
   if (record.eliciting) p.last_eliciting = now;
-  if (bye) order_close(p, true);
+  if (bye) end_drained(now, p);
   return true;
 }
 

@@ -116,6 +116,14 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   return leaf;
 }
 
+void link::leave(instant now, path& p) {
+  p.leaving = true;
+  tell_state(p, wire::path_report::draining);
+  drain(now, p, cause::detached, "detached by command");
+  s_.transmit.wake(p.carrier);
+  wake_control();
+}
+
 std::optional<failure> link::detach(instant now, std::string_view leaf) {
   for (auto& s : slots_) {
     if (s.removed || s.config.name != leaf) continue;
@@ -128,22 +136,16 @@ std::optional<failure> link::detach(instant now, std::string_view leaf) {
     s.next_dial = never;
     for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
     s.attempts.clear();
-    std::vector<path*> unfinished;
+    std::vector<path*> carriers;
     for (const auto& p : paths_) {
-      if (&slots_[p->leaf] == &s && p->step != attach_step::done && !p->closing) {
-        unfinished.push_back(p.get());
-      }
+      if (&slots_[p->leaf] == &s && !p->closing) carriers.push_back(p.get());
     }
-    for (auto* p : unfinished) path_down(now, *p, cause::detached, "detached by command");
-    if (auto* p = s.current) {
-      p->leaving = true;
-      auto& word = told_[p->id];
-      word = {word.epoch + 1, wire::path_report::draining, p->leaf, true};
-      set_phase(now, *p, path_phase::draining, cause::detached, "detached by command");
-      s.current = nullptr;
-      route(now, cause::detached);
-      s_.transmit.wake(p->carrier);
-      wake_control();
+    for (auto* p : carriers) {
+      if (p->ready()) {
+        leave(now, *p);
+      } else {
+        path_down(now, *p, cause::detached, "detached by command");
+      }
     }
     return std::nullopt;
   }

@@ -107,7 +107,8 @@ struct path {
   std::uint64_t copy_reserve = 0;  ///< bytes that its suspicion may still copy
   instant reserve_since = instant::min();
   instant retry_at = never;  ///< a bond declined it until then
-  bool leaving = false;      ///< detach: BYE once everything is acknowledged
+  bool draining = false;     ///< takes nothing new, ever again: one of the ends detached it
+  bool leaving = false;      ///< this end did: BYE once everything is acknowledged
   bool bye_sent = false;
   bool closing = false;  ///< close_carrier was ordered, or the driver reported the end
   bool flush = false;    ///< what is in `out` is still to be written
@@ -130,7 +131,12 @@ struct path {
   void write_handshake(slab_pool& pool);
   bool ready() const noexcept { return step == attach_step::done && !closing; }
   bool carries() const noexcept {
-    return phase == path_phase::standby || phase == path_phase::active || phase == path_phase::late;
+    return !draining && (phase == path_phase::standby || phase == path_phase::active ||
+                         phase == path_phase::late);
+  }
+  /// What it is when it is neither late nor suspect.
+  path_phase at_rest() const noexcept {
+    return draining ? path_phase::draining : path_phase::standby;
   }
   bool in_use(instant now) const noexcept {
     return last_flow_data != instant::min() && now - last_flow_data <= defaults::in_use_window;

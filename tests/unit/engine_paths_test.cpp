@@ -121,6 +121,84 @@ TEST(EnginePaths, TheLastLivingPathIsNotDetached) {
   EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 1u);
 }
 
+// What was detached while it was silent drains when it answers; nothing new goes by it.
+TEST(EnginePaths, ADetachedPathThatFellSilentIsNeverUsedAgain) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  w.hold(w.dialer, a);
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("y")), 1u);
+  w.advance(1us);
+  ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "a"));
+  w.advance(100ms);
+  std::vector<path_phase> phases;
+  for (const auto& e : direct_pair::all<event::path_changed>(w.dialer)) {
+    if (e.carrier == a) phases.push_back(e.to);
+  }
+  ASSERT_EQ(phases.back(), path_phase::suspect);
+  w.release(w.dialer, a);
+  w.advance(5s);
+  phases.clear();
+  for (const auto& e : direct_pair::all<event::path_changed>(w.dialer)) {
+    if (e.carrier == a) phases.push_back(e.to);
+  }
+  const std::vector ending{path_phase::suspect, path_phase::draining, path_phase::dead};
+  ASSERT_GE(phases.size(), ending.size());
+  EXPECT_TRUE(std::equal(ending.rbegin(), ending.rend(), phases.rbegin()));
+  EXPECT_FALSE(w.dialer.peer.contains(a)) << "its carrier is closed";
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("z")), 1u);
+  w.advance(20s);
+  EXPECT_EQ(w.read_all(w.acceptor, incoming(w)), "xyz");
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 1u);
+  const auto there = w.acceptor.ep.status(w.now);
+  for (const auto& p : there.links[0].paths) EXPECT_EQ(p.deaths, 0u);
+}
+
+// The peer detached it, and it fell silent before it was empty.
+TEST(EnginePaths, APathThatThePeerIsLeavingIsNotChosenWhenItAnswersAgain) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  const auto there = w.dialer.peer.at(a);
+  const auto back = incoming(w);
+  w.hold(w.acceptor, there);
+  w.hold(w.dialer, a);
+  ASSERT_EQ(*w.acceptor.ep.write(w.now, back, as_bytes("1")), 1u);
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("y")), 1u);
+  w.advance(1us);
+  ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "a"));
+  w.advance(100ms);
+  w.release(w.acceptor, there);
+  w.advance(10ms);
+  const auto status = w.acceptor.ep.status(w.now);
+  for (const auto& p : status.links[0].paths) {
+    EXPECT_FALSE(p.name == "a" && p.carries_data);
+  }
+  w.release(w.dialer, a);
+  w.advance(5s);
+  ASSERT_EQ(*w.acceptor.ep.write(w.now, back, as_bytes("2")), 1u);
+  w.advance(20s);
+  bool used = false;
+  bool drained = false;
+  for (const auto& e : direct_pair::all<event::path_changed>(w.acceptor)) {
+    if (e.carrier != there) continue;
+    drained = drained || e.to == path_phase::draining;
+    used = used || (drained && (e.to == path_phase::standby || e.to == path_phase::active));
+  }
+  EXPECT_TRUE(drained);
+  EXPECT_FALSE(used);
+  EXPECT_EQ(w.read_all(w.dialer, flow), "12");
+  EXPECT_EQ(w.read_all(w.acceptor, back), "xy");
+}
+
 TEST(EnginePaths, AByeIsNoDeath) {
   direct_pair w;
   const auto link = w.connect(2);
