@@ -57,7 +57,7 @@ struct endpoint::impl final : link_directory {
   flow* find(flow_ref ref) {
     auto* l = find(ref.link);
     auto* f = l == nullptr ? nullptr : l->find(ref.number);
-    return f == nullptr || f->app_closed || f->removing ? nullptr : f;
+    return f == nullptr || f->app_closed ? nullptr : f;
   }
   place* find(carrier_id id) {
     const auto it = carriers.find(id);

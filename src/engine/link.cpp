@@ -246,7 +246,7 @@ void link::handle_timeout(instant now, duration lateness) {
   while (!lingering_.empty() && lingering_.front().first <= now) {
     auto* f = find(lingering_.front().second);
     lingering_.pop_front();
-    if (f != nullptr && f->app_closed && !f->removing) linger_over(now, *f);
+    if (f != nullptr && f->app_closed) linger_over(now, *f);
   }
   if (other_instance_ && !restart_told_ && !any_alive()) {
     restart_told_ = true;

@@ -108,7 +108,8 @@ class link {
   errc shutdown(instant now, flow& f);
   void close_flow(instant now, flow& f);
   void abort_flow(instant now, flow& f, std::uint64_t code);
-  flow* find(std::uint64_t number) noexcept;
+  /// Null: it is over, or never was.
+  flow* find(std::uint64_t number) const noexcept;
   /// The next flow whose readiness changed, as of now.
   std::optional<event::flow_ready> poll_ready();
   /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers

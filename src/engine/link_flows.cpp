@@ -14,14 +14,14 @@ std::uint64_t reserve_of(wire::flow_kind kind) noexcept {
 
 }  // namespace
 
-flow* link::find(std::uint64_t number) noexcept {
+flow* link::find(std::uint64_t number) const noexcept {
   const auto it = flows_.find(number);
-  return it == flows_.end() ? nullptr : it->second.get();
+  return it == flows_.end() || it->second->removing ? nullptr : it->second.get();
 }
 
 bool link::closed_number(std::uint64_t number) const noexcept {
   const bool ours = ((number & 1) == 0) == (side_ == role::dialer);
-  if (ours) return number < next_flow_ && !flows_.contains(number);
+  if (ours) return number < next_flow_ && find(number) == nullptr;
   return incoming_closed_.contains(number >> 1);
 }
 

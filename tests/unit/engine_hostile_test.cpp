@@ -271,6 +271,22 @@ TEST(EngineHostile, AStalledReaderPinsNotTheBuffersOfItsNeighbour) {
   }
 }
 
+TEST(EngineHostile, WhatFollowsTheEndOfAFlowInItsRecordTakesNoMemory) {
+  lair k;
+  const auto used = [&] { return k.w.acceptor.ep.status(k.w.now).budget_used; };
+  const auto before = used();
+  const auto over = *k.w.acceptor.ep.open_stream(k.w.now, k.there.link, {});
+  k.w.acceptor.ep.close(k.w.now, over);
+  const bytes much(9000);
+  auto both = encoded(wire::reject{over.number, 1, "no"});
+  const auto data = encoded(wire::data{over.number, 0, much});
+  both.insert(both.end(), data.begin(), data.end());
+  k.lie(record(1000, both));
+  EXPECT_EQ(used(), before);
+  EXPECT_EQ(k.deaths(), 0u);
+  k.expect_the_link_lives();
+}
+
 TEST(EngineHostile, FramesBeforeTheHandshakeEndTheCarrier) {
   lair l;
   carrier_traits traits;
