@@ -518,6 +518,7 @@ class engine_world {
     check(tainted || !known.handle[side]);
     known.handle[side] = true;
     known.packets = f.kind == wire::flow_kind::packet;
+    if (closing) close(side, f.flow.number);  // who is leaving takes no more
   }
   template <class Other>
   void on(std::size_t, const Other&) {}
