@@ -159,7 +159,10 @@ class link {
         token, *this);
   }
 
-  /// Adds a path while the link lives; `set_root` or the default root places it. Fails as `start`.
+  /// Adds a path while the link lives. A root over all paths (the default one, an intent) takes it
+  /// in, and so does one that names a detached path of the same name; `set_root` places it in
+  /// others. Fails as `start`, and with `limit_reached` when there are 64 paths, with those that
+  /// were detached and a root still names.
   [[nodiscard]] failure attach(path_spec path);
   /// Drains a path and takes it away. `refused` for the last living one.
   [[nodiscard]] failure detach(std::string_view path);

@@ -151,7 +151,8 @@ class endpoint {
   /// move; nothing is lost. Dialer only.
   std::optional<failure> set_root(instant now, link_ref link, std::string_view graph_text,
                                   std::string_view root = {});
-  /// Adds a leaf at run time (not yet in the graph: set_root places it). Dialer only.
+  /// Adds a leaf at run time. A root that stands over all paths takes it in at once, and one that
+  /// names a detached path of this name; `set_root` places it in others. Dialer only.
   result<spec_id, failure> attach(instant now, link_ref link, const path_config& path);
   /// Drains and removes a leaf's carrier. `refused` for the last living one.
   std::optional<failure> detach(instant now, link_ref link, std::string_view leaf);

@@ -41,6 +41,7 @@ errc link::start(instant now, policy::graph root) {
   if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
   prepare_hello();
   roots_.standard().version = 1;
+  roots_.standard().text = config_.root;
   install_root(now, roots_.standard(), std::move(root));
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     if (!slots_[leaf].config.cold) schedule_dial(now, leaf, true);

@@ -131,6 +131,7 @@ class link {
 
  private:
   // link_status.cpp
+  leaf_slot* slot_for(std::string_view name);
   void leave(instant now, path& p);
 
   // link.cpp
@@ -313,6 +314,8 @@ class link {
   std::vector<policy::child_facts> leaf_facts(instant now) const;
   policy::child_facts facts_of(instant now, const leaf_slot& s) const;
   void install_root(instant now, named_root& root, policy::graph g);
+  void replace_graph(instant now, named_root& root, policy::graph g);
+  void place_attached(instant now);
   named_root& root_of(const flow& f) noexcept;
   const named_root& root_of(const flow& f) const noexcept;
   void tell_move(const named_root& root, const root_target::move& move, cause why);

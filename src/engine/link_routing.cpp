@@ -52,9 +52,10 @@ cause cause_of(policy::selector_reason reason, cause why) noexcept {
 std::vector<policy::leaf_info> link::leaf_infos() const {
   std::vector<policy::leaf_info> out;
   out.reserve(slots_.size());
-  for (const auto& s : slots_) {
-    out.push_back(
-        {s.config.name, weight_of(s.config), s.config.evidence, s.config.cost, s.config.fate});
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    const auto& c = slots_[leaf].config;
+    if (slots_[leaf].removed) continue;
+    out.push_back({c.name, weight_of(c), c.evidence, c.cost, c.fate, leaf});
   }
   return out;
 }
@@ -183,7 +184,8 @@ bool link::decide_routes(instant now, cause why) {
 }
 
 void link::install_root(instant now, named_root& root, policy::graph g) {
-  root.target = root_target(std::move(g), ++root_version_);
+  const auto before = std::exchange(root.target, root_target(std::move(g), ++root_version_));
+  root.target.inherit(before);
   const auto& graph = root.target.graph();
   for (const auto& node : graph.nodes()) {
     if (node.kind != policy::node_kind::path) continue;
@@ -316,11 +318,25 @@ std::optional<failure> link::set_root(instant now, std::string_view root, std::s
   if (to == nullptr) {
     return failure{errc::limit_reached, "set_root: a link has at most 64 roots"};
   }
-  ++to->version;
-  to->owed = up_;
-  install_root(now, *to, std::move(*parsed));
-  wake_control();
+  to->text = text;
+  replace_graph(now, *to, std::move(*parsed));
   return std::nullopt;
+}
+
+void link::replace_graph(instant now, named_root& root, policy::graph g) {
+  ++root.version;
+  root.owed = up_;
+  install_root(now, root, std::move(g));
+  wake_control();
+}
+
+// The graphs that stand over all paths stand over a new one too.
+void link::place_attached(instant now) {
+  const auto leaves = leaf_infos();
+  for (auto& root : roots_.all()) {
+    if (!root.installed()) continue;
+    if (auto all = policy::graph_over_all(root.text, leaves)) replace_graph(now, root, std::move(*all));
+  }
 }
 
 }  // namespace rendr::engine

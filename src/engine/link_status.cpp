@@ -96,9 +96,6 @@ link_snapshot link::status(instant now) const {
 result<spec_id, failure> link::attach(instant now, const path_config& config) {
   if (side_ != role::dialer)
     return failure{errc::refused, "attach: the dialer of the link owns its paths"};
-  if (slots_.size() >= defaults::paths_per_link) {
-    return failure{errc::limit_reached, "attach: a link has at most 64 paths"};
-  }
   for (const auto& s : slots_) {
     if (!s.removed && s.config.name == config.name) {
       return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
@@ -108,12 +105,36 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
     return failure{errc::invalid_argument,
                    "attach: " + quoted(config.name) + ": " + std::string(name_rule)};
   }
-  const auto leaf = static_cast<spec_id>(slots_.size());
-  slots_.resize(slots_.size() + 1);
-  slots_.back().config = config;
+  auto* s = slot_for(config.name);
+  if (s == nullptr) {
+    return failure{errc::limit_reached,
+                   "attach: a link has at most 64 paths, with those that a graph still names"};
+  }
+  s->config = config;
+  s->removed = false;
+  s->backoff = duration(0);
+  const auto leaf = static_cast<spec_id>(s - slots_.data());
+  place_attached(now);
   schedule_dial(now, leaf, true);
   dial_due(now);
   return leaf;
+}
+
+// For a new path: that of a detached one of this name, which graphs may still name; a fresh one; or
+// one that nothing knows any more. Null: there is none.
+leaf_slot* link::slot_for(std::string_view name) {
+  for (auto& s : slots_) {
+    if (s.removed && s.config.name == name) return &s;
+  }
+  if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    const bool carried = std::any_of(paths_.begin(), paths_.end(),
+                                     [&](const auto& p) { return p->leaf == leaf; });
+    if (!slots_[leaf].removed || carried || roots_.names(leaf)) continue;
+    slots_[leaf] = leaf_slot{};
+    return &slots_[leaf];
+  }
+  return nullptr;
 }
 
 void link::leave(instant now, path& p) {

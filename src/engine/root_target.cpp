@@ -57,6 +57,21 @@ void root_target::refresh(const std::vector<policy::child_facts>& leaf_facts) {
   }
 }
 
+void root_target::inherit(const root_target& before) {
+  const auto& old = *before.graph_;
+  for (node_id id = 0; id < graph_->size(); ++id) {
+    if ((*graph_)[id].kind != node_kind::selector) continue;
+    const auto was = old.find((*graph_)[id].name);
+    if (was == policy::no_node || old[was].kind != node_kind::selector) continue;
+    const auto& state = before.selectors_[was];
+    if (!state.current) continue;
+    selectors_[id].current = graph_->child_named(id, old[old[was].children[*state.current]].name);
+    selectors_[id].cooldown_until = state.cooldown_until;
+    reasons_[id] = before.reasons_[was];
+    evidence_[id] = before.evidence_[was];
+  }
+}
+
 root_target::outcome root_target::update(instant now,
                                          const std::vector<policy::child_facts>& leaf_facts) {
   refresh(leaf_facts);

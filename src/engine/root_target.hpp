@@ -41,6 +41,9 @@ class root_target {
   root_target() : graph_(std::make_shared<const policy::graph>()) {}
   root_target(policy::graph graph, std::uint32_t version);
 
+  /// Takes the place of `before`: a selector that was there stands where it stood.
+  void inherit(const root_target& before);
+
   const policy::graph& graph() const noexcept { return *graph_; }
   /// Whether a graph was installed.
   bool installed() const noexcept { return !graph_->empty(); }

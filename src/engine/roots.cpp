@@ -30,6 +30,12 @@ bool root_set::reaches(std::uint32_t leaf, bool in_bulk) const noexcept {
   });
 }
 
+bool root_set::names(std::uint32_t leaf) const noexcept {
+  return std::any_of(roots_.begin(), roots_.end(), [leaf](const named_root& root) {
+    return !root.target.places(leaf).empty();
+  });
+}
+
 bool root_set::has_bond() const noexcept {
   return std::any_of(roots_.begin(), roots_.end(),
                      [](const named_root& root) { return root.target.has_bond(); });

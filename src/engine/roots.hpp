@@ -31,6 +31,7 @@ struct bond_watch {
 struct named_root {
   std::string name;  ///< empty: the default root
   root_target target;
+  std::string text;           ///< dialer: what the graph was read from
   std::uint64_t version = 0;  ///< of its graph on the wire; 0: not known yet
   bool owed = false;          ///< the peer must be told the graph
   std::map<std::string, selection, std::less<>> selections;  ///< by selector
@@ -66,6 +67,8 @@ class root_set {
   /// Some root places bytes on path `leaf` now: every selector above it stands on it, or with
   /// `in_bulk` names it for bulk.
   bool reaches(std::uint32_t leaf, bool in_bulk) const noexcept;
+  /// Some graph has a place for path `leaf`.
+  bool names(std::uint32_t leaf) const noexcept;
   bool has_bond() const noexcept;
   bool weighs() const noexcept;
   /// Some graph or choice must be told to the peer.

@@ -40,8 +40,14 @@ struct leaf_info {
   std::uint32_t cost = 0;  ///< how dear a byte is, 0 to `max_cost`
   /// The fate group: paths of one group share a hop and fail together. Empty: a group of its own.
   std::string fate{};
+  /// Its leaf index. nullopt: its position among the paths.
+  std::optional<std::uint32_t> leaf = std::nullopt;
   friend bool operator==(const leaf_info&, const leaf_info&) = default;
 };
+
+inline std::uint32_t leaf_of(std::span<const leaf_info> paths, std::size_t position) noexcept {
+  return paths[position].leaf.value_or(static_cast<std::uint32_t>(position));
+}
 
 /// How eager a selector is; the keys `dwell`, `cooldown` and `cost_bound` of its text form, each
 /// from 0 to an hour or `duration::max()` ("forever").

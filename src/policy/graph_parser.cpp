@@ -305,7 +305,8 @@ class parser {
     const auto path = std::find_if(paths_.begin(), paths_.end(),
                                    [&](const leaf_info& p) { return p.name == name.text; });
     if (path == paths_.end()) return fail(name.offset, not_a_path(name.text));
-    add_leaf(*path, static_cast<std::uint32_t>(path - paths_.begin()), name.offset, parent, depth);
+    const auto position = static_cast<std::size_t>(path - paths_.begin());
+    add_leaf(*path, leaf_of(paths_, position), name.offset, parent, depth);
   }
 
   std::string not_a_path(std::string_view name) {
@@ -411,6 +412,12 @@ std::optional<intent> intent_in(std::string_view text, std::span<const leaf_info
 }
 
 }  // namespace
+
+std::optional<graph> graph_over_all(std::string_view text, std::span<const leaf_info> paths) {
+  if (text.empty()) return default_graph(paths);
+  if (const auto wanted = intent_in(text, paths)) return intent_graph(*wanted, paths);
+  return std::nullopt;
+}
 
 result<graph, text_error> parse_graph(std::string_view text, std::span<const leaf_info> paths) {
   if (const auto wanted = intent_in(text, paths)) return intent_graph(*wanted, paths);

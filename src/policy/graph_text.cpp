@@ -147,7 +147,7 @@ graph over_all(node_kind kind, std::span<const leaf_info> paths, duration late) 
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!alone) nodes[0].children.push_back(static_cast<node_id>(nodes.size()));
     taken.insert(paths[i].name);
-    nodes.push_back(leaf_node(paths[i], static_cast<std::uint32_t>(i), alone ? no_node : 0));
+    nodes.push_back(leaf_node(paths[i], leaf_of(paths, i), alone ? no_node : 0));
   }
   name_the_nameless(nodes, taken);
   return graph(std::move(nodes));
@@ -193,7 +193,7 @@ graph intent_graph(intent wanted, std::span<const leaf_info> paths) {
 std::optional<text_error> check_all_used(const graph& g, std::string_view text,
                                          std::span<const leaf_info> paths) {
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (!g.places_of(static_cast<std::uint32_t>(i)).empty()) continue;
+    if (!g.places_of(leaf_of(paths, i)).empty()) continue;
     const auto end = std::min(text.find_last_of(')'), text.size());
     return text_error{end, "path " + quoted(paths[i].name) +
                                " is not in the graph: add it, or leave the path out"};

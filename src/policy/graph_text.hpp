@@ -18,7 +18,7 @@ namespace rendr::policy {
 /// Reads the text form
 ///     node = name | [name ":"] kind "(" arg {"," arg} ")"      arg = node | key "=" value
 /// with kind selector, race or bond, e.g. `best: selector(fiber, race(lte, wifi))`. A name alone is
-/// one of `paths`, whose position becomes the leaf index. White space is free. The first child is
+/// one of `paths`, and stands for its leaf index. White space is free. The first child is
 /// the primary. A composite without a name gets one: `selector1`, numbered by kind in the order of
 /// the text, skipping names that are taken. Keys, each at most once and anywhere among the
 /// children:
@@ -56,6 +56,9 @@ std::optional<intent> intent_named(std::string_view word) noexcept;
 inline constexpr duration interactive_late = std::chrono::milliseconds(20);
 /// With one path: that path alone. `paths` as for `default_graph`.
 graph intent_graph(intent wanted, std::span<const leaf_info> paths);
+/// What a text without names means, the empty one or an intent alone, over these paths; nullopt:
+/// `text` is no such text. `paths` as for `default_graph`.
+std::optional<graph> graph_over_all(std::string_view text, std::span<const leaf_info> paths);
 
 /// The dialer's further rule: every path is used. The error names the first one that is not and
 /// points where it could be added. An acceptor, which mirrors, does not ask.

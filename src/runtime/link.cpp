@@ -108,6 +108,17 @@ failure check_options(link_options& options, const detail::runtime_core& owner) 
   return {};
 }
 
+// A name for a path that was given none.
+std::string unused_name(const std::map<engine::spec_id, detail::link_core::leaf>& leaves) {
+  for (auto n = leaves.size() + 1;; ++n) {
+    auto name = "p" + std::to_string(n);
+    const bool taken = std::any_of(leaves.begin(), leaves.end(), [&](const auto& known) {
+      return known.second.spec.name == name;
+    });
+    if (!taken) return name;
+  }
+}
+
 }  // namespace
 
 namespace detail {
@@ -274,7 +285,7 @@ failure link::attach(path_spec path) {
   if (!core_ || !runtime_) return no_link();
   return detail::command(
       core_, [&](engine::endpoint& engine, instant now) -> std::optional<failure> {
-        if (path.name.empty()) path.name = "p" + std::to_string(core_->leaves.size() + 1);
+        if (path.name.empty()) path.name = unused_name(core_->leaves);
         if (auto why = check_path(path, *runtime_, {core_->insecure, core_->proves_peer}); why.code)
           return why;
         auto made = engine.attach(now, core_->ref, config_of(path));

@@ -171,12 +171,50 @@ void random_fault(world& w, random& rng, const scenario& s) {
   }
 }
 
+/// What an operator may do meanwhile. One that cannot be done then is refused, and loses nothing.
+void random_command(world& w, random& rng, const scenario& s, engine::link_ref link) {
+  std::vector<std::string> names;
+  for (const auto& p : s.paths) names.push_back(p.name);
+  const auto name = names.at(rng.below(names.size()));
+  const auto begin = w.now() - instant{} + rng.between(duration(0), duration(20s));
+  const auto later = begin + rng.between(duration(0), duration(10s));
+  switch (rng.below(5)) {
+    case 0:
+      w.at(begin).does([&w, link, name] {
+        static_cast<void>(w.client().ep().migrate(w.now(), link, name));
+        w.client().wake();
+      });
+      break;
+    case 1: {
+      int counter = 0;
+      auto root = random_graph(rng, names, 3, counter);
+      w.at(begin).does([&w, link, root] {
+        static_cast<void>(w.client().ep().set_root(w.now(), link, root));
+        w.client().wake();
+      });
+      break;
+    }
+    case 2: {
+      const bool server = rng.below(2) == 0;
+      w.at(begin).does([&w, server] {
+        auto& n = server ? w.server() : w.client();
+        n.ep().network_changed(w.now());
+        n.wake();
+      });
+      break;
+    }
+    default:
+      w.at(begin).does([&w, name] { w.detach(name); });
+      w.at(later).does([&w, name] { w.attach(name); });
+  }
+}
+
 /// Empty when the contract held.
 std::string chaos(std::uint64_t seed) {
   random rng(seed);
   const auto s = random_scenario(rng, seed);
   world w(s);
-  w.connect();
+  const auto link = w.connect();
   if (rng.below(3) != 0) w.run(rng.between(duration(0), duration(1s)));
   const auto flows = 1 + rng.below(6);
   const auto faults = rng.below(8);
@@ -196,6 +234,8 @@ std::string chaos(std::uint64_t seed) {
       w.open(plan);
     });
   }
+  const auto commands = rng.below(6);
+  for (std::uint64_t i = 0; i < commands; ++i) random_command(w, rng, s, link);
   w.run(40s);
   const auto done = [&] {
     const auto complete = [](const auto& f) { return f->complete(); };

@@ -46,7 +46,7 @@ world::world(const scenario& options) : options_(options), rng_(options.seed) {
                                    [this](std::string what) { violated(std::move(what)); });
   client_->on_event = [this](const engine::any_event& e) { on_client(e); };
   client_->resolve = [this](engine::link_ref, engine::spec_id spec) -> line& {
-    return *lines_.at(spec);
+    return *line_of_.at(spec);
   };
   for (auto& b : server_key_) b = static_cast<std::byte>(rng_.next());
   servers_.push_back(make_server());
@@ -104,18 +104,36 @@ line& world::path(std::string_view name) {
   return **it;
 }
 
+engine::path_config world::leaf_of(const path_options& p) const {
+  engine::path_config one;
+  one.name = p.name;
+  one.cold = p.cold;
+  one.evidence = p.evidence;
+  one.weight = p.weight;
+  one.cost = p.cost;
+  one.fate = p.fate;
+  one.plaintext = !options_.sealed;
+  return one;
+}
+
+bool world::attach(std::string_view name) {
+  const auto made = client_->ep().attach(queue.now(), link_, leaf_of(path(name).options()));
+  if (made) line_of_[*made] = &path(name);
+  client_->wake();
+  return made.has_value();
+}
+
+bool world::detach(std::string_view name) {
+  const auto why = client_->ep().detach(queue.now(), link_, name);
+  client_->wake();
+  return !why;
+}
+
 engine::link_ref world::connect() {
   engine::link_config c;
   for (const auto& p : options_.paths) {
-    engine::path_config one;
-    one.name = p.name;
-    one.cold = p.cold;
-    one.evidence = p.evidence;
-    one.weight = p.weight;
-    one.cost = p.cost;
-    one.fate = p.fate;
-    one.plaintext = !options_.sealed;
-    c.paths.push_back(one);
+    line_of_[static_cast<engine::spec_id>(c.paths.size())] = &path(p.name);
+    c.paths.push_back(leaf_of(p));
   }
   c.root = options_.root;
   c.no_path_grace = options_.grace;

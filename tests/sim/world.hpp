@@ -79,6 +79,9 @@ class world {
   void violated(std::string what);
 
   line& path(std::string_view name);
+  /// Of the first link. False: it was refused.
+  bool attach(std::string_view name);
+  bool detach(std::string_view name);
   node& client() noexcept { return *client_; }
   node& server() noexcept { return *server_; }
   /// The server process ends and another one starts in its place, with the same key for link reset
@@ -100,6 +103,7 @@ class world {
 
  private:
   std::unique_ptr<node> make_server();
+  engine::path_config leaf_of(const path_options& p) const;
   void on_client(const engine::any_event& e);
   void on_server(const engine::any_event& e);
   void dispatch(bool at_server, const engine::any_event& e);
@@ -110,6 +114,7 @@ class world {
   random rng_;
   std::vector<std::string> violations_;
   std::vector<std::unique_ptr<line>> lines_;
+  std::map<engine::spec_id, line*> line_of_;
   std::unique_ptr<node> client_;
   std::vector<std::unique_ptr<node>> servers_;
   node* server_ = nullptr;

@@ -199,6 +199,123 @@ TEST(EnginePaths, APathThatThePeerIsLeavingIsNotChosenWhenItAnswersAgain) {
   EXPECT_EQ(w.read_all(w.acceptor, back), "xy");
 }
 
+path_config leaf_named(std::string name) {
+  path_config leaf;
+  leaf.name = std::move(name);
+  leaf.plaintext = true;
+  return leaf;
+}
+
+// Whether what is written on a new flow arrives when all paths but `name` are dead.
+bool carries_alone(direct_pair& w, std::string_view name) {
+  w.refuse_dials = true;
+  const auto status = *w.dialer.ep.status(w.now, w.link);
+  for (const auto& p : status.paths) {
+    if (p.name != name) w.kill(p.carrier);
+  }
+  w.advance(100ms);
+  const auto flow = *w.dialer.ep.open_stream(w.now, w.link, {});
+  static_cast<void>(w.dialer.ep.write(w.now, flow, as_bytes("alone")));
+  w.advance(1s);
+  const auto flows = direct_pair::all<event::incoming_flow>(w.acceptor);
+  return !flows.empty() && w.read_all(w.acceptor, flows.back().flow) == "alone";
+}
+
+TEST(EnginePaths, AnAttachedPathJoinsARootOverAllPaths) {
+  for (const auto* root : {"", "handover", "interactive", "aggregate"}) {
+    direct_pair w;
+    const auto link = w.connect(2, root);
+    w.advance(1s);
+    ASSERT_TRUE(w.dialer.ep.attach(w.now, link, leaf_named("c")));
+    w.advance(1s);
+    for (const auto& shown : {w.dialer.ep.status(w.now, link)->root,
+                              w.acceptor.ep.status(w.now).links[0].root}) {
+      EXPECT_NE(shown.find("(a, b, c"), std::string::npos) << shown;
+    }
+    EXPECT_TRUE(carries_alone(w, "c")) << root;
+  }
+}
+
+TEST(EnginePaths, AnAttachedPathWaitsForARootThatNamesIt) {
+  direct_pair w;
+  const auto link = w.connect(2, "selector(a, b)");
+  w.advance(1s);
+  ASSERT_TRUE(w.dialer.ep.attach(w.now, link, leaf_named("c")));
+  w.advance(1s);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->root, "selector(a, b)");
+  ASSERT_FALSE(w.dialer.ep.set_root(w.now, link, "selector(a, b, c)"));
+  w.advance(1s);
+  EXPECT_TRUE(carries_alone(w, "c"));
+}
+
+TEST(EnginePaths, ADetachedNameMayBeAttachedAgainAndTakesItsPlace) {
+  direct_pair w;
+  const auto link = w.connect(2, "selector(a, b)");
+  w.advance(1s);
+  const auto first = w.dialer.ep.status(w.now, link)->paths[1].spec;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "b"));
+    if (i % 2 == 0) w.advance(1s);  // else what it carried is still under way
+    ASSERT_EQ(*w.dialer.ep.attach(w.now, link, leaf_named("b")), first);
+    w.advance(1s);
+  }
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->root, "selector(a, b)");
+  EXPECT_TRUE(carries_alone(w, "b"));
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 2u);
+}
+
+TEST(EnginePaths, ADetachedPathIsUnknownToANewRoot) {
+  direct_pair w;
+  const auto link = w.connect(2, "selector(a, b)");
+  w.advance(1s);
+  ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "b"));
+  w.advance(1s);
+  const auto why = w.dialer.ep.set_root(w.now, link, "race(a, b)");
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, errc::invalid_argument);
+  EXPECT_NE(why->detail.find("unknown path \"b\""), std::string::npos) << why->detail;
+  EXPECT_FALSE(w.dialer.ep.set_root(w.now, link, "a"));
+}
+
+TEST(EnginePaths, PathsComeAndGoWithoutEnd) {
+  direct_pair w;
+  const auto link = w.connect(1);
+  w.advance(1s);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(w.dialer.ep.attach(w.now, link, leaf_named("x" + std::to_string(i)))) << i;
+    w.advance(200ms);
+    ASSERT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 2u);
+    ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "x" + std::to_string(i))) << i;
+    w.advance(200ms);
+  }
+  const auto x = w.dialer.ep.attach(w.now, link, leaf_named("x"));
+  ASSERT_TRUE(x);
+  EXPECT_LT(*x, 64u);
+  w.advance(1s);
+  EXPECT_TRUE(carries_alone(w, "x"));
+}
+
+TEST(EnginePaths, ANewRootLeavesASelectorWhereItStood) {
+  direct_pair w;
+  const auto link = w.connect(2, "best: selector(a, b)");
+  w.advance(1s);
+  w.refuse_dials = true;
+  w.kill(carrier_of(w, "a"));
+  w.advance(1s);
+  w.refuse_dials = false;
+  w.advance(20s);
+  const auto stands = [&] { return w.dialer.ep.status(w.now, link)->selections[0].child; };
+  const auto before = stands();
+  ASSERT_EQ(before, "b") << "equal paths: it stays where the death of the other brought it";
+  ASSERT_TRUE(w.dialer.ep.attach(w.now, link, leaf_named("c")));
+  ASSERT_FALSE(w.dialer.ep.set_root(w.now, link, "best: selector(a, c, b)"));
+  EXPECT_EQ(stands(), "b");
+  w.advance(10s);
+  EXPECT_EQ(stands(), "b");
+  ASSERT_FALSE(w.dialer.ep.set_root(w.now, link, "best: selector(a, c)"));
+  EXPECT_EQ(stands(), "a") << "its place is gone";
+}
+
 TEST(EnginePaths, AByeIsNoDeath) {
   direct_pair w;
   const auto link = w.connect(2);
