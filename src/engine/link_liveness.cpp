@@ -217,7 +217,8 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
     const auto left = std::max<duration>(limit - e.last_ack_age, std::chrono::milliseconds(1));
     if (stuck || oldest->wire_end > e.delivered + e.unacked) {
       // Its end waits in our own kernel: queueing is not lateness.
-      p.hold_until = now + std::min<duration>(left, p.rtt.smoothed());
+      const auto again = std::min<duration>(left, p.rtt.smoothed());
+      p.hold_until = now + std::max<duration>(again, defaults::deadline_floor);
       p.check_at = p.phase == path_phase::late ? p.hold_until : never;
       return;
     }

@@ -199,6 +199,33 @@ TEST(EnginePaths, APathThatThePeerIsLeavingIsNotChosenWhenItAnswersAgain) {
   EXPECT_EQ(w.read_all(w.acceptor, back), "xy");
 }
 
+// The carrier answers that its end of the record waits in our own kernel, time and again.
+TEST(EnginePaths, AQueueOfOurOwnKernelIsAskedAboutNowAndThen) {
+  direct_pair w;
+  const auto link = w.connect(2);
+  w.advance(1s);
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  const auto a = carrier_of(w, "a");
+  w.hold(w.dialer, a);
+  w.dialer.evidence[a].unacked = 1;
+  w.dialer.evidence[a].last_ack_age = 1ms;
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes(pattern(10000))), 10000u);
+  w.settle();
+  const auto until = w.now + 1s;
+  unsigned asked = 0;
+  while (w.dialer.ep.next_timeout() <= until && asked < 10000) {
+    w.now = std::max(w.now, w.dialer.ep.next_timeout());
+    w.dialer.ep.handle_timeout(w.now);
+    w.settle();
+    ++asked;
+  }
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[0].suspicions, 0u);
+  EXPECT_GE(asked, 10u);
+  EXPECT_LE(asked, 150u) << "a question in 10 ms";
+}
+
 path_config leaf_named(std::string name) {
   path_config leaf;
   leaf.name = std::move(name);
