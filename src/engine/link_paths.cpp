@@ -406,7 +406,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   // peer that refuses its frames would be dialled without end.
   const bool lived = was_path && now - p.attached_at >= defaults::death_min;
   if (lived) s.backoff = duration(0);
-  if (s.current == nullptr) schedule_dial(now, p.leaf, lived);
+  if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived);
   check_dark(now);
   wake_all();
 }

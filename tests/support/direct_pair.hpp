@@ -217,6 +217,7 @@ class direct_pair {
     if (there == from.peer.end()) return;
     const auto other = there->second;
     from.peer.erase(there);
+    if (from.dark[id]) return;  // that it was closed vanishes, too
     to.peer.erase(other);
     to.ep.path_down(now, other, {}, "");
   }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/direct_pair.hpp"
+#include "wire/record.hpp"
 
 namespace rendr::engine::test {
 namespace {
@@ -105,6 +106,30 @@ TEST(EnginePaths, APathThatBreaksAsSoonAsItIsAttachedIsDialledSlowerAndSlower) {
   const auto dials = w.dialer.ep.status(w.now, link)->paths[1].dials - before;
   EXPECT_GE(dials, 8u);
   EXPECT_LE(dials, 15u) << "at once, then 100 ms doubling to 1.5 s";
+}
+
+// Beside one that is silent, too: in the dark a path is dialled twice a second, not without end.
+TEST(EnginePaths, APathThatBreaksBesideASilentOneIsDialledSlowly) {
+  direct_pair w;
+  const auto link = w.connect(1);
+  w.advance(2s);
+  const auto silent = carrier_of(w, "a");
+  darken(w, silent);
+  unsigned broken = 0;
+  w.acceptor.tamper = [&](carrier_id, std::deque<std::byte>& data) {
+    const bytes copy(data.begin(), data.end());
+    const auto record = wire::read_record(copy);
+    if (!record || !*record || (**record).kind != wire::record_kind::frames || broken > 1000)
+      return;
+    data.back() ^= std::byte{1};
+    ++broken;
+  };
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(10s);
+  EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[0].carrier, silent);
+  EXPECT_GE(broken, 10u);
+  EXPECT_LE(broken, 25u);
 }
 
 TEST(EnginePaths, TheLastLivingPathIsNotDetached) {
