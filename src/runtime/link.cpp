@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rendr/link.hpp"
 
+#include <algorithm>
 #include <asio/ip/address.hpp>
 #include <asio/system_executor.hpp>
 #include <set>
@@ -108,15 +109,13 @@ failure check_options(link_options& options, const detail::runtime_core& owner) 
   return {};
 }
 
-// A name for a path that was given none.
-std::string unused_name(const std::map<engine::spec_id, detail::link_core::leaf>& leaves) {
-  for (auto n = leaves.size() + 1;; ++n) {
-    auto name = "p" + std::to_string(n);
-    const bool taken = std::any_of(leaves.begin(), leaves.end(), [&](const auto& known) {
-      return known.second.spec.name == name;
-    });
-    if (!taken) return name;
-  }
+// A name for a path that was given none; no other path of the link ever had it.
+std::string new_name(detail::link_core& core) {
+  core.numbered = std::max(core.numbered, core.leaves.size()) + 1;
+  auto name = "p" + std::to_string(core.numbered);
+  const bool taken = std::any_of(core.leaves.begin(), core.leaves.end(),
+                                 [&](const auto& known) { return known.second.spec.name == name; });
+  return taken ? new_name(core) : name;
 }
 
 }  // namespace
@@ -285,7 +284,7 @@ failure link::attach(path_spec path) {
   if (!core_ || !runtime_) return no_link();
   return detail::command(
       core_, [&](engine::endpoint& engine, instant now) -> std::optional<failure> {
-        if (path.name.empty()) path.name = unused_name(core_->leaves);
+        if (path.name.empty()) path.name = new_name(*core_);
         if (auto why = check_path(path, *runtime_, {core_->insecure, core_->proves_peer}); why.code)
           return why;
         auto made = engine.attach(now, core_->ref, config_of(path));

@@ -54,6 +54,7 @@ struct link_core : std::enable_shared_from_this<link_core> {
   bool down = false;
   link_observer observer;
   std::map<engine::spec_id, leaf> leaves;
+  std::size_t numbered = 0;  ///< the last number that a path without a name was given
   std::map<std::uint64_t, std::unique_ptr<transport::dial>> dials;
   std::vector<waiter> waiters;
   std::shared_ptr<accept_queue> incoming_flows;  // null: flows of the other end are refused
