@@ -265,6 +265,7 @@ class link {
   bool control_owed() const noexcept;
   void wake_control();
   void wake_all();
+  bool was_left(const path& p) const noexcept;
   void wake_data();
   void owe(flow& f, std::uint8_t duty);
 

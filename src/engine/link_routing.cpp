@@ -81,6 +81,7 @@ policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   facts.rate = p.rate.rate();
   facts.cold = cold(now, p);
   facts.queued = p.sent.in_flight() + p.out.pending();
+  facts.blocked = p.out.pending() > 0 || p.sent.in_flight() >= p.window();
   facts.latency = p.quality.latency();
   facts.jitter = p.quality.jitter();
   facts.quality_known = p.quality.known();

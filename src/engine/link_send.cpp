@@ -83,9 +83,15 @@ bool link::reaches(const path& p) const noexcept {
   return roots_.reaches(p.leaf, bulk_flows_ > 0);
 }
 
+// A selector left it a moment ago, and what the new path cannot take may go by it.
+bool link::was_left(const path& p) const noexcept {
+  return up_ && p.leaf < slots_.size() && slots_[p.leaf].current == &p && roots_.left(p.leaf);
+}
+
 void link::wake_data() {
   for (const auto& p : paths_) {
-    if (p->ready() && p->carries() && reaches(*p)) s_.transmit.wake(p->carrier);
+    if (p->ready() && p->carries() && (reaches(*p) || was_left(*p)))
+      s_.transmit.wake(p->carrier);
   }
 }
 
@@ -345,7 +351,10 @@ bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id nod
   }
   if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
   w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
-  if (cold(now, p) && !p.starting()) p.cold_number = p.sent.next_number();
+  if (cold(now, p) && !p.starting()) {
+    p.cold_number = p.sent.next_number();
+    p.cold_delivered = p.rate.delivered();
+  }
   p.last_flow_data = now;
   auto& totals = slots_[p.leaf].totals;
   totals.payload_sent += data_end - std::min(data_end, r.begin);
@@ -434,10 +443,11 @@ void link::watch(instant now, const path& p, const flow& f) {
 
 // True: the record is full and more may wait.
 bool link::put_data(instant now, path& p, record_writer& w) {
-  if (ring_.empty() || !reaches(p)) return false;
+  if (ring_.empty() || !(reaches(p) || was_left(p))) return false;
   if (roots_.weighs()) {
     const auto facts = leaf_facts(now);
     for (auto& root : roots_.all()) {
+      root.target.end_handovers(now);
       if (root.target.weighs()) root.target.refresh(facts);
     }
   }

@@ -88,6 +88,7 @@ struct path {
   instant wrote_at{};        ///< the carrier last took bytes, or was offered first ones
   instant last_flow_data = instant::min();   ///< it last carried flow data, either way
   std::optional<std::uint64_t> cold_number;  ///< first record with data after an idle time
+  std::uint64_t cold_delivered = 0;          ///< as many bytes had been acknowledged then
   instant hold_until = instant::min();       ///< no deadline counts before that (late loop)
   instant check_at = never;                  ///< next look at a path that is late
   instant suspected_at = never;
@@ -115,6 +116,11 @@ struct path {
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
   bool starting() const noexcept { return cold_number && life_number <= *cold_number; }
+  /// How far the kernel's window is open at least, if nothing was lost since that idle time: ten
+  /// packets, and what was acknowledged (RFC 6928, RFC 5681 section 3.1).
+  std::uint64_t window() const noexcept {
+    return defaults::initial_window + rate.delivered() - cold_delivered;
+  }
   path_terms terms() const noexcept { return {leaf, guarded}; }
   /// Its handshake is done: its records are guarded from here on, as its terms say.
   /// @param records_per_key after how many our own key turns.

@@ -185,8 +185,9 @@ range placement::take_from_parent(root_target& root, node_id node, std::uint64_t
   if (kind == node_kind::bond) {
     r = take_bonded(root, parent, node, limit, ask);
   } else {
-    const auto current = chosen(root, parent);
-    if (!current || graph_->children_of(parent)[*current] != node) return {};
+    auto taker = chosen(root, parent);
+    if (taker == root.selector(parent).current) taker = root.serving(parent);
+    if (!taker || graph_->children_of(parent)[*taker] != node) return {};
     auto& pool = nodes_[parent].pool;
     if (pool.empty()) {
       const auto more = take_from_parent(root, parent, limit, ask);

@@ -15,6 +15,7 @@ root_target::root_target(policy::graph graph, std::uint32_t version)
       selectors_(graph_->size()),
       reasons_(graph_->size(), policy::selector_reason::none_alive),
       evidence_(graph_->size()),
+      handovers_(graph_->size()),
       guards_(graph_->size()) {
   places_.resize(graph_->leaf_count());
   for (node_id id = 0; id < graph_->size(); ++id) {
@@ -95,8 +96,7 @@ void root_target::decide(instant now, node_id node, outcome& out) {
   out.again = std::min(out.again, decision.again);
   // "Kept" says nothing new: the reason of the last move stays the one to show.
   if (decision.changed) {
-    reasons_[node] = decision.reason;
-    evidence_[node] = described(node, before, decision);
+    moved(now, node, before, decision);
     out.moves.push_back({node, before, decision.child, decision.reason, evidence_[node]});
   }
   for (std::size_t i = 0; i < children.size(); ++i) {
@@ -104,6 +104,37 @@ void root_target::decide(instant now, node_id node, outcome& out) {
       collect_measured(graph_->children_of(node)[i], out.measure);
     }
   }
+}
+
+void root_target::moved(instant now, node_id node, std::optional<std::size_t> from,
+                        const policy::selector_decision& decision) {
+  reasons_[node] = decision.reason;
+  evidence_[node] = described(node, from, decision);
+  handovers_[node].reset();
+  // A composite would keep in its own hands what it did not get rid of in time.
+  if (!from || (*graph_)[graph_->children_of(node)[*from]].kind != node_kind::path) return;
+  handovers_[node] = policy::begin_handover(decision, from, children_facts(node), now);
+  if (handovers_[node]) handover_until_ = std::max(handover_until_, handovers_[node]->until);
+}
+
+void root_target::end_handovers(instant now) {
+  if (now < handover_until_) return;
+  handover_until_ = instant::min();
+  for (auto& h : handovers_) h.reset();
+}
+
+bool root_target::left(node_id leaf) const noexcept {
+  const auto above = (*graph_)[leaf].parent;
+  return above != policy::no_node && handovers_[above] &&
+         graph_->children_of(above)[handovers_[above]->from] == leaf;
+}
+
+std::optional<std::size_t> root_target::serving(node_id node) const noexcept {
+  const auto current = selectors_[node].current;
+  if (!current || !handovers_[node]) return current;
+  const auto& children = graph_->children_of(node);
+  const auto from = handovers_[node]->from;
+  return policy::helps(facts_[children[from]], facts_[children[*current]]) ? from : current;
 }
 
 std::string root_target::described(node_id node, std::optional<std::size_t> from,
@@ -139,8 +170,7 @@ policy::selector_decision root_target::select(instant now, node_id node,
       policy::select(selectors_[node], child, children_facts(node), now, (*graph_)[node].selector);
   if (!decision.refused) {
     selectors_[node] = decision.next;
-    reasons_[node] = decision.reason;
-    evidence_[node] = described(node, before, decision);
+    moved(now, node, before, decision);
   }
   return decision;
 }

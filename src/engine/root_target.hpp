@@ -13,6 +13,7 @@
 #include "policy/facts.hpp"
 #include "policy/graph.hpp"
 #include "policy/guard.hpp"
+#include "policy/handover.hpp"
 #include "policy/selector.hpp"
 
 namespace rendr::engine {
@@ -87,9 +88,17 @@ class root_target {
   }
   /// Every selector on the way up stands on this side, or with `in_bulk` names it for bulk.
   bool reaches(policy::node_id leaf, bool in_bulk = false) const noexcept;
+  /// Some selector hands over. Ends when `end_handovers` finds that the time is up.
+  bool hands_over() const noexcept { return handover_until_ != instant::min(); }
+  void end_handovers(instant now);
+  /// The selector above `leaf` left it for another child, and the hand-over is not over.
+  bool left(policy::node_id leaf) const noexcept;
+  /// The child that takes what waits at selector `node`: its choice, or while it hands over the one
+  /// that it left. nullopt: none has a carrier.
+  std::optional<std::size_t> serving(policy::node_id node) const noexcept;
   bool has_bond() const noexcept { return has_bond_; }
-  /// Some policy weighs what each child holds and how fast it drains: `refresh` before pulls.
-  bool weighs() const noexcept { return weighs_; }
+  /// Some policy looks at what each child holds and how fast it drains: `refresh` before pulls.
+  bool weighs() const noexcept { return weighs_ || hands_over(); }
   /// Some selector names a child for bulk.
   bool has_bulk() const noexcept { return has_bulk_; }
   /// Facts of the children of `node`, in order. Valid until the next call.
@@ -97,6 +106,8 @@ class root_target {
 
  private:
   void evaluate(policy::node_id node);
+  void moved(instant now, policy::node_id node, std::optional<std::size_t> from,
+             const policy::selector_decision& decision);
   bool rested(policy::node_id node) const noexcept;
   void decide(instant now, policy::node_id node, outcome& out);
   std::string described(policy::node_id node, std::optional<std::size_t> from,
@@ -110,6 +121,8 @@ class root_target {
   std::vector<policy::selector_state> selectors_;
   std::vector<policy::selector_reason> reasons_;
   std::vector<std::string> evidence_;
+  std::vector<std::optional<policy::handover>> handovers_;
+  instant handover_until_ = instant::min();  // of the last one; min: there is none
   std::vector<policy::guard_state> guards_;  // of the bonds; others stay empty
   mutable std::vector<policy::child_facts> scratch_;
   bool has_bond_ = false;

@@ -30,6 +30,15 @@ bool root_set::reaches(std::uint32_t leaf, bool in_bulk) const noexcept {
   });
 }
 
+bool root_set::left(std::uint32_t leaf) const noexcept {
+  return std::any_of(roots_.begin(), roots_.end(), [leaf](const named_root& root) {
+    if (!root.target.hands_over()) return false;
+    const auto places = root.target.places(leaf);
+    return std::any_of(places.begin(), places.end(),
+                       [&](policy::node_id place) { return root.target.left(place); });
+  });
+}
+
 bool root_set::names(std::uint32_t leaf) const noexcept {
   return std::any_of(roots_.begin(), roots_.end(), [leaf](const named_root& root) {
     return !root.target.places(leaf).empty();
@@ -39,6 +48,11 @@ bool root_set::names(std::uint32_t leaf) const noexcept {
 bool root_set::has_bond() const noexcept {
   return std::any_of(roots_.begin(), roots_.end(),
                      [](const named_root& root) { return root.target.has_bond(); });
+}
+
+bool root_set::hands_over() const noexcept {
+  return std::any_of(roots_.begin(), roots_.end(),
+                     [](const named_root& root) { return root.target.hands_over(); });
 }
 
 bool root_set::weighs() const noexcept {

@@ -69,7 +69,10 @@ class root_set {
   bool reaches(std::uint32_t leaf, bool in_bulk) const noexcept;
   /// Some graph has a place for path `leaf`.
   bool names(std::uint32_t leaf) const noexcept;
+  /// Some selector above `leaf` left it, and hands over.
+  bool left(std::uint32_t leaf) const noexcept;
   bool has_bond() const noexcept;
+  bool hands_over() const noexcept;
   bool weighs() const noexcept;
   /// Some graph or choice must be told to the peer.
   bool owed() const noexcept;

@@ -41,6 +41,8 @@ struct child_facts {
   std::uint64_t rate = 0;
   /// Its carrier begins with a first window again, as after an idle time: `rate` comes later.
   bool cold = false;
+  /// Of a path: what it takes now waits in its carrier, for want of window or buffer.
+  bool blocked = false;
   std::uint64_t queued = 0;  ///< bytes given to it and not yet acknowledged, the kernel's included
   std::uint32_t weight = 1;  ///< preference between otherwise equal children; never a share
 
