@@ -166,7 +166,9 @@ class link {
   [[nodiscard]] failure attach(path_spec path);
   /// Drains a path and takes it away. `refused` for the last living one.
   [[nodiscard]] failure detach(std::string_view path);
-  /// Moves the flows of a root to `path` now, make before break. Without `root`: the default one.
+  /// Moves the flows of a root to `path` now, make before break: while the window of the new path
+  /// opens, what it cannot take goes on by the old one, for twelve round trips (50 ms to 2 s) at
+  /// most. `detach` the old one to have it take nothing more. Without `root`: the default one.
   [[nodiscard]] failure migrate(std::string_view path, std::string_view root = {});
   /// Overrides a selector; an empty child gives it back to its own judgement.
   [[nodiscard]] failure select(std::string_view node, std::string_view child,

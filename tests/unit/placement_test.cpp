@@ -57,6 +57,24 @@ struct placed {
   instant now{};
 };
 
+TEST(Placement, WhileASelectorHandsOverOneOfTwoChildrenTakes) {
+  placed w("selector(a, b)");
+  w.place.offer({0, 10'000});
+  EXPECT_EQ(w.pull('a'), (range{0, 1000}));
+  w.root.select(w.now, 0, 1);
+  EXPECT_TRUE(w.pull('a').empty()) << "the new one takes";
+  EXPECT_EQ(w.pull('b'), (range{1000, 2000}));
+  auto facts = all_good();
+  facts[1].blocked = true;
+  w.root.refresh(facts);
+  EXPECT_TRUE(w.pull('b').empty());
+  EXPECT_EQ(w.pull('a'), (range{2000, 3000}));
+  w.place.lost(w.root, w.leaf('a'), {2000, 3000});
+  w.root.refresh(all_good());
+  EXPECT_TRUE(w.pull('a').empty());
+  EXPECT_EQ(w.pull('b'), (range{2000, 3000})) << "what was lost there goes by the new one";
+}
+
 TEST(Placement, ASelectorGivesToItsCurrentChildAlone) {
   placed p("selector(a, b)");
   p.place.offer({0, 100});

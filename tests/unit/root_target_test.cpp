@@ -127,6 +127,78 @@ TEST(RootTarget, ALeafMayStandInSeveralPlaces) {
   EXPECT_FALSE(made("race(a, b)").has_bond());
 }
 
+// ---- handing over ----
+
+std::vector<policy::child_facts> blocked(std::string_view states, std::size_t which) {
+  auto out = facts(states);
+  out[which].blocked = true;
+  return out;
+}
+
+TEST(RootTarget, AfterACommandTheChildThatWasLeftTakesWhatTheNewOneCannot) {
+  auto t = made("selector(a, b)");
+  t.update(start, facts("uu"));
+  EXPECT_FALSE(t.hands_over());
+  t.select(start, 0, 1);
+  ASSERT_TRUE(t.hands_over());
+  EXPECT_TRUE(t.weighs());
+  EXPECT_TRUE(t.left(t.places(0)[0]));
+  EXPECT_EQ(carriers(t), "b");
+  t.refresh(facts("uu"));
+  EXPECT_EQ(t.serving(0), 1u);
+  t.refresh(blocked("uu", 1));
+  EXPECT_EQ(t.serving(0), 0u);
+  t.refresh(blocked("du", 1));
+  EXPECT_EQ(t.serving(0), 1u) << "it died";
+  t.refresh(blocked("uu", 1));
+  t.end_handovers(start + 239ms);
+  EXPECT_TRUE(t.hands_over());
+  t.end_handovers(start + 240ms);
+  EXPECT_FALSE(t.hands_over());
+  EXPECT_EQ(t.serving(0), 1u);
+  EXPECT_FALSE(t.left(t.places(0)[0]));
+}
+
+TEST(RootTarget, NothingIsHandedOverFromADeadChildOrAComposite) {
+  auto t = made("selector(a, b)");
+  t.update(start, facts("uu"));
+  t.update(start, facts("su"));
+  EXPECT_EQ(carriers(t), "b");
+  EXPECT_FALSE(t.hands_over());
+  auto nested = made("selector(race(a, b), c)");
+  nested.update(start, facts("uuu"));
+  nested.select(start, 0, 1);
+  EXPECT_EQ(carriers(nested), "c");
+  EXPECT_FALSE(nested.hands_over());
+}
+
+TEST(RootTarget, AMoveBackTurnsTheHandOver) {
+  auto t = made("selector(a, b)");
+  t.update(start, facts("uu"));
+  t.select(start, 0, 1);
+  t.select(start + 10ms, 0, 0);
+  EXPECT_FALSE(t.left(t.places(0)[0]));
+  EXPECT_TRUE(t.left(t.places(1)[0]));
+  t.refresh(blocked("uu", 0));
+  EXPECT_EQ(t.serving(0), 1u);
+}
+
+TEST(RootTarget, ANewGraphKeepsWhereASelectorStoodByTheNamesOfItsChildren) {
+  auto before = made("best: selector(a, b)");
+  before.update(start, facts("uu"));
+  before.select(start, 0, 1);
+  auto after = made("best: selector(c, b, a)");
+  after.inherit(before);
+  EXPECT_EQ(carriers(after), "b");
+  EXPECT_EQ(after.reason(0), policy::selector_reason::by_command);
+  auto without = made("best: selector(c, a)");
+  without.inherit(before);
+  EXPECT_EQ(without.selector(0).current, std::nullopt);
+  auto other = made("worst: selector(a, b)");
+  other.inherit(before);
+  EXPECT_EQ(other.selector(0).current, std::nullopt);
+}
+
 // ---- quality ----
 
 std::vector<policy::child_facts> quality(std::initializer_list<duration> latencies, instant at) {
