@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -105,8 +106,9 @@ class engine_world {
   void advance(duration d) {
     settle();
     const auto until = now + d;
-    for (int timeouts = 0;; ++timeouts) {
-      check(timeouts < 100000);
+    const auto most = 1000 + d / 1ms;  // timers rest in between
+    for (std::int64_t timeouts = 0;; ++timeouts) {
+      check(timeouts < most);
       const auto next = std::min(ends_[0].next_timeout(), ends_[1].next_timeout());
       if (next > until) break;
       now = std::max(now, next);
