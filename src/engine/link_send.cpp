@@ -476,6 +476,12 @@ bool link::put_data(instant now, path& p, record_writer& w) {
     if (crowded || w.room() <= 2 * fin_room + 32) return true;
     barren = n == 0 ? barren + 1 : 0;
   }
+  // What this one has no window for is for those that were left, which need no waking by it again.
+  if (!ring_.empty() && roots_.hands_over() && !was_left(p)) {
+    for (const auto& other : paths_) {
+      if (was_left(*other)) s_.transmit.wake(other->carrier);
+    }
+  }
   return false;
 }
 

@@ -56,6 +56,32 @@ outcome transfer(const std::string& root, std::uint64_t size, disturbance what) 
   return result;
 }
 
+// To a path that never carried anything: its window is open after eight round trips or so.
+TEST(migration, of_a_full_stream_costs_no_rate) {
+  auto s = three_paths("selector(fiber, lte)", 400 * mbit);
+  s.paths = {path("fiber", 40ms, 400 * mbit), path("lte", 40ms, 400 * mbit)};
+  world w(s);
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::bulk(std::uint64_t{700} << 20)});
+  w.run(8s);
+  const auto in_time = [&](duration d) {
+    const auto before = flow.server().received;
+    w.run(d);
+    return static_cast<double>(flow.server().received - before) /
+           std::chrono::duration<double>(d).count() * 8 / 1e6;
+  };
+  const auto usual = in_time(400ms);
+  w.at(w.now() - instant{}).migrate("lte");
+  const auto moving = in_time(400ms);
+  const auto after = in_time(400ms);
+  EXPECT_GT(w.path("lte").data_packets(), 0u);
+  expect_at_least("400 ms around a migration, of the usual rate", moving / usual * 100, 95, "%");
+  expect_at_least("the 400 ms after, of the usual rate", after / usual * 100, 95, "%");
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 600s));
+  EXPECT_EQ(w.finish(), "");
+}
+
 TEST(link, comes_up_and_carries_a_flow_both_ways) {
   world w(three_paths("selector(fiber, lte, wifi)", 100 * mbit));
   const auto link = w.connect();
