@@ -482,8 +482,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
 }
 
 void link::doubt(instant now, path& p, std::string detail) {
-  if (p.ready() && !p.draining)
-    suspect(now, p, cause::network_changed, std::move(detail));
+  if (p.ready() && !p.draining) suspect(now, p, cause::network_changed, std::move(detail));
 }
 
 // Gives the ranges that wait on a suspect path to others, lowest first, as far as the reserve and

@@ -330,7 +330,8 @@ void link::tell_state(const path& p, wire::path_report state) {
 // It takes nothing new from now on; it ends when what it carries was acknowledged.
 void link::drain(instant now, path& p, cause why, std::string detail) {
   p.draining = true;
-  if (p.phase != path_phase::suspect) set_phase(now, p, path_phase::draining, why, std::move(detail));
+  if (p.phase != path_phase::suspect)
+    set_phase(now, p, path_phase::draining, why, std::move(detail));
   choose_current(slot(p.leaf), p.leaf);
   route(now, why);
 }

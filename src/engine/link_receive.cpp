@@ -196,8 +196,7 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());
   about->delivered_since = never;
-  if (about->leaving || roots_.has_bond() || roots_.hands_over())
-    s_.transmit.wake(about->carrier);
+  if (about->leaving || roots_.has_bond() || roots_.hands_over()) s_.transmit.wake(about->carrier);
   return errc{};
 }
 

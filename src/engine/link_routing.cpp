@@ -336,7 +336,8 @@ void link::place_attached(instant now) {
   const auto leaves = leaf_infos();
   for (auto& root : roots_.all()) {
     if (!root.installed()) continue;
-    if (auto all = policy::graph_over_all(root.text, leaves)) replace_graph(now, root, std::move(*all));
+    if (auto all = policy::graph_over_all(root.text, leaves))
+      replace_graph(now, root, std::move(*all));
   }
 }
 

@@ -90,8 +90,7 @@ bool link::was_left(const path& p) const noexcept {
 
 void link::wake_data() {
   for (const auto& p : paths_) {
-    if (p->ready() && p->carries() && (reaches(*p) || was_left(*p)))
-      s_.transmit.wake(p->carrier);
+    if (p->ready() && p->carries() && (reaches(*p) || was_left(*p))) s_.transmit.wake(p->carrier);
   }
 }
 

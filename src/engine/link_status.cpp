@@ -128,8 +128,8 @@ leaf_slot* link::slot_for(std::string_view name) {
   }
   if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    const bool carried = std::any_of(paths_.begin(), paths_.end(),
-                                     [&](const auto& p) { return p->leaf == leaf; });
+    const bool carried =
+        std::any_of(paths_.begin(), paths_.end(), [&](const auto& p) { return p->leaf == leaf; });
     if (!slots_[leaf].removed || carried || roots_.names(leaf)) continue;
     slots_[leaf] = leaf_slot{};
     return &slots_[leaf];

@@ -40,9 +40,8 @@ bool root_set::left(std::uint32_t leaf) const noexcept {
 }
 
 bool root_set::names(std::uint32_t leaf) const noexcept {
-  return std::any_of(roots_.begin(), roots_.end(), [leaf](const named_root& root) {
-    return !root.target.places(leaf).empty();
-  });
+  return std::any_of(roots_.begin(), roots_.end(),
+                     [leaf](const named_root& root) { return !root.target.places(leaf).empty(); });
 }
 
 bool root_set::has_bond() const noexcept {

@@ -25,8 +25,8 @@ std::optional<handover> begin_handover(const selector_decision& decision,
                                        std::optional<std::size_t> from,
                                        std::span<const child_facts> children, instant now);
 
-/// Whether `left` takes now what waits, and `current` nothing: what that one took would wait a round
-/// trip, and by `left` it arrives no later.
+/// Whether `left` takes now what waits, and `current` nothing: what that one took would wait a
+/// round trip, and by `left` it arrives no later.
 bool helps(const child_facts& left, const child_facts& current) noexcept;
 
 }  // namespace rendr::policy

@@ -19,8 +19,6 @@ std::vector<std::string> names(const link& of) {
   return out;
 }
 
-
-
 // Each path is replaced by a new one without a name, full as it is.
 TEST_F(path_set, is_replaced_again_and_again_under_a_transfer) {
   link_options options;

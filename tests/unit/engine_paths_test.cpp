@@ -280,8 +280,8 @@ TEST(EnginePaths, AnAttachedPathJoinsARootOverAllPaths) {
     w.advance(1s);
     ASSERT_TRUE(w.dialer.ep.attach(w.now, link, leaf_named("c")));
     w.advance(1s);
-    for (const auto& shown : {w.dialer.ep.status(w.now, link)->root,
-                              w.acceptor.ep.status(w.now).links[0].root}) {
+    for (const auto& shown :
+         {w.dialer.ep.status(w.now, link)->root, w.acceptor.ep.status(w.now).links[0].root}) {
       EXPECT_NE(shown.find("(a, b, c"), std::string::npos) << shown;
     }
     EXPECT_TRUE(carries_alone(w, "c")) << root;

@@ -39,7 +39,8 @@ TEST(Handover, OnlyAPlannedMoveHasOne) {
                             selector_reason::override_died, selector_reason::first_choice}) {
     EXPECT_FALSE(begin_handover(move_to(1, reason), 0, children, start)) << name(reason);
   }
-  EXPECT_FALSE(begin_handover(move_to(1, selector_reason::by_command), std::nullopt, children, start));
+  EXPECT_FALSE(
+      begin_handover(move_to(1, selector_reason::by_command), std::nullopt, children, start));
   auto stays = move_to(0, selector_reason::kept);
   stays.changed = false;
   EXPECT_FALSE(begin_handover(stays, 0, children, start));
@@ -55,7 +56,8 @@ TEST(Handover, AChildThatIsNotGoodIsLeftAtOnce) {
 TEST(Handover, ItLastsTwelveRoundTripsOfTheSlowerOneWithinBounds) {
   const auto lasts = [](duration from, duration to) {
     const std::array children{child(from), child(to)};
-    return begin_handover(move_to(1, selector_reason::by_command), 0, children, start)->until - start;
+    return begin_handover(move_to(1, selector_reason::by_command), 0, children, start)->until -
+           start;
   };
   EXPECT_EQ(lasts(20ms, 10ms), 240ms);
   EXPECT_EQ(lasts(10ms, 20ms), 240ms);
