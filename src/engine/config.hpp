@@ -45,14 +45,14 @@ inline constexpr duration evidence_slack =
 inline constexpr duration repair_extra =
     250ms;  // a kernel that repairs a loss: its RTO is 200 ms at least
 inline constexpr duration kernel_rto = 200ms;  // the least retransmission time-out of Linux
-inline constexpr std::uint64_t few_packets = 10 * 1460;  // the initial window (RFC 6928)
+inline constexpr std::uint64_t initial_window = 10 * 1460;  // bytes (RFC 6928)
+inline constexpr std::uint64_t few_packets = initial_window;
 inline constexpr std::uint64_t very_few_packets = 4 * 1460;
-inline constexpr std::uint64_t initial_window = 14'480;  // bytes: ten packets (RFC 6928)
-inline constexpr std::uint64_t lone_packet = 1'200;      // bytes: one packet of the smallest MTU
-inline constexpr std::uint64_t peer_burst = 8 * 1024;    // in a round trip: a transfer of the peer
-inline constexpr duration quality_report = 1s;           // between two words to the peer
-inline constexpr duration peer_filled = 500ms;  // it may rest for a ProbeRTT of bbr (200 ms)
-inline constexpr duration delayed_ack = 40ms;   // the longest of Linux while data is exchanged
+inline constexpr std::uint64_t lone_packet = 1'200;    // bytes: one packet of the smallest MTU
+inline constexpr std::uint64_t peer_burst = 8 * 1024;  // in a round trip: a transfer of the peer
+inline constexpr duration quality_report = 1s;         // between two words to the peer
+inline constexpr duration peer_filled = 500ms;         // it may rest for a ProbeRTT of bbr (200 ms)
+inline constexpr duration delayed_ack = 40ms;  // the longest of Linux while data is exchanged
 inline constexpr duration blind_extra_min =
     200ms;  // first_hop and none carriers: max(this, 2 sRTT) more
 inline constexpr duration ping_in_use_min =

@@ -331,13 +331,17 @@ void link::replace_graph(instant now, named_root& root, policy::graph g) {
   wake_control();
 }
 
-// The graphs that stand over all paths stand over a new one too.
+// A graph over all paths stands over a new one too, and one that names it has what is known of it.
+// A text that names a detached path still is left as it was read.
 void link::place_attached(instant now) {
   const auto leaves = leaf_infos();
   for (auto& root : roots_.all()) {
     if (!root.installed()) continue;
-    if (auto all = policy::graph_over_all(root.text, leaves))
-      replace_graph(now, root, std::move(*all));
+    auto graph = policy::graph_over_all(root.text, leaves);
+    if (!graph) {
+      if (auto parsed = policy::parse_graph(root.text, leaves)) graph = std::move(*parsed);
+    }
+    if (graph && *graph != root.target.graph()) replace_graph(now, root, std::move(*graph));
   }
 }
 

@@ -110,6 +110,7 @@ void root_target::moved(instant now, node_id node, std::optional<std::size_t> fr
                         const policy::selector_decision& decision) {
   reasons_[node] = decision.reason;
   evidence_[node] = described(node, from, decision);
+  if (!decision.changed) return;
   handovers_[node].reset();
   // A composite would keep in its own hands what it did not get rid of in time.
   if (!from || (*graph_)[graph_->children_of(node)[*from]].kind != node_kind::path) return;

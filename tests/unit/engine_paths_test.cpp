@@ -316,6 +316,30 @@ TEST(EnginePaths, ADetachedNameMayBeAttachedAgainAndTakesItsPlace) {
   EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths.size(), 2u);
 }
 
+// It is what it says of itself now that counts: a is dear when it comes back.
+TEST(EnginePaths, AnAttachedPathBringsItsOwnCost) {
+  direct_pair w;
+  const auto link = w.connect(1, "a");
+  w.advance(1s);
+  auto b = leaf_named("b");
+  b.cost = 100;
+  ASSERT_TRUE(w.dialer.ep.attach(w.now, link, b));
+  ASSERT_FALSE(w.dialer.ep.set_root(w.now, link, "selector(a, b)"));
+  w.advance(100s);
+  const auto stands = [&] { return w.dialer.ep.status(w.now, link)->selections[0].child; };
+  ASSERT_EQ(stands(), "a");
+  for (const auto cost : {200u, 0u}) {
+    ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "a"));
+    w.advance(1s);
+    ASSERT_EQ(stands(), "b");
+    auto a = leaf_named("a");
+    a.cost = cost;
+    ASSERT_TRUE(w.dialer.ep.attach(w.now, link, a));
+    w.advance(200s);
+    EXPECT_EQ(stands(), cost > b.cost ? "b" : "a");
+  }
+}
+
 TEST(EnginePaths, ADetachedPathIsUnknownToANewRoot) {
   direct_pair w;
   const auto link = w.connect(2, "selector(a, b)");

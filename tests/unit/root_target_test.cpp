@@ -172,6 +172,14 @@ TEST(RootTarget, NothingIsHandedOverFromADeadChildOrAComposite) {
   EXPECT_FALSE(nested.hands_over());
 }
 
+TEST(RootTarget, TheSameCommandAgainEndsNoHandOver) {
+  auto t = made("selector(a, b)");
+  t.update(start, facts("uu"));
+  t.select(start, 0, 1);
+  t.select(start + 10ms, 0, 1);
+  EXPECT_TRUE(t.left(t.places(0)[0]));
+}
+
 TEST(RootTarget, AMoveBackTurnsTheHandOver) {
   auto t = made("selector(a, b)");
   t.update(start, facts("uu"));
