@@ -323,8 +323,10 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
     }
     leaves.push_back({p.name, weight_of(p), p.evidence, p.cost, p.fate});
   }
-  auto root = policy::graph_over_all(config.root, leaves);
-  if (!root) {
+  policy::graph root;
+  if (config.root.empty()) {
+    root = policy::default_graph(leaves);
+  } else {
     auto parsed = policy::parse_graph(config.root, leaves);
     if (!parsed) return to_failure(config.root, parsed.error());
     if (const auto unused = policy::check_all_used(*parsed, config.root, leaves)) {
@@ -336,7 +338,7 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
   auto made = std::make_unique<link>(impl_->shared, ref, role::dialer, config);
   auto& l = *made;
   impl_->links.emplace(ref, std::move(made));
-  l.start(now, std::move(*root));
+  l.start(now, std::move(root));
   impl_->after(now, l);
   return ref;
 }

@@ -337,10 +337,8 @@ void link::place_attached(instant now) {
   const auto leaves = leaf_infos();
   for (auto& root : roots_.all()) {
     if (!root.installed()) continue;
-    auto graph = policy::graph_over_all(root.text, leaves);
-    if (!graph) {
-      if (auto parsed = policy::parse_graph(root.text, leaves)) graph = std::move(*parsed);
-    }
+    auto graph =
+        root.text.empty() ? policy::default_graph(leaves) : policy::parse_graph(root.text, leaves);
     if (graph && *graph != root.target.graph()) replace_graph(now, root, std::move(*graph));
   }
 }

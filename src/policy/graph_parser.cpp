@@ -413,12 +413,6 @@ std::optional<intent> intent_in(std::string_view text, std::span<const leaf_info
 
 }  // namespace
 
-std::optional<graph> graph_over_all(std::string_view text, std::span<const leaf_info> paths) {
-  if (text.empty()) return default_graph(paths);
-  if (const auto wanted = intent_in(text, paths)) return intent_graph(*wanted, paths);
-  return std::nullopt;
-}
-
 result<graph, text_error> parse_graph(std::string_view text, std::span<const leaf_info> paths) {
   if (const auto wanted = intent_in(text, paths)) return intent_graph(*wanted, paths);
   return parser(text, graph_form::human, paths).run();

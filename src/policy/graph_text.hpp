@@ -56,9 +56,6 @@ std::optional<intent> intent_named(std::string_view word) noexcept;
 inline constexpr duration interactive_late = std::chrono::milliseconds(20);
 /// With one path: that path alone. `paths` as for `default_graph`.
 graph intent_graph(intent wanted, std::span<const leaf_info> paths);
-/// What a text without names means, the empty one or an intent alone, over these paths; nullopt:
-/// `text` is no such text. `paths` as for `default_graph`.
-std::optional<graph> graph_over_all(std::string_view text, std::span<const leaf_info> paths);
 
 /// The dialer's further rule: every path is used. The error names the first one that is not and
 /// points where it could be added. An acceptor, which mirrors, does not ask.

@@ -13,7 +13,19 @@
 namespace rendr::test {
 namespace {
 
-using path_set = relayed_test;
+class path_set : public linked_test {
+ protected:
+  void SetUp() override {
+    linked_test::SetUp();
+    serve();
+    link_options options;
+    options.on_event = seen.observer();
+    dial({door->port()}, std::move(options));
+    ASSERT_TRUE(seen.wait_attached("p1"));
+  }
+
+  event_log seen;
+};
 
 std::vector<std::string> names(const link& of) {
   std::vector<std::string> out;
@@ -23,10 +35,6 @@ std::vector<std::string> names(const link& of) {
 
 // Each path is replaced by a new one without a name, full as it is.
 TEST_F(path_set, is_replaced_again_and_again_under_a_transfer) {
-  link_options options;
-  options.on_event = seen.observer();
-  dial({door->port()}, std::move(options));
-  ASSERT_TRUE(seen.wait_attached("p1"));
   open();
   std::atomic<bool> enough = false;
   std::string sent;
@@ -72,10 +80,6 @@ TEST_F(path_set, is_replaced_again_and_again_under_a_transfer) {
 }
 
 TEST_F(path_set, the_last_path_cannot_be_detached_and_a_name_is_taken_once) {
-  link_options options;
-  options.on_event = seen.observer();
-  dial({door->port()}, std::move(options));
-  ASSERT_TRUE(seen.wait_attached("p1"));
   EXPECT_EQ(line->detach("p1").code, errc::refused);
   EXPECT_EQ(line->attach(path_to(door->port(), "p1")).code, errc::invalid_argument);
   EXPECT_EQ(line->detach("p2").code, errc::invalid_argument);

@@ -26,6 +26,22 @@ void darken(direct_pair& w, carrier_id id, bool dark = true) {
   w.acceptor.dark[w.dialer.peer.at(id)] = dark;
 }
 
+// A flow that has brought an x.
+flow_ref carried(direct_pair& w, link_ref link) {
+  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
+  EXPECT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
+  w.advance(100ms);
+  return flow;
+}
+
+std::vector<path_phase> phases_of(const direct_pair::side& s, carrier_id id) {
+  std::vector<path_phase> out;
+  for (const auto& e : direct_pair::all<event::path_changed>(s)) {
+    if (e.carrier == id) out.push_back(e.to);
+  }
+  return out;
+}
+
 flow_ref incoming(direct_pair& w, std::size_t n = 0) {
   return direct_pair::all<event::incoming_flow>(w.acceptor).at(n).flow;
 }
@@ -55,9 +71,7 @@ TEST(EnginePaths, ASuspicionThatThePeerToldIsNotToldBack) {
   direct_pair w;
   const auto link = w.connect(2);
   w.advance(1s);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
+  const auto flow = carried(w, link);
   const auto a = carrier_of(w, "a");
   w.hold(w.dialer, a);
   ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("y")), 1u);
@@ -151,26 +165,17 @@ TEST(EnginePaths, ADetachedPathThatFellSilentIsNeverUsedAgain) {
   direct_pair w;
   const auto link = w.connect(2);
   w.advance(1s);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
+  const auto flow = carried(w, link);
   const auto a = carrier_of(w, "a");
   w.hold(w.dialer, a);
   ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("y")), 1u);
   w.advance(1us);
   ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "a"));
   w.advance(100ms);
-  std::vector<path_phase> phases;
-  for (const auto& e : direct_pair::all<event::path_changed>(w.dialer)) {
-    if (e.carrier == a) phases.push_back(e.to);
-  }
-  ASSERT_EQ(phases.back(), path_phase::suspect);
+  ASSERT_EQ(phases_of(w.dialer, a).back(), path_phase::suspect);
   w.release(w.dialer, a);
   w.advance(5s);
-  phases.clear();
-  for (const auto& e : direct_pair::all<event::path_changed>(w.dialer)) {
-    if (e.carrier == a) phases.push_back(e.to);
-  }
+  const auto phases = phases_of(w.dialer, a);
   const std::vector ending{path_phase::suspect, path_phase::draining, path_phase::dead};
   ASSERT_GE(phases.size(), ending.size());
   EXPECT_TRUE(std::equal(ending.rbegin(), ending.rend(), phases.rbegin()));
@@ -188,9 +193,7 @@ TEST(EnginePaths, APathThatThePeerIsLeavingIsNotChosenWhenItAnswersAgain) {
   direct_pair w;
   const auto link = w.connect(2);
   w.advance(1s);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
+  const auto flow = carried(w, link);
   const auto a = carrier_of(w, "a");
   const auto there = w.dialer.peer.at(a);
   const auto back = incoming(w);
@@ -213,10 +216,9 @@ TEST(EnginePaths, APathThatThePeerIsLeavingIsNotChosenWhenItAnswersAgain) {
   w.advance(20s);
   bool used = false;
   bool drained = false;
-  for (const auto& e : direct_pair::all<event::path_changed>(w.acceptor)) {
-    if (e.carrier != there) continue;
-    drained = drained || e.to == path_phase::draining;
-    used = used || (drained && (e.to == path_phase::standby || e.to == path_phase::active));
+  for (const auto to : phases_of(w.acceptor, there)) {
+    drained = drained || to == path_phase::draining;
+    used = used || (drained && (to == path_phase::standby || to == path_phase::active));
   }
   EXPECT_TRUE(drained);
   EXPECT_FALSE(used);
@@ -229,9 +231,7 @@ TEST(EnginePaths, AQueueOfOurOwnKernelIsAskedAboutNowAndThen) {
   direct_pair w;
   const auto link = w.connect(2);
   w.advance(1s);
-  const auto flow = *w.dialer.ep.open_stream(w.now, link, {});
-  ASSERT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("x")), 1u);
-  w.advance(100ms);
+  const auto flow = carried(w, link);
   const auto a = carrier_of(w, "a");
   w.hold(w.dialer, a);
   w.dialer.evidence[a].unacked = 1;

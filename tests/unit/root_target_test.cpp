@@ -135,11 +135,17 @@ std::vector<policy::child_facts> blocked(std::string_view states, std::size_t wh
   return out;
 }
 
-TEST(RootTarget, AfterACommandTheChildThatWasLeftTakesWhatTheNewOneCannot) {
+// It stood on a, and a command moved it to b.
+root_target commanded() {
   auto t = made("selector(a, b)");
   t.update(start, facts("uu"));
   EXPECT_FALSE(t.hands_over());
   t.select(start, 0, 1);
+  return t;
+}
+
+TEST(RootTarget, AfterACommandTheChildThatWasLeftTakesWhatTheNewOneCannot) {
+  auto t = commanded();
   ASSERT_TRUE(t.hands_over());
   EXPECT_TRUE(t.weighs());
   EXPECT_TRUE(t.left(t.places(0)[0]));
@@ -173,17 +179,13 @@ TEST(RootTarget, NothingIsHandedOverFromADeadChildOrAComposite) {
 }
 
 TEST(RootTarget, TheSameCommandAgainEndsNoHandOver) {
-  auto t = made("selector(a, b)");
-  t.update(start, facts("uu"));
-  t.select(start, 0, 1);
+  auto t = commanded();
   t.select(start + 10ms, 0, 1);
   EXPECT_TRUE(t.left(t.places(0)[0]));
 }
 
 TEST(RootTarget, AMoveBackTurnsTheHandOver) {
-  auto t = made("selector(a, b)");
-  t.update(start, facts("uu"));
-  t.select(start, 0, 1);
+  auto t = commanded();
   t.select(start + 10ms, 0, 0);
   EXPECT_FALSE(t.left(t.places(0)[0]));
   EXPECT_TRUE(t.left(t.places(1)[0]));
