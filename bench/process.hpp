@@ -96,6 +96,7 @@ class process {
       waitpid(pid_, nullptr, 0);
     }
   }
+  pid_t id() const { return pid_; }
   /// Waits for it; throws when it failed.
   void join() {
     int status = 0;

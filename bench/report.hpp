@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,16 +25,28 @@ inline double median(std::vector<double> values) {
 /// writes everything as JSON at the end when the command line has `--json=FILE`.
 class report {
  public:
-  report(int argc, char** argv) {
+  /// `more` names what this program takes besides `--json=FILE`, as "--rendr"; see `option`.
+  report(int argc, char** argv, std::initializer_list<std::string_view> more = {}) {
     for (int i = 1; i < argc; ++i) {
       const std::string_view word = argv[i];
-      if (word.starts_with("--json=")) {
-        file_ = word.substr(7);
-      } else {
-        std::fprintf(stderr, "unknown option %s (there is only --json=FILE)\n", argv[i]);
-        usage_error_ = true;
+      const auto equals = std::min(word.find('='), word.size() - 1);
+      const auto name = word.substr(0, equals);
+      const bool known =
+          name == "--json" || std::find(more.begin(), more.end(), name) != more.end();
+      if (known && word[equals] == '=') {
+        (name == "--json" ? file_ : options_[std::string(name)]) = word.substr(equals + 1);
+        continue;
       }
+      std::string names = "--json=FILE";
+      for (const auto other : more) names += ", " + std::string(other) + "=...";
+      std::fprintf(stderr, "unknown option %s (there is %s)\n", argv[i], names.c_str());
+      usage_error_ = true;
     }
+  }
+  /// What stands behind `name=`; empty: it was not given.
+  std::string option(const std::string& name) const {
+    const auto at = options_.find(name);
+    return at == options_.end() ? "" : at->second;
   }
   bool usage_error() const { return usage_error_; }
 
@@ -96,6 +110,7 @@ class report {
 
   std::string file_;
   std::string json_;
+  std::map<std::string, std::string> options_;
   bool usage_error_ = false;
   bool failed_ = false;
 };
