@@ -30,6 +30,61 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// One character of UTF-8 at the front of a text, `size` 0: its first byte begins none.
+struct character {
+  std::uint32_t code = 0;
+  std::size_t size = 0;
+};
+
+character first_of(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const auto lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t size = lead < 0xc2   ? 0
+                           : lead < 0xe0 ? 2
+                           : lead < 0xf0 ? 3
+                           : lead < 0xf5 ? 4
+                                         : 0;
+  if (size == 0 || text.size() < size) return {};
+  std::uint32_t code = lead & (0xffU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80U) return {};
+    code = code << 6U | (byte(i) & 0x3fU);
+  }
+  const bool longer_than_needed = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
+  const bool no_character = (code >= 0xd800 && code < 0xe000) || code > 0x10ffff;
+  return longer_than_needed || no_character ? character{} : character{code, size};
+}
+
+// Whether a terminal shows it as itself: it gives no command, ends no line and turns no direction.
+constexpr bool shows_as_itself(std::uint32_t code) noexcept {
+  const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  const bool line_end = code == 0x2028 || code == 0x2029;
+  const bool direction = code == 0x061c || code == 0x200e || code == 0x200f ||
+                         (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return !control && !line_end && !direction;
+}
+
+void append_escape(std::string& out, char c) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  switch (c) {
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      out += "\\x";
+      out += digits[byte >> 4U];
+      out += digits[byte & 0xfU];
+  }
+}
+
 struct unit {
   std::string_view name;  // lower case
   std::uint64_t scale;
@@ -163,6 +218,22 @@ result<std::uint64_t, text_error> read_quantity(std::string_view text, const qua
 std::string quoted(std::string_view value) {
   const bool cut = value.size() > quoted_bytes;
   return '"' + printable(value.substr(0, quoted_bytes)) + (cut ? "...\"" : "\"");
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto next = first_of(text);
+    const auto size = std::max<std::size_t>(next.size, 1);
+    if (next.size > 0 && shows_as_itself(next.code)) {
+      out += text.substr(0, size);
+    } else {
+      for (const char c : text.substr(0, size)) append_escape(out, c);
+    }
+    text.remove_prefix(size);
+  }
+  return out;
 }
 
 bool valid_name(std::string_view name) noexcept {

@@ -31,6 +31,11 @@ std::string render(std::string_view text, const text_error& error);
 /// The value as an error quotes it: in quotes, bytes that do not print as `?`, cut after 40.
 std::string quoted(std::string_view value);
 
+/// Text that came from outside (a peer, a file, a resolver) as it may stand in a line that a person
+/// reads: control bytes, DEL, C1, marks that turn the direction of writing or end a line, and bytes
+/// that are no UTF-8 become `\n`, `\r`, `\t` or `\x1b`. What was escaped stays as it is.
+std::string escaped(std::string_view text);
+
 /// Whether `name` may name a path or a composite of a graph: 1 to 64 letters, digits, `_`, `-` or
 /// `.`, the first a letter or a digit.
 bool valid_name(std::string_view name) noexcept;

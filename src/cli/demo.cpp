@@ -198,7 +198,7 @@ void show::carry_out(const cut& planned) {
       done.connections = done.why.code ? 0 : 1;
       break;
   }
-  console_.info(format_duration(done.at) + "  " + console_.paint("31;1", "cut: " + to_text(done)));
+  console_.highlight("31;1", format_duration(done.at) + "  cut: " + to_text(done));
   watch_.note(std::move(done));
 }
 

@@ -95,14 +95,14 @@ bool event_log::is_news(const link_event& event) {
 }
 
 relay::log_sink sink_of(console& to) {
-  return [&to](relay::severity level, std::string_view line) {
+  return [&to](relay::severity level, std::string_view line, std::string_view cause) {
     switch (level) {
       case relay::severity::warn:
-        return to.warn(line);
+        return to.warn(line, cause);
       case relay::severity::info:
-        return to.info(line);
+        return to.info(line, cause);
       case relay::severity::debug:
-        return to.debug(line);
+        return to.debug(line, cause);
     }
   };
 }

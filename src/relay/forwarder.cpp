@@ -64,7 +64,8 @@ class lane : public std::enable_shared_from_this<lane> {
     open.metadata = metadata_;
     auto flow = link_.open_stream(open, why);
     if (why.code) {
-      log(severity::warn, "a connection was reset: " + why.detail);
+      const auto text = "a connection was reset: " + why.detail;
+      log(severity::warn, text, text);
       return reset_socket(socket);
     }
     auto joined =
@@ -118,7 +119,7 @@ class lane : public std::enable_shared_from_this<lane> {
     if (stopped_) return;
     link fresh(runtime_);
     if (const auto why = start(fresh); why.code) {
-      return log(severity::warn, "no new link: " + why.detail);
+      return log(severity::warn, "no new link: " + why.detail, "no new link");
     }
     link_ = std::move(fresh);  // the old one closes when the last of its bridges has ended
   }
@@ -127,11 +128,11 @@ class lane : public std::enable_shared_from_this<lane> {
     if (!result.why.code) return log(severity::debug, "a connection ended in order");
     auto text = "a connection was reset: " + result.why.detail;
     if (result.reason != code::none) text += " (" + std::string(to_string(result.reason)) + ")";
-    log(result.flow_failed ? severity::warn : severity::debug, text);
+    log(result.flow_failed ? severity::warn : severity::debug, text, text);
   }
 
-  void log(severity level, std::string_view line) const {
-    if (options_.log) options_.log(level, line);
+  void log(severity level, std::string_view line, std::string_view cause = {}) const {
+    if (options_.log) options_.log(level, line, cause);
   }
 
   runtime& runtime_;
@@ -194,7 +195,7 @@ void forwarder::shared::accept_next() {
         if (self->stopped || code == asio::error::operation_aborted) return;
         if (code) {
           if (self->options.log) {
-            self->options.log(severity::warn, "cannot accept: " + code.message());
+            self->options.log(severity::warn, "cannot accept: " + code.message(), "accept");
           }
           self->pause.expires_after(accept_pause);
           self->pause.async_wait([self](std::error_code cancelled) {

@@ -29,8 +29,8 @@ struct server::shared {
     }
     return nullptr;
   }
-  void log(severity level, std::string_view line) const {
-    if (options.log) options.log(level, line);
+  void log(severity level, std::string_view line, std::string_view cause = {}) const {
+    if (options.log) options.log(level, line, cause);
   }
 };
 
@@ -114,7 +114,8 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
     std::error_code ignored;
     socket_.close(ignored);
     const auto text = to_.host + ":" + std::to_string(to_.port) + ": " + error.message();
-    state_->log(severity::warn, "target \"" + to_.name + "\" at " + text);
+    const auto line = "target \"" + to_.name + "\" at " + text;
+    state_->log(severity::warn, line, line);
     flow_.reject(static_cast<std::uint64_t>(code_of(error)), text);
   }
 
@@ -141,10 +142,11 @@ void server::accept_next(const std::shared_ptr<shared>& state) {
     const auto* to = name ? state->find(*name) : nullptr;
     if (to == nullptr) {
       const auto text = name ? "no target is named \"" + *name + "\"" : "malformed metadata";
-      state->log(severity::warn, "a flow was refused: " + text);
+      state->log(severity::warn, "a flow was refused: " + text, text);
       flow.reject(static_cast<std::uint64_t>(code::unknown_target), text);
     } else if (flow.kind() == flow_kind::packet) {
-      state->log(severity::warn, "a packet flow was refused: the targets are streams");
+      state->log(severity::warn, "a packet flow was refused: the targets are streams",
+                 "packet flow");
       flow.reject(static_cast<std::uint64_t>(errc::mode_mismatch), "the targets are streams");
     } else {
       auto loop = flow.via().get_executor();

@@ -181,5 +181,44 @@ TEST(Text, AFailureHasTheRenderedTextAsItsDetail) {
   EXPECT_EQ(f.detail, "wrong\n  abc\n  ^");
 }
 
+TEST(Text, EveryByteThatCommandsATerminalIsEscaped) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string one(1, static_cast<char>(byte));
+    const bool prints = byte >= 0x20 && byte < 0x7f;
+    std::string expected = "\\x";
+    expected += digits[static_cast<std::size_t>(byte) / 16];
+    expected += digits[static_cast<std::size_t>(byte) % 16];
+    if (byte == '\n') expected = "\\n";
+    if (byte == '\r') expected = "\\r";
+    if (byte == '\t') expected = "\\t";
+    EXPECT_EQ(escaped(one), prints ? one : expected) << byte;
+  }
+}
+
+TEST(Text, OnlyWholeCharactersOfUtf8AreShown) {
+  for (const std::string_view text :
+       {"M\u00fcller", "\u20ac 5", "\U0001f600", "\ud7ff", "\ue000", "\u00a0"}) {
+    EXPECT_EQ(escaped(text), text);
+  }
+  EXPECT_EQ(escaped("\xc2\x9b"
+                    "31m"),
+            "\\xc2\\x9b31m")
+      << "C1";
+  EXPECT_EQ(escaped("\xc0\xaf"), "\\xc0\\xaf") << "longer than needed";
+  EXPECT_EQ(escaped("\xe0\x80\xaf"), "\\xe0\\x80\\xaf") << "longer than needed";
+  EXPECT_EQ(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "half of a pair";
+  EXPECT_EQ(escaped("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80") << "beyond the last one";
+  EXPECT_EQ(escaped("\xe2\x82"), "\\xe2\\x82") << "cut off";
+  EXPECT_EQ(escaped("\u202egnp.exe"), "\\xe2\\x80\\xaegnp.exe") << "right to left";
+  EXPECT_EQ(escaped("a\u2028b"), "a\\xe2\\x80\\xa8b") << "ends a line";
+}
+
+TEST(Text, WhatWasEscapedStaysAsItIs) {
+  const auto once = escaped("\x1b[2J\\ \n\xff");
+  EXPECT_EQ(once, "\\x1b[2J\\ \\n\\xff");
+  EXPECT_EQ(escaped(once), once);
+}
+
 }  // namespace
 }  // namespace rendr

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/log_writer.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <utility>
+
+namespace rendr::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+log_writer::options telling_of_lost(std::size_t most_bytes = 256 * 1024) {
+  log_writer::options chosen;
+  chosen.most_bytes = most_bytes;
+  chosen.of_lost = [](std::uint64_t lost) { return std::to_string(lost) + " lost\n"; };
+  return chosen;
+}
+
+/// A pipe of one page, as small as the system makes them.
+struct small_pipe : testing::Test {
+  small_pipe() {
+    std::signal(SIGPIPE, SIG_IGN);
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    near = ends[0];
+    far = ends[1];
+    ::fcntl(far, F_SETPIPE_SZ, 4096);
+  }
+  ~small_pipe() override {
+    close_reader();
+    ::close(far);
+  }
+  void close_reader() {
+    if (near >= 0) ::close(std::exchange(near, -1));
+  }
+  void fill() {
+    const int own = ::open(("/proc/self/fd/" + std::to_string(far)).c_str(), O_WRONLY | O_NONBLOCK);
+    ASSERT_GE(own, 0);
+    while (::write(own, "#", 1) == 1) {
+    }
+    ::close(own);
+  }
+  /// Reads until `part` is there; false: nothing came for 20 s.
+  bool await(const std::string& part) {
+    while (text.find(part) == std::string::npos) {
+      pollfd ready{near, POLLIN, 0};
+      if (::poll(&ready, 1, 20'000) <= 0) return false;
+      char block[4096];
+      const auto n = ::read(near, block, sizeof block);
+      if (n <= 0) return false;
+      text.append(block, static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+  int near = -1;
+  int far = -1;
+  std::string text;
+};
+
+TEST_F(small_pipe, lines_arrive_in_their_order_and_all_of_them_before_the_end) {
+  std::string expected;
+  {
+    log_writer to(far, telling_of_lost());
+    for (int i = 0; i < 100; ++i) {
+      const auto line = "line " + std::to_string(i) + "\n";
+      EXPECT_TRUE(to.write(line));
+      expected += line;
+    }
+  }
+  ASSERT_TRUE(await("line 99\n"));
+  EXPECT_EQ(text, expected);
+}
+
+TEST_F(small_pipe, nobody_waits_for_a_reader_and_what_was_lost_is_counted) {
+  fill();
+  log_writer to(far, telling_of_lost(1000));
+  const std::string line(99, 'x');
+  int taken = 0;
+  for (int i = 0; i < 100'000; ++i) taken += to.write(line + "\n") ? 1 : 0;
+  EXPECT_EQ(taken, 10);
+  ASSERT_TRUE(await("lost\n"));
+  EXPECT_NE(text.find("x\n99990 lost\n"), std::string::npos) << text.substr(4096);
+  EXPECT_TRUE(to.write("goes on\n"));
+  EXPECT_TRUE(await("goes on\n"));
+}
+
+TEST_F(small_pipe, the_end_does_not_wait_for_a_reader_that_never_comes) {
+  fill();
+  auto chosen = telling_of_lost();
+  chosen.linger = 50ms;
+  std::optional<log_writer> to;
+  to.emplace(far, chosen);
+  EXPECT_TRUE(to->write("never read\n"));
+  to.reset();  // or the test is killed for its time
+  ASSERT_TRUE(await("never read\n")) << "a late reader finds it all the same";
+}
+
+TEST_F(small_pipe, a_description_that_somebody_made_non_blocking_is_waited_for_and_left_so) {
+  ::fcntl(far, F_SETFL, ::fcntl(far, F_GETFL) | O_NONBLOCK);
+  fill();
+  log_writer to(far, telling_of_lost());
+  EXPECT_TRUE(to.write("after all\n"));
+  EXPECT_TRUE(await("after all\n"));
+  EXPECT_NE(::fcntl(far, F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(small_pipe, a_blocking_description_stays_blocking) {
+  log_writer to(far, telling_of_lost());
+  EXPECT_TRUE(to.write("hello\n"));
+  EXPECT_TRUE(await("hello\n"));
+  EXPECT_EQ(::fcntl(far, F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(small_pipe, a_pipe_without_a_reader_takes_nothing_and_stops_nobody) {
+  close_reader();
+  log_writer to(far, telling_of_lost());
+  for (int i = 0; i < 1000; ++i) to.write("into the void\n");
+}
+
+TEST(log_writer, a_closed_descriptor_or_a_directory_stops_nobody) {
+  const int gone = ::dup(2);
+  ::close(gone);
+  log_writer closed(gone, telling_of_lost());
+  EXPECT_TRUE(closed.write("into the void\n"));
+  const int directory = ::open("/", O_RDONLY | O_CLOEXEC);
+  log_writer at(directory, telling_of_lost());
+  EXPECT_TRUE(at.write("into the void\n"));
+  ::close(directory);
+}
+
+TEST(log_writer, a_full_disk_stops_nobody_and_its_end_is_at_once) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  {
+    auto chosen = telling_of_lost();
+    chosen.linger = 1h;
+    log_writer to(full, chosen);
+    EXPECT_TRUE(to.write("no space\n"));
+  }
+  ::close(full);
+}
+
+TEST_F(small_pipe, what_is_due_is_asked_for_on_the_thread_after_lines_were_given) {
+  auto chosen = telling_of_lost();
+  log_writer* self = nullptr;
+  int asked = 0;
+  chosen.on_time = [&](log_writer::clock::time_point now) {
+    if (++asked == 3) self->write("due\n");
+    return asked < 3 ? now + 1ms : log_writer::clock::time_point::max();
+  };
+  log_writer to(far, chosen);
+  self = &to;
+  EXPECT_TRUE(to.write("first\n"));
+  EXPECT_TRUE(await("due\n"));
+  EXPECT_EQ(text, "first\ndue\n");
+}
+
+}  // namespace
+}  // namespace rendr::cli
