@@ -17,6 +17,7 @@
 #include "cli/demo_view.hpp"
 #include "cli/demo_watch.hpp"
 #include "cli/format.hpp"
+#include "cli/signals.hpp"
 
 namespace rendr::cli {
 
@@ -42,7 +43,9 @@ class show {
         stage_(options, [this](const link_event& event) { watch_.on_event(event); }),
         transfer_(file, stage_.over(), stage_.at()),
         timer_(context_),
-        signals_(context_, SIGINT, SIGTERM) {}
+        signals_(context_) {
+    heed(signals_, {SIGINT, SIGTERM});
+  }
 
   ~show() { stage_.abort(); }
 

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <utility>
 
+#include "cli/signals.hpp"
+
 namespace rendr::cli {
 
 ending::ending(console& to, runtime& of, std::function<void(int)> stop)
@@ -12,7 +14,9 @@ ending::ending(console& to, runtime& of, std::function<void(int)> stop)
       runtime_(of),
       stop_(std::move(stop)),
       context_(std::make_shared<asio::io_context>(1)),
-      signals_(*context_, SIGINT, SIGTERM, SIGHUP) {}
+      signals_(*context_) {
+  heed(signals_, {SIGINT, SIGTERM, SIGHUP});
+}
 
 void ending::wait() {
   await_signal();

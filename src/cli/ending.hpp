@@ -15,7 +15,8 @@ namespace rendr::cli {
 /// The main thread of a command: waits for its end, and for signals. The first SIGINT, SIGTERM or
 /// SIGHUP (its terminal or its parent is gone: nobody reads what it says) calls `stop` with its
 /// number, 0 when the end has another cause, and shuts the runtime down in order, the second
-/// returns at once (the runtime's destructor does the rest).
+/// returns at once (the runtime's destructor does the rest). Those that were ignored when the
+/// program began stay ignored.
 class ending {
  public:
   ending(console& to, runtime& of, std::function<void(int)> stop);

@@ -15,11 +15,13 @@ exit_code run_forward(const forward_options& options, console& to) {
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
   runtime instance(std::move(chosen));
-  auto keys = load_credentials(options.link.keys);
+  remarks notes;
+  auto keys = load_credentials(options.link.keys, &notes);
   if (!keys) {
     to.error(keys.error().detail);
     return exit_code_of(keys.error().code);
   }
+  for (const auto& note : notes) to.warn(note);
 
   relay::forwarder_options forwarding;
   forwarding.host = options.listen.host;

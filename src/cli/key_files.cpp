@@ -72,8 +72,9 @@ result<std::string_view, failure> only_line(std::string_view text, const std::st
   return *found;
 }
 
-result<secret_key, failure> load_secret(const std::string& path, key_kind kind) {
-  auto read = read_file(path, privacy::secret, key_file_limit);
+result<secret_key, failure> load_secret(const std::string& path, key_kind kind, secrets_rule rule,
+                                        remarks* notes) {
+  auto read = read_file(path, privacy::secret, key_file_limit, rule, notes);
   if (!read) return read.error();
   wiped contents(std::move(*read));
   const auto line = only_line(contents.text(), path, kind);
@@ -83,9 +84,9 @@ result<secret_key, failure> load_secret(const std::string& path, key_kind kind) 
   return *key;
 }
 
-result<public_key, failure> load_public(const std::string& value) {
+result<public_key, failure> load_public(const std::string& value, secrets_rule rule) {
   if (const auto key = parse_public_key(value)) return *key;
-  auto read = read_file(value, privacy::trusted, key_file_limit);
+  auto read = read_file(value, privacy::trusted, key_file_limit, rule);
   if (!read) return read.error();
   wiped contents(std::move(*read));  // somebody may have named a private key's file
   const auto line = only_line(contents.text(), value, key_kind::public_half);
@@ -122,25 +123,25 @@ result<std::vector<public_key>, failure> parse_key_list(std::string_view text,
   return keys;
 }
 
-result<credentials, failure> load_credentials(const key_options& from) {
+result<credentials, failure> load_credentials(const key_options& from, remarks* notes) {
   credentials out;
   if (!from.psk_file.empty()) {
-    auto key = load_secret(from.psk_file, key_kind::psk);
+    auto key = load_secret(from.psk_file, key_kind::psk, from.secrets, notes);
     if (!key) return named("--psk-file", key.error());
     out.psk = *key;
   }
   if (!from.key_file.empty()) {
-    auto key = load_secret(from.key_file, key_kind::private_half);
+    auto key = load_secret(from.key_file, key_kind::private_half, from.secrets, notes);
     if (!key) return named("--key-file", key.error());
     out.own_key = *key;
   }
   if (!from.peer_key.empty()) {
-    auto key = load_public(from.peer_key);
+    auto key = load_public(from.peer_key, from.secrets);
     if (!key) return named("--peer-key", key.error());
     out.peer_key = *key;
   }
   if (!from.allow_keys.empty()) {
-    const auto read = read_file(from.allow_keys, privacy::trusted, list_limit);
+    const auto read = read_file(from.allow_keys, privacy::trusted, list_limit, from.secrets);
     if (!read) return named("--allow-keys", read.error());
     auto keys = parse_key_list(*read, from.allow_keys);
     if (!keys) return named("--allow-keys", keys.error());

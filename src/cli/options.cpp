@@ -107,6 +107,7 @@ struct raw {
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
   std::string grace, connect_timeout, loops, state_dir, target;
+  std::string secrets;
   key_options keys;
   bool psk = false;
   bool show = false;
@@ -144,6 +145,10 @@ void add_secrets(CLI::App& app, raw& to) {
   text_option(app, "--psk-file", to.keys.psk_file, "A pre-shared key that both ends must hold",
               "FILE");
   text_option(app, "--key-file", to.keys.key_file, "The private key of this end", "FILE");
+  text_option(app, "--secrets", to.secrets,
+              "strict: files with secrets, and the state directory, must be closed to other users; "
+              "trusted: they may be readable, as containers hand them over (strict)",
+              "RULE");
 }
 
 void add_dialing(CLI::App& app, raw& to) {
@@ -212,7 +217,7 @@ commands::commands(raw& to) {
   text_option(*serve, "--loops", to.loops, "Threads that serve links (1)", "N");
   text_option(*serve, "--state-dir", to.state_dir,
               "Where the reset key is kept, readable by its owner alone "
-              "($XDG_STATE_HOME/rendr or ~/.local/state/rendr)",
+              "($XDG_STATE_HOME/rendr or ~/.local/state/rendr); without it, in memory",
               "DIR");
   add_secrets(*serve, to);
   text_option(*serve, "--allow-keys", to.keys.allow_keys,
@@ -294,8 +299,16 @@ std::string checked_root(const std::string& text, std::span<const std::string> n
   return text;
 }
 
+secrets_rule secrets_rule_of(const std::string& text) {
+  if (text.empty() || text == "strict") return secrets_rule::strict;
+  if (text == "trusted") return secrets_rule::trusted;
+  static const std::vector<std::string> rules{"strict", "trusted"};
+  refuse("--secrets", text, "it is strict or trusted" + did_you_mean(text, rules));
+}
+
 key_options keys_of(const raw& from) {
-  const auto& keys = from.keys;
+  auto keys = from.keys;
+  keys.secrets = secrets_rule_of(from.secrets);
   const std::array<std::pair<std::string_view, const std::string*>, 4> given{
       {{"--psk-file", &keys.psk_file},
        {"--key-file", &keys.key_file},

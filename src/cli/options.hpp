@@ -12,6 +12,7 @@
 
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/private_file.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/time.hpp"
 
@@ -37,6 +38,7 @@ struct key_options {
   std::string key_file;
   std::string peer_key;    ///< dialing: a public key or the file of one
   std::string allow_keys;  ///< serve: a list of public keys
+  secrets_rule secrets = secrets_rule::strict;
 };
 
 /// What the dialing commands have in common.

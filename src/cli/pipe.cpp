@@ -50,11 +50,13 @@ exit_code run_pipe(const pipe_options& options, console& to) {
   chosen.paths = options.link.paths;
   chosen.root = options.link.root;
   chosen.grace = options.link.grace;
-  auto keys = load_credentials(options.link.keys);
+  remarks notes;
+  auto keys = load_credentials(options.link.keys, &notes);
   if (!keys) {
     to.error(keys.error().detail);
     return exit_code_of(keys.error().code);
   }
+  for (const auto& note : notes) to.warn(note);
   chosen.credentials = std::move(*keys);
   // The link's own fault says more than that nobody answered.
   chosen.dial_deadline = options.link.connect_timeout;

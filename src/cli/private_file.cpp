@@ -2,6 +2,7 @@
 #include "cli/private_file.hpp"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,7 +24,6 @@ failure refusal(std::string detail) {
 /// All of an open file.
 std::optional<failure> read_all(int fd, const std::string& path, std::size_t limit,
                                 std::string& out) {
-  out.reserve(limit + 1);  // once, so that no copy of a secret is left behind
   while (out.size() <= limit) {
     const auto had = out.size();
     out.resize(limit + 1);
@@ -34,6 +34,33 @@ std::optional<failure> read_all(int fd, const std::string& path, std::size_t lim
   }
   return failure{make_error_code(errc::invalid_argument),
                  path + " is larger than " + std::to_string(limit) + " bytes: is it a key file?"};
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  const auto same = [](const timespec& x, const timespec& y) {
+    return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec;
+  };
+  return a.st_size == b.st_size && same(a.st_mtim, b.st_mtim) && same(a.st_ctim, b.st_ctim);
+}
+
+std::optional<failure> read_at_rest(int fd, struct stat about, const std::string& path,
+                                    std::size_t limit, std::string& out,
+                                    const std::function<void()>& meanwhile) {
+  constexpr int tries = 3;
+  out.reserve(limit + 1);  // once, so that no copy of a secret is left behind
+  for (int i = 0; i < tries; ++i) {
+    out.clear();
+    if (::lseek(fd, 0, SEEK_SET) != 0) return system_failure("cannot read " + path);
+    if (auto bad = read_all(fd, path, limit, out)) return bad;
+    if (meanwhile) meanwhile();
+    struct stat after {};
+    if (::fstat(fd, &after) != 0) return system_failure("cannot examine " + path);
+    const bool whole = out.size() == static_cast<std::size_t>(after.st_size);
+    if (whole && same_file(about, after)) return std::nullopt;
+    about = after;
+  }
+  return failure{make_error_code(errc::unavailable),
+                 path + " changes while it is read: put it in place with a rename"};
 }
 
 bool write_all(int fd, const std::string& contents) {
@@ -53,6 +80,12 @@ bool handed_over(const std::string& path) {
   return folder != nullptr && folder[0] == '/' && path.substr(0, path.rfind('/')) == folder;
 }
 
+// A mount of a container, a volume or an image: what is there was put there by whoever set it up.
+bool on_read_only_mount(int fd) {
+  struct statvfs about {};
+  return ::fstatvfs(fd, &about) == 0 && (about.f_flag & ST_RDONLY) != 0;
+}
+
 }  // namespace
 
 wiped::~wiped() { crypto::wipe(std::as_writable_bytes(std::span(text_.data(), text_.size()))); }
@@ -62,11 +95,23 @@ failure system_failure(const std::string& what) {
   return {code, what + ": " + code.message()};
 }
 
-std::optional<failure> check_owner(const struct stat& about, const std::string& path,
-                                   privacy wanted) {
+std::optional<failure> check_owner(int fd, const struct stat& about, const std::string& path,
+                                   privacy wanted, secrets_rule rule, remarks* notes) {
   const bool mine = about.st_uid == ::geteuid();
   const bool of_root = about.st_uid == 0;
   if (handed_over(path) && (mine || of_root) && (about.st_mode & 037U) == 0) return std::nullopt;
+  const bool fixed = on_read_only_mount(fd);
+  if (rule == secrets_rule::trusted) {
+    if (fixed) return std::nullopt;
+    wanted = privacy::trusted;
+  } else if (fixed && of_root && (about.st_mode & 022U) == 0) {
+    if (wanted == privacy::secret && (about.st_mode & 077U) != 0 && notes != nullptr) {
+      notes->push_back(path +
+                       " can be read by other users; it is taken, as it is root's on a read-only "
+                       "mount (--secrets=trusted says that this is meant)");
+    }
+    return std::nullopt;
+  }
   if (!mine && !(wanted == privacy::trusted && of_root)) {
     return refusal(path + " belongs to another user");
   }
@@ -75,11 +120,15 @@ std::optional<failure> check_owner(const struct stat& about, const std::string& 
     return refusal(path + " can be changed by other users: chmod go-w " + path);
   }
   if ((about.st_mode & 077U) == 0) return std::nullopt;
+  const bool changeable = (about.st_mode & 022U) != 0 && !S_ISDIR(about.st_mode);
   return refusal(path + " is open to other users: chmod " +
-                 (S_ISDIR(about.st_mode) ? "700 " : "600 ") + path);
+                 (S_ISDIR(about.st_mode) ? "700 " : "600 ") + path +
+                 (changeable ? "" : ", or --secrets=trusted where they may read it"));
 }
 
-result<std::string, failure> read_file(const std::string& path, privacy wanted, std::size_t limit) {
+result<std::string, failure> read_file(const std::string& path, privacy wanted, std::size_t limit,
+                                       secrets_rule rule, remarks* notes,
+                                       const std::function<void()>& meanwhile) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return system_failure("cannot open " + path);
   struct stat about {};
@@ -89,8 +138,8 @@ result<std::string, failure> read_file(const std::string& path, privacy wanted, 
     bad = system_failure("cannot examine " + path);
   } else if (!S_ISREG(about.st_mode)) {
     bad = failure{make_error_code(errc::invalid_argument), path + " is not a regular file"};
-  } else if (bad = check_owner(about, path, wanted); !bad) {
-    bad = read_all(fd, path, limit, contents);
+  } else if (bad = check_owner(fd, about, path, wanted, rule, notes); !bad) {
+    bad = read_at_rest(fd, about, path, limit, contents, meanwhile);
   }
   ::close(fd);
   if (!bad) return contents;

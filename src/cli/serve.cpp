@@ -34,31 +34,42 @@ std::optional<exit_code> listen_on(listener& at, const serve_options& options, c
   return std::nullopt;
 }
 
+/// The key of the state directory. None, with a remark about what is lost by that, when state
+/// cannot be kept there: a server without it serves all the same.
+std::optional<reset_key> kept_reset_key(const serve_options& options, remarks& notes) {
+  constexpr std::string_view lost =
+      "; the reset key is in memory alone: when this server was restarted, its clients may not "
+      "learn it before their grace is over";
+  const auto dir = options.state_dir.empty() ? default_state_dir() : options.state_dir;
+  if (dir.empty()) {
+    notes.push_back(
+        "--state-dir is missing, and neither XDG_STATE_HOME nor HOME says where state belongs" +
+        std::string(lost));
+    return std::nullopt;
+  }
+  const auto key = load_reset_key(dir, options.keys.secrets, &notes);
+  if (key) return *key;
+  notes.push_back("--state-dir=" + dir + ": " + key.error().detail + std::string(lost));
+  return std::nullopt;
+}
+
 }  // namespace
 
 exit_code run_serve(const serve_options& options, console& to) {
-  const auto dir = options.state_dir.empty() ? default_state_dir() : options.state_dir;
-  if (dir.empty()) {
-    to.error(
-        "--state-dir is missing, and neither XDG_STATE_HOME nor HOME says where state belongs");
-    return exit_code::usage;
-  }
-  const auto key = load_reset_key(dir);
-  if (!key) {
-    to.error("--state-dir=" + dir + ": " + key.error().detail);
-    return exit_code_of(key.error().code);
-  }
-  auto keys = load_credentials(options.keys);
+  remarks notes;
+  auto keys = load_credentials(options.keys, &notes);
   if (!keys) {
     to.error(keys.error().detail);
     return exit_code_of(keys.error().code);
   }
+  const auto key = kept_reset_key(options, notes);
+  for (const auto& note : notes) to.warn(note);
   const bool open_to_all = !keys->psk && !keys->allowed_keys;
 
   event_log events(to);
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
-  chosen.reset_key = *key;
+  chosen.reset_key = key;
   chosen.accepted_credentials = *keys;
   chosen.accepted_grace = options.grace;
   chosen.on_event = [&events](const link_event& event) { events(event); };

@@ -18,8 +18,11 @@ namespace rendr::cli {
 namespace {
 
 /// nullopt: there is no such file.
-std::optional<result<reset_key, failure>> read_key(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+std::optional<result<reset_key, failure>> read_key(const std::string& path, secrets_rule rule,
+                                                   remarks* notes) {
+  // The files of a mounted volume are links (Kubernetes).
+  const int follow = rule == secrets_rule::trusted ? 0 : O_NOFOLLOW;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow);
   if (fd < 0) {
     if (errno == ENOENT) return std::nullopt;
     return system_failure("cannot open " + path);
@@ -29,7 +32,7 @@ std::optional<result<reset_key, failure>> read_key(const std::string& path) {
   if (::fstat(fd, &about) != 0) {
     bad = system_failure("cannot examine " + path);
   } else {
-    bad = check_owner(about, path, privacy::secret);
+    bad = check_owner(fd, about, path, privacy::secret, rule, notes);
   }
   reset_key key{};
   if (!bad && (about.st_size != static_cast<off_t>(key.size()) ||
@@ -89,18 +92,30 @@ std::optional<failure> make_directories(const std::string& dir) {
   }
 }
 
-result<reset_key, failure> load_reset_key(const std::string& dir) {
-  if (auto bad = make_directories(dir)) return std::move(*bad);
+std::optional<failure> check_state_dir(const std::string& dir, secrets_rule rule) {
+  if (auto bad = make_directories(dir)) return bad;
+  const int fd = ::open(dir.c_str(), O_PATH | O_CLOEXEC);
+  if (fd < 0) return system_failure("cannot open " + dir);
   struct stat about {};
-  if (::stat(dir.c_str(), &about) != 0) return system_failure("cannot examine " + dir);
-  if (!S_ISDIR(about.st_mode)) {
-    return failure{make_error_code(errc::permission_denied), dir + " is not a directory"};
+  std::optional<failure> bad;
+  if (::fstat(fd, &about) != 0) {
+    bad = system_failure("cannot examine " + dir);
+  } else if (!S_ISDIR(about.st_mode)) {
+    bad = failure{make_error_code(errc::permission_denied), dir + " is not a directory"};
+  } else if (rule == secrets_rule::strict) {
+    bad = check_owner(fd, about, dir, privacy::secret, rule);
   }
-  if (auto bad = check_owner(about, dir, privacy::secret)) return std::move(*bad);
+  ::close(fd);
+  return bad;
+}
+
+result<reset_key, failure> load_reset_key(const std::string& dir, secrets_rule rule,
+                                          remarks* notes) {
+  if (auto bad = check_state_dir(dir, rule)) return std::move(*bad);
   const auto path = dir + "/reset.key";
-  if (auto found = read_key(path)) return std::move(*found);
+  if (auto found = read_key(path, rule, notes)) return std::move(*found);
   if (auto bad = make_key(path)) return std::move(*bad);
-  if (auto found = read_key(path)) return std::move(*found);
+  if (auto found = read_key(path, rule, notes)) return std::move(*found);
   return system_failure("cannot read " + path);
 }
 

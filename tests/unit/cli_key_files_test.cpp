@@ -2,6 +2,8 @@
 #include "cli/key_files.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,8 @@
 #include <fstream>
 #include <string>
 
+#include "cli/private_file.hpp"
+#include "cli/state_dir.hpp"
 #include "support/hex.hpp"
 
 namespace rendr::cli {
@@ -132,6 +136,92 @@ TEST_F(cli_key_files, a_credential_of_the_service_manager_may_show_the_mask_of_i
   ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", base.parent_path().c_str(), 1), 0);
   EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
   ::unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+TEST_F(cli_key_files, trusted_secrets_may_be_read_by_all_and_changed_by_nobody_else) {
+  const auto path = file(secret(key_kind::psk));
+  key_options from;
+  from.psk_file = path;
+  fs::permissions(path, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
+  EXPECT_NE(psk_refused(path).detail.find("--secrets=trusted"), std::string::npos);
+  from.secrets = secrets_rule::trusted;
+  remarks notes;
+  EXPECT_TRUE(load_credentials(from, &notes));
+  EXPECT_TRUE(notes.empty()) << notes.front();
+  fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
+  const auto got = load_credentials(from);
+  ASSERT_FALSE(got);
+  EXPECT_NE(got.error().detail.find("chmod go-w"), std::string::npos) << got.error().detail;
+}
+
+// As containers hand them over: a mount of its own, put together and then made read-only.
+TEST_F(cli_key_files, what_root_left_on_a_read_only_mount_is_taken_as_it_is) {
+  if (::geteuid() != 0 || ::unshare(CLONE_NEWNS) != 0) GTEST_SKIP() << "mounting takes root";
+  const auto volume = base / "volume";
+  fs::create_directory(volume);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  ASSERT_EQ(::mount("tmpfs", volume.c_str(), "tmpfs", 0, "mode=755"), 0);
+  const auto put = [&](const char* name, unsigned mode, unsigned owner) {
+    const auto path = (volume / name).string();
+    std::ofstream(path) << secret(key_kind::psk);
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_EQ(::chown(path.c_str(), owner, 1000), 0);
+    return path;
+  };
+  const auto all = put("all", 0444, 0);
+  const auto group = put("group", 0440, 0);
+  const auto changeable = put("changeable", 0464, 0);
+  const auto foreign = put("foreign", 0444, 1000);
+  EXPECT_EQ(psk_refused(all).code, errc::permission_denied) << "while it can be written";
+  ASSERT_EQ(::mount(nullptr, volume.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  key_options from;
+  for (const auto& path : {all, group}) {
+    from.psk_file = path;
+    remarks notes;
+    EXPECT_TRUE(load_credentials(from, &notes)) << path;
+    ASSERT_EQ(notes.size(), 1u) << path;
+    EXPECT_NE(notes[0].find(path + " can be read by other users"), std::string::npos) << notes[0];
+  }
+  for (const auto& path : {changeable, foreign}) {
+    EXPECT_EQ(psk_refused(path).code, errc::permission_denied);
+    from.psk_file = path;
+    from.secrets = secrets_rule::trusted;
+    EXPECT_TRUE(load_credentials(from)) << path;
+  }
+  EXPECT_FALSE(load_reset_key(volume.string())) << "state cannot be kept here";
+  ASSERT_EQ(::umount(volume.c_str()), 0);
+}
+
+TEST_F(cli_key_files, a_file_that_changes_while_it_is_read_is_read_anew) {
+  const auto path = file("one\n");
+  int reads = 0;
+  const auto change_until = [&](int last) {
+    return [&reads, &path, last] {
+      if (++reads <= last) std::ofstream(path) << "number " << std::string(9 + reads, 'x') << "\n";
+    };
+  };
+  const auto got =
+      read_file(path, privacy::secret, 100, secrets_rule::strict, nullptr, change_until(2));
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_EQ(*got, "number " + std::string(11, 'x') + "\n");
+  EXPECT_EQ(reads, 3);
+  reads = 0;
+  const auto torn =
+      read_file(path, privacy::secret, 100, secrets_rule::strict, nullptr, change_until(9));
+  ASSERT_FALSE(torn);
+  EXPECT_EQ(torn.error().code, errc::unavailable);
+  EXPECT_NE(torn.error().detail.find("changes while it is read"), std::string::npos);
+}
+
+TEST_F(cli_key_files, a_name_that_is_changed_while_it_is_read_changes_nothing) {
+  const auto path = file(secret(key_kind::psk));
+  const auto other = file("another file");
+  const auto got = read_file(path, privacy::secret, 1000, secrets_rule::strict, nullptr, [&] {
+    if (fs::exists(other)) fs::rename(other, path);
+  });
+  // Its link count fell with the rename, which is a change of the file: it is read again.
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_EQ(*got, secret(key_kind::psk));
 }
 
 TEST_F(cli_key_files, a_link_to_a_secret_is_judged_by_what_it_names) {

@@ -194,6 +194,8 @@ TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--to=h:22"}, {"--to=h:22", "name"}},
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--loops=0"}, {"--loops=0", "1 to 64"}},
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--grace=1"}, {"--grace=1", "unit"}},
+      {{"serve", "--listen=tcp://h:1", "--to=h:1", "--secrets=trustd"},
+       {"--secrets=trustd", "strict or trusted", "did you mean \"trusted\""}},
       {{"forward", "--listn=h:80"}, {"--listn", "did you mean \"--listen\""}},
       {{"pipe", "--path=tcp://h:1", "extra"}, {"extra", "too many"}},
       {{"pip"}, {"\"pip\"", "did you mean \"pipe\""}},
