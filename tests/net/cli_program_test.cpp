@@ -79,13 +79,6 @@ TEST_F(cli_program, bad_input_is_refused_with_a_reason) {
   expect_failure({"demo", "/nonexistent/file"}, failed, {"/nonexistent/file"});
 }
 
-TEST_F(cli_program, a_state_directory_that_others_can_read_is_refused) {
-  fs::create_directory(dir / "state");
-  fs::permissions(dir / "state", fs::perms::all);
-  expect_failure({"serve", "--listen=" + tcp(free_port()), "--to=h:1", state()}, permission,
-                 {"--state-dir", "chmod 700"});
-}
-
 TEST_F(cli_program, pipe_gives_up_on_a_server_that_is_not_there) {
   expect_failure({"pipe", "--path=" + tcp(free_port()), "--connect-timeout=500ms"}, unreachable,
                  {"p1", "refused"});
