@@ -53,14 +53,14 @@ public_key public_key_of(const secret_key& own) noexcept;
 /// and one with any credentials refuses a dialer without: there is no falling back.
 struct credentials {
   /// The pre-shared key: 32 random bytes that both ends hold, and nobody else.
-  std::optional<secret_key> psk;
+  std::optional<secret_key> psk = {};
   /// This end's private key. A dialer without one shows a fresh one each time.
-  std::optional<secret_key> own_key;
+  std::optional<secret_key> own_key = {};
   /// Dialer only: the acceptor's public key.
-  std::optional<public_key> peer_key;
+  std::optional<public_key> peer_key = {};
   /// Acceptor only: the dialers that may make links. Without it everybody may who has the `psk`, or
   /// without that, everybody who knows the acceptor's public key.
-  std::optional<std::vector<public_key>> allowed_keys;
+  std::optional<std::vector<public_key>> allowed_keys = {};
 
   bool empty() const noexcept { return !psk && !own_key && !peer_key && !allowed_keys; }
 };

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "rendr/detail/language.hpp"
+
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -45,8 +47,8 @@ std::string_view name(errc code) noexcept;
 
 /// A code and a sentence about this one occurrence (the value, the rule, the place).
 struct failure {
-  std::error_code code;
-  std::string detail;
+  std::error_code code = {};
+  std::string detail = {};
 };
 
 }  // namespace rendr

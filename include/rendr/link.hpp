@@ -30,10 +30,10 @@ namespace rendr {
 /// How a link is dialled.
 struct link_options {
   /// 1 to 64 leaves. Unnamed ones are named "p1", "p2", ... by their position.
-  std::vector<path_spec> paths;
+  std::vector<path_spec> paths = {};
   /// Policy graph, e.g. "best: selector(fiber, race(lte, wifi))", or a word for one over all paths:
   /// "handover", "interactive", "aggregate". Empty: a selector over all paths in order.
-  std::string root;
+  std::string root = {};
   /// How long the link outlives its last path (`duration::max()`: for ever). The lower one of both
   /// ends holds.
   duration grace = std::chrono::seconds(90);
@@ -48,7 +48,7 @@ struct link_options {
   /// that does not hold what is demanded is refused with `auth_failed`: each such dial ends, the
   /// link goes on trying. Copies of the secrets are wiped once the peer takes part in
   /// the link.
-  rendr::credentials credentials;
+  rendr::credentials credentials = {};
   /// Accept an unauthenticated peer, and `plaintext` paths. Off loopback a link without a
   /// pre-shared key or the peer's key, or a path with `plaintext` on a connection that is not
   /// secured, is refused with `permission_denied` unless this is set. Records are sealed all the
@@ -58,17 +58,17 @@ struct link_options {
   /// Take flows that the acceptor opens (`link::async_accept`). Otherwise they are refused.
   bool accept_flows = false;
   /// Sees this link's events, on its loop.
-  link_observer on_event;
+  link_observer on_event = {};
   /// Which loop of the runtime; default: the one with the fewest links.
-  std::optional<unsigned> loop;
+  std::optional<unsigned> loop = {};
 };
 
 /// What goes along when a flow is opened.
 struct open_options {
   /// Opaque to rendr, at most 4 KiB; arrives with the flow.
-  std::vector<std::byte> metadata;
+  std::vector<std::byte> metadata = {};
   /// Name of a root target of this link's graph; empty: the default root.
-  std::string root;
+  std::string root = {};
 };
 
 /// The association of this instance with another one, and the flows over it. A handle: copies mean
@@ -100,7 +100,9 @@ class link {
   [[nodiscard]] failure start(link_options options);
 
   /// `start`, and completes when the link is up, or with the reason why it never will be.
-  /// `void(std::error_code)`; `error()` has the sentence. Cancelling it closes the link.
+  /// `void(std::error_code)`; `error()` has the sentence, whether nothing was begun or the dials
+  /// failed: in a coroutine, print `error().detail` where you catch the `std::system_error`.
+  /// Without a `dial_deadline` it goes on trying. Cancelling it closes the link.
   template <class Token>
   auto async_connect(link_options options, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code)>(
@@ -182,7 +184,8 @@ class link {
   void close(std::uint64_t code = 0, std::string_view reason = {});
   void abort();
 
-  /// What ended the link or its last `connect`; no code while it lives.
+  /// What ended the link, or why its last `start` or `connect` began nothing; no code while it
+  /// lives. The detail is a sentence about this one occurrence.
   failure error() const;
   /// Waits some microseconds for the loop when not called on it. Empty after the link's end.
   link_status status() const;
@@ -193,12 +196,14 @@ class link {
   void start_wait(std::uint64_t operation, wait_type what, std::error_code early,
                   detail::void_completion done);
   void start_accept(std::uint64_t operation, detail::accept_completion done);
+  failure begin(link_options options);
   std::shared_ptr<detail::stream_core> open(flow_kind kind, const open_options& options,
                                             failure& error);
 
   std::shared_ptr<detail::runtime_core> runtime_;
   std::shared_ptr<detail::link_handle> handle_;
   std::shared_ptr<detail::link_core> core_;
+  std::shared_ptr<const failure> refusal_;  ///< why the last `start` began nothing
 };
 
 }  // namespace rendr

@@ -23,10 +23,10 @@ void cancel_operation(const std::shared_ptr<listener_core>& core, std::uint64_t 
 
 /// Where a listener waits for paths.
 struct listen_options {
-  std::string host;        ///< an address of this machine, "localhost", or "*" / "" for all
-  std::uint16_t port = 0;  ///< 0: the system chooses; see `listener::port`
-  std::string device;      ///< only connections through this network device (SO_BINDTODEVICE)
-  std::string congestion;  ///< TCP_CONGESTION of accepted connections; empty: the system's
+  std::string host = {};        ///< an address of this machine, "localhost", or "*" / "" for all
+  std::uint16_t port = 0;       ///< 0: the system chooses; see `listener::port`
+  std::string device = {};      ///< only connections through this network device (SO_BINDTODEVICE)
+  std::string congestion = {};  ///< TCP_CONGESTION of accepted connections; empty: the system's
   /// Accept peers as they are: an address that is not on loopback needs it unless the runtime
   /// demands a pre-shared key or allowed keys (`runtime_options::accepted_credentials`), and so
   /// does a peer's `plaintext` path from elsewhere. See `link_options::insecure`.

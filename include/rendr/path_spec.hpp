@@ -28,20 +28,20 @@ enum class path_evidence : std::uint8_t {
 struct path_spec {
   /// Unique among the paths of a link; 1 to 64 letters, digits, underscores, hyphens and dots.
   /// Empty: the dialer names it by its position, `p1`, `p2`.
-  std::string name;
+  std::string name = {};
   std::string transport = "tcp";  ///< in this build: "tcp"
-  std::string
-      host;  ///< a name, an IPv4 address, or an IPv6 address without brackets (`fe80::1%eth0`)
-  std::uint16_t port = 0;             ///< 1 to 65535
-  std::string bind;                   ///< local IP address; empty: the system chooses
-  std::string device;                 ///< network device; empty: by the routing table
-  std::optional<std::uint32_t> mark;  ///< SO_MARK, for policy routing; needs CAP_NET_ADMIN
-  std::string cc;                     ///< TCP congestion control; empty: the system's default
+  /// A name, an IPv4 address, or an IPv6 address without brackets (`fe80::1%eth0`).
+  std::string host = {};
+  std::uint16_t port = 0;                  ///< 1 to 65535
+  std::string bind = {};                   ///< local IP address; empty: the system chooses
+  std::string device = {};                 ///< network device; empty: by the routing table
+  std::optional<std::uint32_t> mark = {};  ///< SO_MARK, for policy routing; needs CAP_NET_ADMIN
+  std::string cc = {};                     ///< TCP congestion control; empty: the system's default
   std::uint32_t cost = 0;    ///< 0 to 1000: a selector prefers the cheaper unless it is much worse
   std::uint32_t weight = 1;  ///< 1 to 1000: a selector prefers the heavier of equal children
   /// The fate group: a name that paths share which share a hop (one router, one cable, one radio)
   /// and thus fail together. Formed as `name`; empty: a group of its own.
-  std::string fate;
+  std::string fate = {};
   path_evidence evidence = path_evidence::by_transport;
   bool cold = false;  ///< dialled only when the others are gone, instead of kept warm
   /// Its records are not sealed: for a path inside a tunnel, or one whose bytes protect themselves.

@@ -32,10 +32,10 @@ struct runtime_core;
 
 /// What a `transport_factory` hands back: a connected stream socket, or why there is none.
 struct connection {
-  int fd = -1;           ///< connected, ordered, reliable, full duplex; rendr owns it from now on
-  std::error_code code;  ///< set when there is no connection
-  std::string detail;    ///< one sentence for the path's death record
-  bool secured = false;  ///< true: encrypted and authenticated below rendr (TLS, a tunnel)
+  int fd = -1;  ///< connected, ordered, reliable, full duplex; rendr owns it from now on
+  std::error_code code = {};  ///< set when there is no connection
+  std::string detail = {};    ///< one sentence for the path's death record
+  bool secured = false;       ///< true: encrypted and authenticated below rendr (TLS, a tunnel)
 };
 
 /// Makes one connection for a path whose scheme it was registered for, within `timeout`.
@@ -59,7 +59,7 @@ struct runtime_options {
   /// instance proves to them that their link is gone (`peer_lost` at once, instead of at the end of
   /// the grace). Keep it in a file that only the server reads and pass it again at every start.
   /// Default: random, that is, no such proof after a restart.
-  std::optional<std::array<std::byte, 32>> reset_key;
+  std::optional<std::array<std::byte, 32>> reset_key = {};
   /// Bytes of buffers that all flows together may hold, divided by the loops.
   std::size_t budget = std::size_t{1} << 30;
   /// Bytes per flow that writes may leave unacknowledged before they wait; up to 64 MiB where the
@@ -75,7 +75,7 @@ struct runtime_options {
   std::size_t handshakes = 256;
   /// What dialers must prove to make links here, and what this instance proves to them
   /// (`check_acceptor`). Empty: anybody may.
-  credentials accepted_credentials;
+  credentials accepted_credentials = {};
   /// Grace and linger of accepted links. The lower grace of both ends holds.
   duration accepted_grace = std::chrono::seconds(90);
   duration accepted_linger = std::chrono::seconds(30);
@@ -88,7 +88,7 @@ struct runtime_options {
   /// `runtime::network_changed` does the second by hand.
   bool watch_network = true;
   /// Sees the events of every link of this runtime, dialled and accepted, on the link's loop.
-  link_observer on_event;
+  link_observer on_event = {};
 };
 
 /// One rendr instance: its identity, its loops, its memory budget. Every link and listener belongs

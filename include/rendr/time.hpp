@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "rendr/detail/language.hpp"
+
 #include <chrono>
 #include <cstdint>
 

@@ -171,6 +171,12 @@ bool link::is_open() const noexcept { return core_ && !core_->error().code; }
 failure link::start(link_options options) {
   if (!runtime_) return no_link();
   if (is_open()) return {errc::invalid_argument, "this link is started already"};
+  auto why = begin(std::move(options));
+  refusal_ = why.code ? std::make_shared<const failure>(why) : nullptr;
+  return why;
+}
+
+failure link::begin(link_options options) {
   if (auto why = check_options(options, *runtime_); why.code) return why;
   auto& home = options.loop ? *runtime_->loops[*options.loop] : runtime_->least_loaded();
   auto core = std::make_shared<detail::link_core>(home.shared_from_this(), link_side::dialer);
@@ -336,7 +342,10 @@ void link::abort() {
   });
 }
 
-failure link::error() const { return core_ ? core_->error() : no_link(); }
+failure link::error() const {
+  if (refusal_) return *refusal_;
+  return core_ ? core_->error() : no_link();
+}
 
 link_status link::status() const {
   link_status result;
