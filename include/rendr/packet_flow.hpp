@@ -132,6 +132,7 @@ class packet_flow {
   /// Lets go: returns at once; what was sent is delivered in the background for the link's linger.
   void close() { flow_.close(); }
   void abort(std::uint64_t code = 0) { flow_.abort(code); }
+  void abort_after_delivery(std::uint64_t code = 0) { flow_.abort_after_delivery(code); }
 
   failure error() const { return flow_.error(); }
   std::uint64_t app_code() const { return flow_.app_code(); }

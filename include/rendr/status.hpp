@@ -113,6 +113,7 @@ struct flow_status {
   std::string root;                ///< empty: the link's default root
   std::uint64_t written = 0;       ///< bytes the application gave
   std::uint64_t acknowledged = 0;  ///< contiguous bytes the peer has
+  std::uint64_t discarded = 0;     ///< bytes that were given up, behind those: never delivered
   std::uint64_t received = 0;      ///< contiguous bytes that arrived
   std::uint64_t read = 0;          ///< bytes the application took
   std::uint64_t send_credit = 0;   ///< the peer's limit

@@ -60,9 +60,14 @@ struct flow_address {
 /// FIN was delivered and everything before it was read. While no path lives, writes fill the send
 /// buffer and then wait, reads wait. Errors: `no_path` (the grace ran out), `peer_lost` (the peer
 /// proved that it forgot the link), `rejected` (its application refused the flow; see `app_code`),
-/// `aborted` (reset by the other side, or by this side's `abort`), `closed`
-/// (written after `shutdown_send`), `timed_out` (the deadline of `expires_after`; nothing is lost,
-/// call again), `asio::error::operation_aborted` (cancelled; nothing is lost).
+/// `aborted` (ended by the other side), `closed` (written after `shutdown_send`), `timed_out` (the
+/// deadline of `expires_after`; nothing is lost, call again), `asio::error::operation_aborted`
+/// (cancelled; nothing is lost).
+///
+/// The two directions end apart. Reading: everything that arrived in order can be read, then comes
+/// EOF (the peer's FIN) or `aborted` (its `abort` or `abort_after_delivery`); writing goes on.
+/// Writing: it fails with `aborted` from the moment that the peer closed or aborted its end, for
+/// nobody reads there any more; what the peer sent can still be read to its end.
 ///
 /// Movable, not copyable. Threading: as an Asio socket, one stream must not be used by two threads
 /// at once; different streams may. One read and one write may be under way together; a second of
@@ -130,8 +135,10 @@ class stream {
     readable,   ///< a read would not wait: bytes, EOF or an error are there
     writable,   ///< a write would not wait
     accepted,   ///< the peer's application accepted the flow (error: `rejected` and why)
-    delivered,  ///< the peer has acknowledged every byte written so far
-    done,       ///< the flow is over in both directions (error: what ended it, if not in order)
+    delivered,  ///< the peer has every byte written so far (error: some were discarded)
+    /// Both directions are over and all was read. Error: what ended it, when the peer's direction
+    /// ended by a reset, or bytes written here were discarded; none when all was delivered.
+    done,
   };
   /// Completes when `what` is so, with the flow's error when it failed. `void(std::error_code)`.
   template <class Token>
@@ -186,13 +193,19 @@ class stream {
   /// linger, then FIN; what still arrives is discarded. Calls under way complete with
   /// `operation_aborted`.
   void close();
-  /// Resets the flow in both directions at once: the peer's calls fail with `aborted` and `code`.
-  /// What was written may be lost.
+  /// Resets the flow in both directions at once: the peer's calls fail with `aborted` and `code`,
+  /// its reads once it has read what arrived in order. What was written may be lost.
   void abort(std::uint64_t code = 0);
+  /// As `close()`, but what was written ends with a reset: the peer reads all of it, then its reads
+  /// fail with `aborted` and `code` in place of EOF. After `shutdown_send` the peer reads EOF, and
+  /// only its writes fail.
+  void abort_after_delivery(std::uint64_t code = 0);
 
-  /// What ended the flow, with a sentence; no code while it lives or when it ended in order.
+  /// What ended the flow, with a sentence; no code while it lives or when it ended in order. Set
+  /// before a call fails with it.
   failure error() const;
-  /// The code that the peer's application gave with its reset or refusal.
+  /// The code that the peer's application gave with its reset or refusal, or else, when it only
+  /// let go before all that was written here had arrived, with that.
   std::uint64_t app_code() const;
   /// Counters of this flow. Waits some microseconds for the loop when not called on it.
   flow_status status() const;

@@ -428,7 +428,8 @@ result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) cons
   auto* f = impl_->find(ref);
   if (f == nullptr) return errc::closed;
   if (f->packets) return errc::mode_mismatch;
-  if (f->recv.readable() == 0 && f->failed != errc{}) return f->failed;
+  if (f->recv.readable() == 0 && !f->recv.at_end() && f->read_error() != errc{})
+    return f->read_error();
   return f->recv.peek(out);
 }
 
@@ -454,6 +455,13 @@ void endpoint::close(instant now, flow_ref ref) {
 void endpoint::abort(instant now, flow_ref ref, std::uint64_t code) {
   on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
     l.abort_flow(now, f, code);
+    return 0;
+  });
+}
+
+void endpoint::abort_after_delivery(instant now, flow_ref ref, std::uint64_t code) {
+  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
+    l.abort_after_delivery(now, f, code);
     return 0;
   });
 }

@@ -139,6 +139,9 @@ class endpoint {
   void close(instant now, flow_ref flow);
   /// RESET in both directions; the ref is invalid afterwards.
   void abort(instant now, flow_ref flow, std::uint64_t code);
+  /// As `close`, but the peer reads an error with this code where EOF would be. After `shutdown` it
+  /// still reads EOF, and its writes fail with the code.
+  void abort_after_delivery(instant now, flow_ref flow, std::uint64_t code);
 
   /// Overrides a selector of a root (`child` = a child's name) or gives it back (empty).
   /// `invalid_argument`, `refused` with a detail. Without `root`: the default one.

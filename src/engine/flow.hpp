@@ -92,7 +92,8 @@ struct flow {
   std::uint32_t waits_version = 0;
   instant waits_since{};
   bool in_ring = false;
-  std::optional<std::uint64_t> reset_code;  ///< our direction was reset
+  std::optional<std::uint64_t> reset_code;   ///< our direction was reset
+  std::optional<std::uint64_t> reset_after;  ///< it will be, once all that was written is there
   bool reset_acknowledged = false;
 
   // Receiving.
@@ -116,9 +117,9 @@ struct flow {
   bool write_stopped = false;  ///< the peer asked to stop: writes fail with `aborted`
   bool ready_queued = false;   ///< a flow_ready event is on its way
   bool done_told = false;
-  bool removing = false;  ///< destroyed at the end of this call
-  errc failed{};          ///< calls fail with this; set once
-  std::uint64_t app_code = 0;
+  bool removing = false;       ///< destroyed at the end of this call
+  errc failed{};               ///< both directions failed with this; set once
+  std::uint64_t app_code = 0;  ///< of the peer's REJECT or RESET, else of its STOP
   std::string detail;
   std::uint64_t linger_mark = 0;  ///< what had been acknowledged when its linger last began
 
@@ -132,6 +133,22 @@ struct flow {
   }
   bool recv_complete() const noexcept { return packets ? packets->in.complete() : recv.complete(); }
   bool recv_done() const noexcept { return peer_reset.has_value() || recv_complete(); }
+  /// A read gives bytes, or says what ended this direction.
+  bool read_waits() const noexcept {
+    return !readable() && !at_end() && !peer_reset && failed == errc{};
+  }
+  /// What a read fails with that finds nothing; no code: it waits.
+  errc read_error() const noexcept { return peer_reset ? errc::aborted : failed; }
+  /// What a write fails with, but for the application's own end.
+  errc write_error() const noexcept {
+    if (failed != errc{}) return failed;
+    return write_stopped || reset_code ? errc::aborted : errc{};
+  }
+  /// What ended the flow, once both directions are over; no code: all was delivered.
+  errc outcome() const noexcept {
+    if (failed != errc{}) return failed;
+    return peer_reset || (reset_code && send.discarded() > 0) ? errc::aborted : errc{};
+  }
   bool readable() const noexcept { return packets ? packets->in.readable() : recv.readable() > 0; }
   bool at_end() const noexcept { return packets ? packets->in.at_end() : recv.at_end(); }
   std::optional<std::uint64_t> final_size() const noexcept {
@@ -153,6 +170,11 @@ struct flow {
   void discard_received() noexcept {
     recv.discard();
     if (packets) packets->in.discard();
+  }
+  /// Nothing more comes for the application; what it can read already stays.
+  void cut_received() noexcept {
+    recv.cut();
+    if (packets) packets->in.cut();
   }
   /// What the application gave goes; nothing of it is placed any more.
   void discard_sent() noexcept {

@@ -108,6 +108,7 @@ class link {
   errc shutdown(instant now, flow& f);
   void close_flow(instant now, flow& f);
   void abort_flow(instant now, flow& f, std::uint64_t code);
+  void abort_after_delivery(instant now, flow& f, std::uint64_t code);
   /// Null: it is over, or never was.
   flow* find(std::uint64_t number) const noexcept;
   /// The next flow whose readiness changed, as of now.
@@ -286,6 +287,8 @@ class link {
   void grow_window(instant now, flow& f);
   void release_buffers();
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
+  void let_go(instant now, flow& f, std::uint64_t code);
+  void reset_if_delivered(flow& f);
   void linger(instant now, flow& f);
   void linger_over(instant now, flow& f);
   void reset_sending(flow& f, std::uint64_t code);

@@ -113,8 +113,7 @@ void link::offer(flow& f) {
 
 result<std::size_t> link::write(instant, flow& f, bytes_view data) {
   if (f.packets) return errc::mode_mismatch;
-  if (f.failed != errc{}) return f.failed;
-  if (f.write_stopped || f.reset_code) return errc::aborted;
+  if (f.write_error() != errc{}) return f.write_error();
   if (f.send.finished() || f.app_closed) return errc::closed;
   const auto taken = f.send.write(s_.pool, data, send_room(f));
   if (taken < data.size()) f.wants_write = true;
@@ -133,7 +132,7 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
     return endpoint::read_result{n, f.recv.at_end()};
   }
   if (f.recv.at_end()) return endpoint::read_result{0, true};
-  if (f.failed != errc{}) return f.failed;
+  if (f.read_error() != errc{}) return f.read_error();
   return endpoint::read_result{};
 }
 
@@ -156,7 +155,7 @@ void link::release_buffers() {
 // Credit follows what the application consumed. A reader that keeps up with a full window within
 // two round trips shows demand: its window grows from the free budget.
 void link::grow_window(instant now, flow& f) {
-  if (down_ || f.window == 0 || f.final_size()) return;
+  if (down_ || f.window == 0 || f.final_size() || f.peer_reset) return;
   const auto consumed = f.consumed();
   if (consumed - f.window_mark >= f.window / 2) {
     duration rtt = std::chrono::milliseconds(1);
@@ -193,18 +192,36 @@ errc link::shutdown(instant, flow& f) {
 
 void link::close_flow(instant now, flow& f) {
   if (f.app_closed) return;
+  if (!f.reset_code && !f.send.finished()) {
+    f.send.finish();
+    if (!down_) offer(f);
+  }
+  let_go(now, f, 0);
+}
+
+void link::abort_flow(instant now, flow& f, std::uint64_t code) {
+  if (f.app_closed) return;
+  if (!down_) reset_sending(f, code);
+  let_go(now, f, code);
+}
+
+void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
+  if (f.app_closed) return;
+  if (!f.reset_code && !f.send.finished()) f.reset_after = code;
+  if (!down_) reset_if_delivered(f);
+  let_go(now, f, code);
+}
+
+// The application is gone: nobody reads what comes, and our direction ends by itself.
+void link::let_go(instant now, flow& f, std::uint64_t code) {
   f.app_closed = true;
-  if (f.incoming && f.answer == flow_answer::none && !down_) {
+  if (down_) return remove_flow(f);
+  if (f.incoming && f.answer == flow_answer::none && !f.reset_code) {
     f.answer = flow_answer::accepted;
     owe(f, duty_accept);
   }
-  if (down_) return remove_flow(f);
-  if (!f.reset_code && !f.send.finished()) {
-    f.send.finish();
-    offer(f);
-  }
   if (!f.recv_done()) {
-    f.stop_code = 0;
+    f.stop_code = code;
     owe(f, duty_stop);
   }
   f.discard_received();
@@ -213,22 +230,9 @@ void link::close_flow(instant now, flow& f) {
   check_closing(now);
 }
 
-void link::abort_flow(instant now, flow& f, std::uint64_t code) {
-  if (f.app_closed) return;
-  if (down_) {
-    f.app_closed = true;
-    return remove_flow(f);
-  }
-  reset_sending(f, code);
-  if (!f.recv_done()) {
-    f.stop_code = code;
-    owe(f, duty_stop);
-  }
-  f.app_closed = true;
-  f.discard_received();
-  linger(now, f);
-  settle(f);
-  check_closing(now);
+// The peer has all of it: what it reads next is the reset.
+void link::reset_if_delivered(flow& f) {
+  if (f.reset_after && f.send.all_acknowledged()) reset_sending(f, *f.reset_after);
 }
 
 void link::linger(instant now, flow& f) {
@@ -270,7 +274,7 @@ std::optional<event::flow_ready> link::poll_ready() {
     if (f->app_closed) continue;
     event::flow_ready e;
     e.flow = {ref_, f->number};
-    e.readable = f->readable() || f->at_end() || f->failed != errc{};
+    e.readable = !f->read_waits();
     e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
     e.accepted = f->answer == flow_answer::accepted;
     return e;
@@ -281,7 +285,7 @@ std::optional<event::flow_ready> link::poll_ready() {
 void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail) {
   if (f.failed == errc{}) {
     f.failed = code;
-    f.app_code = app_code;
+    if (!f.peer_reset && !f.write_stopped) f.app_code = app_code;
     f.detail = std::move(detail);
   }
   f.discard_sent();
@@ -315,15 +319,15 @@ std::size_t link::send_room(const flow& f) const noexcept {
 void link::tell_done(flow& f) {
   if (f.done_told || f.app_closed) return;
   f.done_told = true;
-  s_.events.order(event::flow_done{{ref_, f.number}, f.failed, f.app_code, f.detail});
+  s_.events.order(event::flow_done{{ref_, f.number}, f.outcome(), f.app_code, f.detail});
 }
 
-// Tells once that nothing more will be exchanged, and forgets the flow when the application has
-// too.
+// Tells once that nothing more will be exchanged and all was read, and forgets the flow when the
+// application has too.
 void link::settle(flow& f) {
   if (!f.settled()) return;
-  const bool read_out = f.app_closed || f.peer_reset || f.at_end() || f.failed != errc{};
-  if (read_out) tell_done(f);
+  const bool unread = f.readable() && f.failed == errc{};
+  if (f.app_closed || !unread) tell_done(f);
   if (f.app_closed) remove_flow(f);
 }
 

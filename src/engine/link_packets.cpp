@@ -27,8 +27,7 @@ bool link::packet_room(const flow& f, std::uint64_t weight) const noexcept {
 
 result<bool> link::send_packet(instant, flow& f, bytes_view data) {
   if (!f.packets) return errc::mode_mismatch;
-  if (f.failed != errc{}) return f.failed;
-  if (f.write_stopped || f.reset_code) return errc::aborted;
+  if (f.write_error() != errc{}) return f.write_error();
   if (f.send.finished() || f.app_closed) return errc::closed;
   if (data.size() > wire::max_packet) return errc::message_too_large;
   const auto weight = send_packets::weight_of(data.size());
@@ -58,7 +57,7 @@ result<endpoint::packet_result> link::receive_packet(instant now, flow& f, bytes
     return endpoint::packet_result{true, size, false};
   }
   if (in.at_end()) return endpoint::packet_result{false, 0, true};
-  if (f.failed != errc{}) return f.failed;
+  if (f.read_error() != errc{}) return f.read_error();
   return endpoint::packet_result{};
 }
 

@@ -215,6 +215,7 @@ void link::acknowledge_record(instant now, sent_record& record) {
       account_waiting(now, *f);
       if (f->send.all_acknowledged()) f->place.reset();
     }
+    reset_if_delivered(*f);
     if (f->packets) {
       retired(*f);
     } else if (f->wants_write && f->send.buffered() < send_room(*f)) {
@@ -462,6 +463,7 @@ errc link::on(instant, path&, const wire::fin& f) {
   if (*found == nullptr) return errc{};
   auto& into = **found;
   if (f.final_size > into.recv_limit) return errc::protocol_violation;
+  if (into.peer_reset) return errc{};
   const bool before = into.recv_complete();
   const auto code = into.packets ? into.packets->in.set_final(f.final_size)
                                  : into.recv.set_final_size(f.final_size);
@@ -483,16 +485,12 @@ errc link::on(instant, path&, const wire::reset& f) {
   }
   if (f.final_size < into.highest() && !into.app_closed) return errc::protocol_violation;
   into.peer_reset = f.code;
-  into.discard_received();
-  if (!into.app_closed) {
-    if (into.failed == errc{}) {
-      into.failed = errc::aborted;
-      into.app_code = f.code;
-      into.detail = "the peer reset the flow";
-    }
-    tell_done(into);
-    tell_ready(into);
+  into.cut_received();
+  if (!into.app_closed && into.failed == errc{}) {
+    into.app_code = f.code;
+    into.detail = "the peer reset the flow";
   }
+  tell_ready(into);
   settle(into);
   return errc{};
 }
@@ -503,10 +501,13 @@ errc link::on(instant, path&, const wire::stop& f) {
   if (*found == nullptr) return errc{};
   auto& from = **found;
   if (from.reset_code || from.send_done()) return errc{};
-  reset_sending(from, f.code);
+  reset_sending(from, from.reset_after.value_or(f.code));
   if (!from.app_closed && from.failed == errc{}) {
-    from.app_code = f.code;
     from.write_stopped = true;
+    if (!from.peer_reset) {
+      from.app_code = f.code;
+      from.detail = "the peer reads no more";
+    }
     tell_ready(from);
   }
   return errc{};

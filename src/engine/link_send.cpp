@@ -422,7 +422,10 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
     }
   }
   if (retry != duration::max()) p.retry_at = std::min(p.retry_at, now + retry);
-  if (f.send.all_acknowledged()) f.place.reset();  // what was left was given up
+  if (f.send.all_acknowledged()) {  // what was left was given up
+    f.place.reset();
+    reset_if_delivered(f);
+  }
   if (total > 0) watch(now, p, f);
   return total;
 }

@@ -17,7 +17,8 @@ flow_snapshot link::status(const flow& f) const {
   out.accepted = f.answer == flow_answer::accepted;
   out.root = f.root;
   out.written = f.send.written();
-  out.acknowledged = std::min(f.send.acknowledged(), f.send.written());
+  out.discarded = f.send.discarded();
+  out.acknowledged = std::min(f.send.acknowledged(), f.send.written()) - out.discarded;
   out.received = f.recv.contiguous();
   out.read = f.recv.consumed();
   out.send_credit = f.send_limit;
@@ -28,6 +29,10 @@ flow_snapshot link::status(const flow& f) const {
     out.read = s.in.consumed();
     out.packets = {s.out.added(), s.packets_given_up, s.in.packets(), s.in.duplicates()};
   }
+  out.read_error = f.read_error();
+  out.write_error = f.write_error();
+  out.app_code = f.app_code;
+  out.detail = f.detail;
   return out;
 }
 

@@ -48,6 +48,8 @@ class recv_packets {
   void compact(receive_memory& memory);
   /// Drops what is held; what arrives later counts as read.
   void discard() noexcept;
+  /// No more comes: what is here stays readable, what arrives later counts as read.
+  void cut() noexcept { discarding_ = true; }
 
  private:
   fifo<kept_view> queue_;

@@ -26,6 +26,10 @@ result<recv_stream::arrival> recv_stream::insert(receive_memory& memory, std::ui
     read_ = contiguous_ = highest_;
     return out;
   }
+  if (cut_) {
+    out.duplicate = data.size();
+    return out;
+  }
   const auto before = contiguous_;
   auto at = offset;
   const auto skip_to = [&](std::uint64_t to) {
@@ -167,6 +171,12 @@ void recv_stream::discard() noexcept {
   copies_.clear();
   contiguous_ = std::max(contiguous_, highest_);
   read_ = contiguous_;
+}
+
+void recv_stream::cut() noexcept {
+  cut_ = true;
+  waiting_.clear();
+  scattered_.clear();
 }
 
 }  // namespace rendr::engine

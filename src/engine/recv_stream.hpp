@@ -49,6 +49,9 @@ class recv_stream {
   void compact(receive_memory& memory);
   /// Drops everything that is held; what arrives later is counted and dropped.
   void discard() noexcept;
+  /// The rest will never come: what is readable stays, what lies behind a hole goes, and what
+  /// arrives later is counted and dropped.
+  void cut() noexcept;
 
  private:
   std::uint64_t keep(receive_memory& memory, std::uint64_t at, bytes_view data,
@@ -66,6 +69,7 @@ class recv_stream {
   std::uint64_t highest_ = 0;
   std::optional<std::uint64_t> final_;
   bool discarding_ = false;
+  bool cut_ = false;
 };
 
 }  // namespace rendr::engine

@@ -59,6 +59,7 @@ void send_stream::acknowledge(range r) {
 }
 
 void send_stream::discard() noexcept {
+  discarded_ += buffered();
   chunks_.clear();
   acked_.clear();
   base_ = end();

@@ -28,6 +28,8 @@ class send_stream {
   /// One behind the last sendable offset: the FIN's virtual byte included.
   std::uint64_t end() const noexcept { return written_ + (finished_ ? 1 : 0); }
   std::uint64_t acknowledged() const noexcept { return base_; }
+  /// Bytes that `discard` gave up: from the lowest unacknowledged one on.
+  std::uint64_t discarded() const noexcept { return discarded_; }
   bool all_acknowledged() const noexcept { return base_ == end(); }
   /// Something behind the lowest unacknowledged byte is acknowledged.
   bool has_gap() const noexcept { return !acked_.empty(); }
@@ -51,7 +53,8 @@ class send_stream {
       r.begin = stop;
     }
   }
-  /// Drops everything: the flow was reset.
+  /// Drops everything: the flow was reset. All that was written is behind it then, acknowledged or
+  /// discarded.
   void discard() noexcept;
 
  private:
@@ -66,6 +69,7 @@ class send_stream {
   range_set acked_;         // above base_
   std::uint64_t base_ = 0;  // everything below is acknowledged
   std::uint64_t written_ = 0;
+  std::uint64_t discarded_ = 0;
   bool finished_ = false;
 };
 

@@ -71,11 +71,16 @@ struct flow_snapshot {
   std::string root;
   std::uint64_t written = 0;       ///< bytes the application gave
   std::uint64_t acknowledged = 0;  ///< contiguous bytes the peer has
+  std::uint64_t discarded = 0;     ///< bytes that were given up, behind those: never delivered
   std::uint64_t received = 0;      ///< contiguous bytes that arrived
   std::uint64_t read = 0;          ///< bytes the application took
   std::uint64_t send_credit = 0;   ///< the peer's limit
   std::uint64_t duplicates = 0;
   packet_counts packets;
+  errc read_error{};           ///< what ended reading, or will when all was read; EOF is none
+  errc write_error{};          ///< what ended writing; `shutdown` is none
+  std::uint64_t app_code = 0;  ///< of the peer's REJECT or RESET, else of its STOP
+  std::string detail;          ///< of what ended it
 };
 
 struct selection_snapshot {

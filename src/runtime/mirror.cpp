@@ -47,6 +47,7 @@ flow_status mirror(const engine::flow_snapshot& from) {
   to.root = from.root;
   to.written = from.written;
   to.acknowledged = from.acknowledged;
+  to.discarded = from.discarded;
   to.received = from.received;
   to.read = from.read;
   to.send_credit = from.send_credit;

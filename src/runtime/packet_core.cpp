@@ -22,7 +22,7 @@ void stream_core::complete(std::optional<Transfer>& which, std::error_code code,
 result<engine::endpoint::packet_result> stream_core::take_packet(std::span<std::byte> out) {
   if (!gone_) return home->endpoint().receive_packet(home->now(), ref, out);
   if (left_packets_.empty()) {
-    if (!leftover_eof_) return errc::closed;
+    if (!leftover_eof_) return leftover_error_;
     return engine::endpoint::packet_result{false, 0, true};
   }
   const auto& next = left_packets_.front();
@@ -47,8 +47,7 @@ bool stream_core::try_receive() {
   }
   const auto got = take_packet(out);
   if (!got) {
-    const bool ended = gone_ && got.error() == errc::closed;
-    complete(read_, ended ? final_code() : make_error_code(got.error()), 0);
+    complete(read_, failed(got.error()), 0);
     return true;
   }
   if (!got->packet && !got->eof) return false;
@@ -88,8 +87,7 @@ bool stream_core::try_send() {
     writable_ = false;
     return false;
   }
-  complete(write_, taken ? std::error_code() : make_error_code(taken.error()),
-           taken ? packet.size() : 0);
+  complete(write_, taken ? std::error_code() : failed(taken.error()), taken ? packet.size() : 0);
   return true;
 }
 
@@ -102,6 +100,7 @@ void stream_core::keep_packets() {
   }
   const auto end = home->endpoint().receive_packet(home->now(), ref, {});
   leftover_eof_ = end && end->eof;
+  if (!end) leftover_error_ = end.error();
 }
 
 bool stream_core::packet_readable() {

@@ -154,6 +154,11 @@ void stream::abort(std::uint64_t code) {
     core->home->dispatch([core, code] { core->abort(code); });
 }
 
+void stream::abort_after_delivery(std::uint64_t code) {
+  if (const auto core = std::exchange(core_, nullptr))
+    core->home->dispatch([core, code] { core->abort_after_delivery(code); });
+}
+
 failure stream::error() const {
   return core_ ? core_->error() : failure{errc::closed, "the stream was closed by this side"};
 }

@@ -58,7 +58,7 @@ result<engine::endpoint::read_result> stream_core::take(std::span<std::byte> out
     leftover_.clear();
     leftover_read_ = 0;
   }
-  if (n == 0 && !leftover_eof_) return errc::closed;
+  if (n == 0 && !leftover_eof_) return leftover_error_;
   return engine::endpoint::read_result{n, leftover_.empty() && leftover_eof_};
 }
 
@@ -71,7 +71,7 @@ bool stream_core::try_read() {
     const auto& buffer = read_->buffers.items[i];
     const auto got = take(std::span(static_cast<std::byte*>(buffer.data()), buffer.size()));
     if (!got) {
-      code = gone_ ? final_code() : make_error_code(got.error());
+      if (total == 0) code = failed(got.error());
       break;
     }
     total += got->size;
@@ -106,7 +106,7 @@ bool stream_core::try_write() {
     const auto taken = home->endpoint().write(
         home->now(), ref, {static_cast<const std::byte*>(buffer.data()), buffer.size()});
     if (!taken) {
-      code = taken.error();
+      if (total == 0) code = failed(taken.error());
       break;
     }
     total += *taken;
@@ -143,16 +143,36 @@ std::optional<std::error_code> stream_core::answer(stream::wait_type what) {
       if (accepted_) return std::error_code();
       break;
     case stream::wait_type::delivered:
-      if (!gone_) {
-        const auto snapshot = home->endpoint().status(ref);
-        if (snapshot && snapshot->acknowledged >= snapshot->written) return std::error_code();
-      }
-      break;
+      return delivery();
     case stream::wait_type::done:
       break;
   }
   if (done_ || gone_) return why.code;
   return std::nullopt;
+}
+
+// Whether the peer has all that was written: never said of bytes that were discarded.
+std::optional<std::error_code> stream_core::delivery() {
+  if (gone_) return undelivered_ == errc{} ? std::error_code() : make_error_code(undelivered_);
+  const auto snapshot = home->endpoint().status(ref);
+  if (!snapshot) return make_error_code(errc::closed);
+  if (snapshot->discarded > 0) return failed(snapshot->write_error);
+  if (snapshot->acknowledged == snapshot->written) return std::error_code();
+  return std::nullopt;
+}
+
+void stream_core::note_failure(errc code) {
+  const auto snapshot = home->endpoint().status(ref);
+  if (!snapshot || (code != snapshot->read_error && code != snapshot->write_error)) return;
+  const std::lock_guard lock(mutex_);
+  if (!error_.code) error_ = {code, snapshot->detail};
+  app_code_ = snapshot->app_code;
+}
+
+std::error_code stream_core::failed(errc code) {
+  if (gone_) return code == errc::closed ? final_code() : make_error_code(code);
+  note_failure(code);
+  return code;
 }
 
 bool stream_core::readable() {
@@ -214,6 +234,7 @@ void stream_core::keep_leftover() {
     leftover_.resize(at + (got ? got->size : 0));
     if (!got || got->size == 0) {
       leftover_eof_ = got && got->eof;
+      if (!got) leftover_error_ = got.error();
       return;
     }
   }
@@ -221,11 +242,16 @@ void stream_core::keep_leftover() {
 
 void stream_core::gone(failure why) {
   if (gone_) return;
-  if (!released_) keep_leftover();
+  if (!released_) {
+    keep_leftover();
+    if (const auto snapshot = home->endpoint().status(ref); snapshot && snapshot->discarded > 0)
+      undelivered_ = snapshot->write_error;
+    home->endpoint().close(home->now(), ref);
+  }
   gone_ = true;
   if (!done_) {
     const std::lock_guard lock(mutex_);
-    error_ = std::move(why);
+    if (!error_.code) error_ = std::move(why);
   }
   done_ = true;
   try_read();
@@ -301,6 +327,11 @@ void stream_core::close() {
 
 void stream_core::abort(std::uint64_t code) {
   if (known() && !home->ended()) home->endpoint().abort(home->now(), ref, code);
+  release();
+}
+
+void stream_core::abort_after_delivery(std::uint64_t code) {
+  if (known() && !home->ended()) home->endpoint().abort_after_delivery(home->now(), ref, code);
   release();
 }
 

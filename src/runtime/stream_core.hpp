@@ -48,6 +48,7 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   void shutdown_send();
   void close();
   void abort(std::uint64_t code);
+  void abort_after_delivery(std::uint64_t code);
 
   void ready(const engine::event::flow_ready& event);
   /// The engine says that the flow is over; it may still be read.
@@ -90,7 +91,11 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   void check_waiters();
   /// nullopt: not yet.
   std::optional<std::error_code> answer(stream::wait_type what);
+  std::optional<std::error_code> delivery();
   bool readable();
+  /// A call is about to fail: `error` and `app_code` say why before the flow is done.
+  void note_failure(errc code);
+  std::error_code failed(errc code);
   /// The engine's ref may be used.
   bool known() const noexcept { return !released_ && !gone_; }
   std::error_code final_code() const;
@@ -112,6 +117,8 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   std::size_t leftover_read_ = 0;
   fifo<std::vector<std::byte>> left_packets_;
   bool leftover_eof_ = false;
+  errc leftover_error_ = errc::closed;  // what reading fails with behind it
+  errc undelivered_{};                  // what discarded bytes that were written
 
   mutable std::mutex mutex_;
   failure error_;

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// ctest: timeout=60
+// How a flow ends, as a program sees it.
+#include <asio/buffer.hpp>
+#include <asio/use_future.hpp>
+#include <asio/write.hpp>
+#include <future>
+#include <string>
+
+#include "support/net_fixture.hpp"
+
+namespace rendr::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ends : public linked_test {
+ protected:
+  static std::string read_to_end(stream& from, std::error_code& code) {
+    std::string got;
+    std::string part(64 << 10, '\0');
+    for (code = {}; !code;) got.append(part, 0, from.read_some(asio::buffer(part), code));
+    return got;
+  }
+};
+
+TEST_F(ends, a_reset_after_delivery_is_read_behind_all_that_was_written) {
+  connect();
+  open();
+  const auto text = pattern(1 << 20);
+  asio::write(near, asio::buffer(text));
+  near.abort_after_delivery(9);
+  std::error_code code;
+  EXPECT_TRUE(read_to_end(far, code) == text);
+  EXPECT_EQ(code, errc::aborted);
+  EXPECT_EQ(far.app_code(), 9u);
+  EXPECT_EQ(far.error().code, errc::aborted);
+  far.wait(stream::wait_type::done, code);
+  EXPECT_EQ(code, errc::aborted);
+}
+
+TEST_F(ends, what_arrived_before_an_abort_is_read_before_it_shows) {
+  connect();
+  open();
+  asio::write(near, asio::buffer("here", 4));
+  near.async_wait(stream::wait_type::delivered, asio::use_future).get();
+  near.abort(9);
+  std::error_code code;
+  EXPECT_EQ(read_to_end(far, code), "here");
+  EXPECT_EQ(code, errc::aborted);
+  EXPECT_EQ(far.app_code(), 9u);
+}
+
+TEST_F(ends, a_peer_that_closed_is_read_to_its_end_though_a_write_failed) {
+  connect();
+  open();
+  asio::write(far, asio::buffer("answer", 6));
+  far.close();
+  std::error_code code;
+  while (!code) near.write_some(asio::buffer("x", 1), code);
+  EXPECT_EQ(code, errc::aborted);
+  EXPECT_EQ(read_to_end(near, code), "answer");
+  EXPECT_EQ(code, asio::error::eof);
+}
+
+TEST_F(ends, delivered_is_not_said_of_what_a_closed_reader_discarded) {
+  connect();
+  open();
+  const auto text = pattern(1 << 20);
+  asio::write(near, asio::buffer(text));  // more than the window of a flow that nobody reads
+  auto delivered = near.async_wait(stream::wait_type::delivered, asio::use_future);
+  far.close();
+  EXPECT_THROW(delivered.get(), std::system_error);
+  const auto status = near.status();
+  EXPECT_GT(status.discarded, 0u);
+  EXPECT_EQ(status.acknowledged + status.discarded, text.size());
+  std::error_code code;
+  near.wait(stream::wait_type::delivered, code);
+  EXPECT_EQ(code, errc::aborted);
+  EXPECT_EQ(read_to_end(near, code), "");
+  near.wait(stream::wait_type::done, code);
+  EXPECT_EQ(code, errc::aborted) << "the end was not in order";
+}
+
+}  // namespace
+}  // namespace rendr::test
