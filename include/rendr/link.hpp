@@ -37,6 +37,9 @@ struct link_options {
   /// How long the link outlives its last path (`duration::max()`: for ever). The lower one of both
   /// ends holds.
   duration grace = std::chrono::seconds(90);
+  /// What is left of the grace at most once *every* path ended by FIN or RST: the server's program
+  /// is gone, as darkness sends neither. `duration::max()`: all of it.
+  duration grace_closed = std::chrono::minutes(5);
   /// How long closed flows and a closed link may take to deliver what was written.
   duration linger = std::chrono::seconds(30);
   /// A link that is not up by then fails: with the code of the last refusal when there was one

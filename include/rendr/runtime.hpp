@@ -78,6 +78,9 @@ struct runtime_options {
   credentials accepted_credentials = {};
   /// Grace and linger of accepted links. The lower grace of both ends holds.
   duration accepted_grace = std::chrono::seconds(90);
+  /// What is left of the grace of an accepted link at most once *every* path of it ended by FIN or
+  /// RST: its program is gone, as a machine that sleeps sends neither. `duration::max()`: all.
+  duration accepted_grace_closed = std::chrono::minutes(5);
   duration accepted_linger = std::chrono::seconds(30);
   /// Incoming flows that wait to be accepted; more are refused with `limit_reached`.
   std::size_t accept_backlog = 1024;

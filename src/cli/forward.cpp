@@ -30,6 +30,7 @@ exit_code run_forward(const forward_options& options, console& to) {
   forwarding.link.paths = options.link.paths;
   forwarding.link.root = options.link.root;
   forwarding.link.grace = options.link.grace;
+  forwarding.link.grace_closed = options.link.grace_closed;
   forwarding.link.credentials = std::move(*keys);
   forwarding.link.insecure = options.link.insecure;
   forwarding.lanes = static_cast<unsigned>(options.loops);

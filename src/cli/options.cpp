@@ -106,7 +106,7 @@ struct raw {
   std::string level = "info";
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
-  std::string grace, connect_timeout, loops, state_dir, target;
+  std::string grace, grace_closed, connect_timeout, loops, state_dir, target;
   std::string secrets;
   key_options keys;
   bool psk = false;
@@ -141,6 +141,13 @@ void add_common(CLI::App& app, raw& to) {
   app.add_flag("--quiet", to.quiet, "Errors only on stderr; results still go to stdout");
 }
 
+void add_grace_closed(CLI::App& app, raw& to) {
+  text_option(app, "--grace-closed", to.grace_closed,
+              "What is left of that once the other end closed every path, as a killed program does "
+              "and a sleeping machine does not, or forever (5min)",
+              "DURATION");
+}
+
 void add_secrets(CLI::App& app, raw& to) {
   text_option(app, "--psk-file", to.keys.psk_file, "A pre-shared key that both ends must hold",
               "FILE");
@@ -162,6 +169,7 @@ void add_dialing(CLI::App& app, raw& to) {
               "How long connections survive without any path, or forever (24h); the lower of both "
               "ends holds",
               "DURATION");
+  add_grace_closed(app, to);
   text_option(app, "--connect-timeout", to.connect_timeout,
               "How long a new connection waits for the far side (10s)", "DURATION");
   add_secrets(app, to);
@@ -212,6 +220,7 @@ commands::commands(raw& to) {
   list_option(*serve, "--to", to.to, "A target; repeat it for each name", "[NAME=]HOST:PORT");
   text_option(*serve, "--grace", to.grace,
               "How long connections survive without any path, or forever (24h)", "DURATION");
+  add_grace_closed(*serve, to);
   text_option(*serve, "--connect-timeout", to.connect_timeout,
               "How long connecting to a target may take (10s)", "DURATION");
   text_option(*serve, "--loops", to.loops, "Threads that serve links (1)", "N");
@@ -344,6 +353,7 @@ dial_options dialing_of(const raw& from) {
   for (const auto& path : to.paths) names.push_back(path.name);
   to.root = checked_root(from.root, names);
   to.grace = duration_of("--grace", from.grace, to.grace, true);
+  to.grace_closed = duration_of("--grace-closed", from.grace_closed, to.grace_closed, true);
   to.connect_timeout =
       duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
   to.keys = keys_of(from);
@@ -438,6 +448,7 @@ serve_options serve_of(const raw& from) {
     to.targets.push_back(std::move(*target));
   }
   to.grace = duration_of("--grace", from.grace, to.grace, true);
+  to.grace_closed = duration_of("--grace-closed", from.grace_closed, to.grace_closed, true);
   to.connect_timeout =
       duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
   to.loops = loops_of(from.loops);

@@ -46,6 +46,7 @@ struct dial_options {
   std::vector<path_spec> paths;  ///< all named, not resolved
   std::string root;              ///< checked graph text; empty: a selector over all paths in order
   duration grace = std::chrono::hours(24);
+  duration grace_closed = std::chrono::minutes(5);
   duration connect_timeout = std::chrono::seconds(10);
   key_options keys;
   bool insecure = false;
@@ -81,6 +82,7 @@ struct serve_options {
   std::vector<path_spec> listen;
   std::vector<named_target> targets;
   duration grace = std::chrono::hours(24);
+  duration grace_closed = std::chrono::minutes(5);
   duration connect_timeout = std::chrono::seconds(10);
   std::uint64_t loops = 1;
   std::string state_dir;  ///< empty: the default place

@@ -50,6 +50,7 @@ exit_code run_pipe(const pipe_options& options, console& to) {
   chosen.paths = options.link.paths;
   chosen.root = options.link.root;
   chosen.grace = options.link.grace;
+  chosen.grace_closed = options.link.grace_closed;
   remarks notes;
   auto keys = load_credentials(options.link.keys, &notes);
   if (!keys) {

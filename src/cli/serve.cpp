@@ -72,6 +72,7 @@ exit_code run_serve(const serve_options& options, console& to) {
   chosen.reset_key = key;
   chosen.accepted_credentials = *keys;
   chosen.accepted_grace = options.grace;
+  chosen.accepted_grace_closed = options.grace_closed;
   chosen.on_event = [&events](const link_event& event) { events(event); };
   runtime instance(std::move(chosen));
   listener at(instance);

@@ -96,6 +96,8 @@ inline constexpr duration extra_window = 10s;  //   this window; plus one BDP pe
 
 // Life of links and flows.
 inline constexpr duration no_path_grace = 90s;
+inline constexpr duration grace_closed = 5min;  // of a link whose paths the other end all closed
+inline constexpr duration closed_wait = 2s;     // a living peer dials anew sooner than that
 inline constexpr duration linger = 30s;
 
 // Memory.
@@ -167,6 +169,8 @@ struct link_config {
   std::vector<path_config> paths;  ///< dialer only; order gives the spec ids
   std::string root;                ///< graph text; empty: a selector over all paths in order
   duration no_path_grace = defaults::no_path_grace;  ///< `duration::max()`: for ever
+  /// What is left of it at most once every path ended by FIN or RST; `duration::max()`: all of it.
+  duration grace_closed = defaults::grace_closed;
   duration linger = defaults::linger;
   duration dial_deadline = duration::max();  ///< a link that is not up by then fails with `no_path`
   rendr::credentials credentials;            ///< dialer only (`check_dialer`)

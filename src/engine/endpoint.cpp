@@ -265,6 +265,7 @@ void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
     return impl_->watch_pool(now);
   }
   auto text = detail.empty() && code ? code.message() : std::string(detail);
+  p->was_reset = code == std::errc::connection_reset || code == std::errc::broken_pipe;
   l->path_down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
   impl_->after(now, *l);
 }

@@ -82,6 +82,7 @@ void link::start_over(instant now, const std::string& detail) {
   flows_told_ = false;
   stalled_ = false;
   dark_since_ = never;
+  closed_since_ = never;
   other_instance_.reset();
   prepare_hello();
   start_handshakes(now);
@@ -110,8 +111,17 @@ void link::order_close(path& p, bool flush) {
 
 // `never` while a path lives. Both ends count the lower of their graces.
 instant link::grace_ends() const noexcept {
+  const auto end = [](instant since, duration grace) {
+    return since == never || grace == duration::max() ? never : since + grace;
+  };
   const auto grace = std::min(config_.no_path_grace, grace_of_wire(agreement_.grace_ms));
-  return dark_since_ == never || grace == duration::max() ? never : dark_since_ + grace;
+  return std::min(end(dark_since_, grace), end(closed_since_, config_.grace_closed));
+}
+
+// Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
+bool link::all_closed() const noexcept {
+  return std::none_of(paths_.begin(), paths_.end(), [](const auto& p) { return p->ready(); }) &&
+         std::none_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.silent_end; });
 }
 
 // Without a living path the grace runs from the moment that the last one died or became suspect.
@@ -119,8 +129,10 @@ void link::check_dark(instant now) {
   if (!up_ || down_) return;
   if (any_alive() || stalled_) {
     dark_since_ = never;
+    closed_since_ = never;
     return;
   }
+  if (closed_since_ == never && all_closed()) closed_since_ = now;
   if (dark_since_ != never) return;
   dark_since_ = now;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
@@ -254,8 +266,11 @@ void link::handle_timeout(instant now, duration lateness) {
     s_.events.order(event::peer_restarted{ref_, *other_instance_});
   }
   if (now >= grace_ends()) {
+    const std::string_view why =
+        closed_since_ == never ? "no path came back in time"
+                               : "the other end closed every path, and none came back in time";
     return fail(now, errc::no_path,
-                "no path came back in time; the last dial said: " +
+                std::string(why) + "; the last dial said: " +
                     (last_dial_error_.empty() ? "nothing" : last_dial_error_));
   }
   check_closing(now);

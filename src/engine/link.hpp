@@ -29,6 +29,7 @@ struct leaf_slot {
   bool known = false;       ///< acceptor: a path of this leaf was attached at least once
   bool removed = false;     ///< detached
   path* current = nullptr;  ///< the carrier that takes new data for this leaf
+  bool silent_end = false;  ///< its last carrier ended otherwise than by FIN or RST
 
   // Dialing (dialer only).
   struct attempt {
@@ -144,6 +145,7 @@ class link {
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
   instant grace_ends() const noexcept;
+  bool all_closed() const noexcept;
   void check_dark(instant now);
   void check_closing(instant now);
   void peer_closed(instant now);
@@ -347,6 +349,7 @@ class link {
   instant close_until_ = never;
   bool peer_going_away_ = false;
   instant dark_since_ = never;
+  instant closed_since_ = never;  ///< every path ended by FIN or RST, the last one then
   instant dial_deadline_ = never;  ///< counts while it is not up
   bool stalled_ = false;           ///< peer_stalled
   std::optional<instance_id> other_instance_;

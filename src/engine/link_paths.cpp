@@ -238,6 +238,7 @@ void link::establish(instant now, path& p) {
       true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
   auto& s = slot(p.leaf);
   s.known = true;
+  s.silent_end = false;
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
@@ -367,6 +368,12 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   set_phase(now, p, path_phase::dead, why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
+    // A FIN comes from the peer. A reset may come from a router that forgot the connection of a
+    // machine that sleeps: then the path was silent before.
+    const bool closed =
+        why == cause::carrier_eof ||
+        (why == cause::carrier_error && p.was_reset && from != path_phase::suspect);
+    s.silent_end = !closed;
     // A reset needs no judgement: it took no time.
     const bool reset = why == cause::carrier_error || why == cause::carrier_eof;
     s.judged_by =

@@ -113,6 +113,7 @@ struct path {
   bool bye_sent = false;
   bool closing = false;  ///< close_carrier was ordered, or the driver reported the end
   bool flush = false;    ///< what is in `out` is still to be written
+  bool was_reset = false;  ///< the driver reported its end, and that it was an RST
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
   bool starting() const noexcept { return cold_number && life_number <= *cold_number; }

@@ -189,6 +189,7 @@ failure link::begin(link_options options) {
   config.root = std::move(options.root);
   config.credentials = options.credentials;
   config.no_path_grace = options.grace;
+  config.grace_closed = options.grace_closed;
   config.linger = options.linger;
   config.dial_deadline = options.dial_deadline;
   for (std::size_t i = 0; i < options.paths.size(); ++i) {

@@ -51,6 +51,7 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
   config.features = fast_aes() ? wire::feature_aes_128_gcm : 0;
   config.accept_credentials = options.accepted_credentials;
   config.accepted.no_path_grace = options.accepted_grace;
+  config.accepted.grace_closed = options.accepted_grace_closed;
   config.accepted.linger = options.accepted_linger;
   config.budget = options.budget / count;
   config.slabs = slab_pages();

@@ -144,6 +144,18 @@ TEST(cli_options, grace_of_the_program_is_a_day) {
             24h);
 }
 
+TEST(cli_options, what_is_left_of_it_when_every_path_was_closed_is_five_minutes) {
+  const auto pipe = [](const char* more) {
+    return accepted<pipe_options>({"pipe", "--path=tcp://127.0.0.1:7000", more}).link.grace_closed;
+  };
+  EXPECT_EQ(pipe("--quiet"), 5min);
+  EXPECT_EQ(pipe("--grace-closed=forever"), duration::max());
+  EXPECT_EQ(accepted<serve_options>({"serve", "--listen=tcp://127.0.0.1:7000", "--to=h:1",
+                                     "--grace-closed=30s"})
+                .grace_closed,
+            30s);
+}
+
 TEST(cli_options, serve_takes_one_unnamed_or_several_named_targets) {
   const auto serve = accepted<serve_options>(
       {"serve", "--listen=tcp://127.0.0.1:7000", "--to=ssh=127.0.0.1:22", "--to=db=[::1]:5432"});
@@ -196,6 +208,8 @@ TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
       {{"forward", "--listen=h:80", "--path=tcp://h:1", "--grace=1"}, {"--grace=1", "unit"}},
       {{"serve", "--listen=tcp://h:1", "--to=h:1", "--secrets=trustd"},
        {"--secrets=trustd", "strict or trusted", "did you mean \"trusted\""}},
+      {{"forward", "--listen=h:80", "--path=tcp://h:1", "--grace-closed=0s"},
+       {"--grace-closed=0s", "longer than 0"}},
       {{"forward", "--listn=h:80"}, {"--listn", "did you mean \"--listen\""}},
       {{"pipe", "--path=tcp://h:1", "extra"}, {"extra", "too many"}},
       {{"pip"}, {"\"pip\"", "did you mean \"pipe\""}},
