@@ -94,6 +94,7 @@ exit_code run_pipe(const pipe_options& options, console& to) {
           outcome = result;
           end->begin();
         });
+    joined->await_delivery();  // exit code 0 means that every byte arrived
     bridge = joined;
     // Behind the dial's own limit, which knows why there is no answer.
     joined->start(2 * options.link.connect_timeout);

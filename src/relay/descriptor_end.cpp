@@ -2,6 +2,7 @@
 #include "relay/descriptor_end.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,13 +12,37 @@
 #include <string>
 #include <utility>
 
+#include "relay/socket_calls.hpp"
+
 namespace rendr::relay {
 
 namespace {
 
-std::error_code last_error() {
-  return errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
-                         : std::error_code(errno, std::system_category());
+template <class Call>
+std::size_t repeat(std::error_code& code, Call call) {
+  while (true) {
+    const auto n = call();
+    if (n >= 0) {
+      code.clear();
+      return static_cast<std::size_t>(n);
+    }
+    if (errno == EINTR) continue;
+    code = errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
+                           : std::error_code(errno, std::system_category());
+    return 0;
+  }
+}
+
+/// Opening the master of a pseudo-terminal anew would make another terminal.
+bool is_master(int fd) {
+  unsigned int number = 0;
+  return ::ioctl(fd, TIOCGPTN, &number) == 0;
+}
+
+/// The same object with file status flags of its own; -1: it cannot be opened.
+int open_anew(int fd, int flags) {
+  const auto path = "/proc/self/fd/" + std::to_string(fd);
+  return ::open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
 }  // namespace
@@ -26,29 +51,24 @@ descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_f
     : descriptor(loop), original(fd) {
   struct stat about {};
   if (::fstat(fd, &about) != 0) return;
-  is_socket = S_ISSOCK(about.st_mode);
-  const bool is_file = S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || S_ISBLK(about.st_mode);
+  if (S_ISSOCK(about.st_mode)) what = kind::socket;
+  if (S_ISFIFO(about.st_mode)) what = kind::pipe;
+  if (S_ISCHR(about.st_mode) && ::isatty(fd) == 1) what = kind::terminal;
   int mine = -1;
-  if (S_ISFIFO(about.st_mode) || (S_ISCHR(about.st_mode) && ::isatty(fd) == 1)) {
-    const auto path = "/proc/self/fd/" + std::to_string(fd);
-    mine = ::open(path.c_str(), open_flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (what == kind::pipe || (what == kind::terminal && !is_master(fd))) {
+    mine = open_anew(fd, open_flags);
   }
   if (mine < 0) {
     mine = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (mine < 0) return;
-    if (!is_socket && !is_file) {
+    if (what == kind::pipe || what == kind::terminal || S_ISCHR(about.st_mode)) {
       restore_flags = ::fcntl(fd, F_GETFL);
       if (restore_flags >= 0) ::fcntl(fd, F_SETFL, restore_flags | O_NONBLOCK);
     }
   }
   std::error_code code;
   descriptor.assign(mine, code);
-  if (code) {
-    ::close(mine);
-    return;
-  }
-  // A file, /dev/null and the like: epoll refuses them, they are always ready.
-  pollable = !is_file && (is_socket || S_ISFIFO(about.st_mode) || ::isatty(fd) == 1);
+  if (code) ::close(mine);
 }
 
 descriptor_end::descriptor_end(const asio::any_io_executor& loop, int in, int out)
@@ -60,7 +80,7 @@ descriptor_end::~descriptor_end() {
 }
 
 void descriptor_end::wait(side& of, asio::posix::stream_descriptor::wait_type what, waiter done) {
-  if (of.pollable) {
+  if (of.what != kind::file) {
     of.descriptor.async_wait(what, std::move(done));
   } else {
     asio::post(of.descriptor.get_executor(), [done = std::move(done)] { done(std::error_code()); });
@@ -75,54 +95,38 @@ void descriptor_end::wait_writable(waiter done) {
   wait(out_, asio::posix::stream_descriptor::wait_write, std::move(done));
 }
 
-void descriptor_end::wait_aborted(waiter done) {
-  if (!out_.pollable || out_.is_socket) return;
-  out_.descriptor.async_wait(asio::posix::stream_descriptor::wait_error,
-                             [done = std::move(done)](std::error_code code) {
-                               done(code ? code : make_error_code(std::errc::broken_pipe));
-                             });
-}
+void descriptor_end::wait_aborted(waiter) {}
 
 std::size_t descriptor_end::read(std::span<std::byte> out, std::error_code& code) {
-  while (true) {
-    const auto n =
-        in_.is_socket ? ::recv(in_.descriptor.native_handle(), out.data(), out.size(), MSG_DONTWAIT)
-                      : ::read(in_.descriptor.native_handle(), out.data(), out.size());
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = last_error();
-    return 0;
+  if (in_.what == kind::socket) {
+    const auto n = receive(in_.handle(), out, code);
+    // See socket_end::read.
+    if (n == 0 && !code && failure_ && failure_ != std::errc::broken_pipe) code = failure_;
+    return n;
   }
+  const auto n = repeat(code, [&] { return ::read(in_.handle(), out.data(), out.size()); });
+  // What was typed was read: the other side of the terminal has gone.
+  if (in_.what == kind::terminal && code == std::errc::io_error) code.clear();
+  return n;
 }
 
 std::size_t descriptor_end::write(std::span<const std::byte> data, std::error_code& code) {
-  while (true) {
-    const auto n = out_.is_socket
-                       ? ::send(out_.descriptor.native_handle(), data.data(), data.size(),
-                                MSG_DONTWAIT | MSG_NOSIGNAL)
-                       : ::write(out_.descriptor.native_handle(), data.data(), data.size());
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = last_error();
-    return 0;
+  if (out_.what == kind::socket) {
+    const auto n = send(out_.handle(), data, code);
+    if (code && code != std::errc::operation_would_block && !failure_) failure_ = code;
+    return n;
   }
+  return repeat(code, [&] { return ::write(out_.handle(), data.data(), data.size()); });
 }
 
 void descriptor_end::finish_writing() {
-  if (out_.is_socket) {
-    ::shutdown(out_.descriptor.native_handle(), SHUT_WR);
+  if (out_.what == kind::socket) {
+    ::shutdown(out_.handle(), SHUT_WR);
     return;
   }
-  const int original = out_.original;
   release(out_);
-  if (original >= 0) ::close(original);  // else the reader would wait for the end of this process
-  out_.original = -1;
+  // Else the reader would wait for the end of this process.
+  if (const int original = std::exchange(out_.original, -1); original >= 0) ::close(original);
 }
 
 void descriptor_end::close() {
@@ -130,7 +134,13 @@ void descriptor_end::close() {
   release(out_);
 }
 
-void descriptor_end::reset() { close(); }
+void descriptor_end::reset() {
+  // A RST throws the kernel's send queue away, and this process will not live to see it empty: then
+  // the bytes count for more, and the exit code tells the rest.
+  const bool socket = out_.what == kind::socket && out_.descriptor.is_open();
+  if (socket && unacknowledged(out_.handle()) == 0) reset_on_close(out_.handle());
+  close();
+}
 
 void descriptor_end::release(side& of) {
   if (of.restore_flags >= 0) ::fcntl(of.original, F_SETFL, std::exchange(of.restore_flags, -1));

@@ -4,8 +4,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/posix/stream_descriptor.hpp>
-#include <memory>
-#include <optional>
+#include <cstdint>
 
 #include "relay/byte_end.hpp"
 
@@ -15,9 +14,10 @@ namespace rendr::relay {
 /// descriptors of others are not disturbed: pipes and terminals are opened anew, so that the
 /// non-blocking mode stays ours, sockets are used with MSG_DONTWAIT.
 ///
-/// End of file on `in` is the end of stream. `finish_writing` closes `out` (on a socket: shuts down
-/// its sending side), so its reader sees the end. An abort cannot be told through a pipe; the
-/// program's exit code tells it.
+/// End of file on `in` is the end of stream; so is the end of a terminal. `finish_writing` closes
+/// `out` (on a socket: shuts down its sending side), so its reader sees the end; `in` goes on. That
+/// the reader of `out` is gone is seen when something is written. An abort cannot be told through a
+/// pipe: the program's exit code tells it; a TCP socket gets a RST when its last descriptor goes.
 class descriptor_end final : public byte_end {
  public:
   descriptor_end(const asio::any_io_executor& loop, int in, int out);
@@ -25,7 +25,7 @@ class descriptor_end final : public byte_end {
 
   void wait_readable(waiter done) override;
   void wait_writable(waiter done) override;
-  /// Completes when the reader of `out` is gone.
+  /// Does nothing: reads and writes tell.
   void wait_aborted(waiter done) override;
   std::size_t read(std::span<std::byte> out, std::error_code& code) override;
   std::size_t write(std::span<const std::byte> data, std::error_code& code) override;
@@ -34,12 +34,13 @@ class descriptor_end final : public byte_end {
   void reset() override;
 
  private:
+  enum class kind : std::uint8_t { file, pipe, terminal, socket };
   struct side {
     side(const asio::any_io_executor& loop, int fd, int open_flags);
+    int handle() { return descriptor.native_handle(); }
     asio::posix::stream_descriptor descriptor;
     int original = -1;
-    bool pollable = false;  ///< false: a file, always ready
-    bool is_socket = false;
+    kind what = kind::file;  ///< a file, /dev/null and the like are always ready
     int restore_flags = -1;  ///< file status flags to give back, -1: none were changed
   };
   static void wait(side& of, asio::posix::stream_descriptor::wait_type what, waiter done);
@@ -47,6 +48,7 @@ class descriptor_end final : public byte_end {
 
   side in_;
   side out_;
+  std::error_code failure_;  ///< of a write to a socket: it took the pending error
 };
 
 }  // namespace rendr::relay

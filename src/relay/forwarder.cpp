@@ -68,10 +68,11 @@ class lane : public std::enable_shared_from_this<lane> {
       log(severity::warn, text, text);
       return reset_socket(socket);
     }
-    auto joined =
-        std::make_shared<bridge>(std::make_unique<socket_end>(std::move(socket)), std::move(flow),
-                                 [self = shared_from_this(), keeps = link_](
-                                     const bridge_result& result) { self->ended(result); });
+    auto joined = std::make_shared<bridge>(
+        std::make_unique<socket_end>(std::move(socket), options_.probes), std::move(flow),
+        [self = shared_from_this(), keeps = link_](const bridge_result& result) {
+          self->ended(result);
+        });
     joined->start(options_.connect_timeout);
   }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/keepalive.hpp"
 #include "relay/log.hpp"
 #include "rendr/link.hpp"
 #include "rendr/runtime.hpp"
@@ -21,6 +22,7 @@ struct forwarder_options {
   link_options link;   ///< `loop` and `on_event` are the forwarder's own
   unsigned lanes = 1;  ///< one link each, on the runtime's loops
   duration connect_timeout = std::chrono::seconds(10);
+  keepalive probes;  ///< of the applications' sockets
   log_sink log;
   link_observer on_event;  ///< sees the events of every link, on its loop
 };

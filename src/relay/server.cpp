@@ -99,7 +99,7 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
     if (std::exchange(answered_, true)) return;
     timer_.cancel();
     auto joined = std::make_shared<bridge>(
-        std::make_unique<socket_end>(std::move(socket_)), flow_.accept(),
+        std::make_unique<socket_end>(std::move(socket_), state_->options.probes), flow_.accept(),
         [state = state_, name = to_.name](const bridge_result& result) {
           state->log(severity::debug, "connection to \"" + name + "\" ended: " +
                                           (result.why.code ? result.why.detail : "in order"));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/keepalive.hpp"
 #include "relay/log.hpp"
 #include "rendr/incoming.hpp"
 #include "rendr/listener.hpp"
@@ -24,6 +25,7 @@ struct target {
 struct server_options {
   std::vector<target> targets;
   duration connect_timeout = std::chrono::seconds(10);
+  keepalive probes;  ///< of the applications' sockets
   log_sink log;
 };
 

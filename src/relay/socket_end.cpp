@@ -1,19 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/socket_end.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cerrno>
+#include <chrono>
 #include <utility>
+
+#include "relay/draining_socket.hpp"
+#include "relay/socket_calls.hpp"
 
 namespace rendr::relay {
 
 using asio::ip::tcp;
 
-socket_end::socket_end(tcp::socket socket) : socket_(std::move(socket)) {
+namespace {
+
+void set(int fd, int level, int option, int value) {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void apply(int fd, const keepalive& probes) {
+  set(fd, SOL_SOCKET, SO_KEEPALIVE, probes.on ? 1 : 0);
+  if (!probes.on) return;
+  if (probes.idle) set(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(probes.idle->count()));
+  if (probes.interval) {
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(probes.interval->count()));
+  }
+  if (probes.count) set(fd, IPPROTO_TCP, TCP_KEEPCNT, *probes.count);
+}
+
+}  // namespace
+
+socket_end::socket_end(tcp::socket socket, const keepalive& probes) : socket_(std::move(socket)) {
   std::error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
+  set(socket_.native_handle(), SOL_SOCKET, SO_OOBINLINE, 1);
+  apply(socket_.native_handle(), probes);
 }
 
 socket_end::~socket_end() = default;
@@ -28,44 +53,36 @@ void socket_end::wait_writable(waiter done) {
 
 void socket_end::wait_aborted(waiter done) {
   socket_.async_wait(tcp::socket::wait_error, [this, done = std::move(done)](std::error_code code) {
-    if (code) return done(code);  // closed meanwhile: `this` may be gone
-    int pending = 0;
-    socklen_t size = sizeof pending;
-    if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &pending, &size) != 0) {
-      pending = errno;
+    if (code) return;  // closed meanwhile: `this` may be gone
+    if (connection_over(socket_.native_handle())) {
+      return done(make_error_code(std::errc::connection_reset));
     }
-    // Both directions ended in order: the descriptor reports a hang-up too, which is no abort.
-    if (pending != 0) done({pending, std::system_category()});
+    watch_later(done);
+  });
+}
+
+// Urgent data wakes the watch too, for as long as nobody reads them.
+void socket_end::watch_later(waiter done) {
+  if (!watch_timer_) watch_timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  watch_timer_->expires_after(std::chrono::milliseconds(250));
+  watch_timer_->async_wait([this, done = std::move(done)](std::error_code code) mutable {
+    if (!code && socket_.is_open()) wait_aborted(std::move(done));
   });
 }
 
 std::size_t socket_end::read(std::span<std::byte> out, std::error_code& code) {
-  while (true) {
-    const auto n = ::recv(socket_.native_handle(), out.data(), out.size(), MSG_DONTWAIT);
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
-                           : std::error_code(errno, std::system_category());
-    return 0;
-  }
+  const auto n = receive(socket_.native_handle(), out, code);
+  if (n > 0) return n;
+  // A write that failed took the error, and the kernel shows an end of stream in its place. It is
+  // one behind the other side's FIN alone, and EPIPE tells that it had come.
+  if (!code && failure_ && failure_ != std::errc::broken_pipe) code = failure_;
+  return 0;
 }
 
 std::size_t socket_end::write(std::span<const std::byte> data, std::error_code& code) {
-  while (true) {
-    const auto n =
-        ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
-                           : std::error_code(errno, std::system_category());
-    return 0;
-  }
+  const auto n = send(socket_.native_handle(), data, code);
+  if (code && code != std::errc::operation_would_block && !failure_) failure_ = code;
+  return n;
 }
 
 void socket_end::finish_writing() {
@@ -75,10 +92,26 @@ void socket_end::finish_writing() {
 
 void socket_end::close() {
   std::error_code ignored;
-  socket_.close(ignored);
+  if (watch_timer_) watch_timer_->cancel();
+  if (!socket_.is_open()) return;
+  // What is on its way the kernel delivers; what the other side's window holds back may take long.
+  if (unsent(socket_.native_handle()) == 0) {
+    socket_.close(ignored);
+    return;
+  }
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  socket_.cancel(ignored);
+  close_when_drained(std::move(socket_), socket_ending::in_order);
 }
 
-void socket_end::reset() { reset_socket(socket_); }
+void socket_end::reset() {
+  if (watch_timer_) watch_timer_->cancel();
+  if (!socket_.is_open()) return;
+  if (unacknowledged(socket_.native_handle()) == 0) return reset_socket(socket_);
+  std::error_code ignored;
+  socket_.cancel(ignored);
+  close_when_drained(std::move(socket_), socket_ending::reset);
+}
 
 void reset_socket(tcp::socket& socket) {
   std::error_code ignored;

@@ -3,15 +3,21 @@
 #pragma once
 
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <system_error>
 
 #include "relay/byte_end.hpp"
+#include "relay/keepalive.hpp"
 
 namespace rendr::relay {
 
-/// A connected TCP socket. `reset` sends a TCP RST.
+/// A connected TCP socket of an application. Urgent data comes in line (SO_OOBINLINE): a relay
+/// cannot carry the mark, so the byte keeps its place in the stream. `reset` sends a TCP RST, once
+/// the application's kernel has acknowledged what was written or 30 s brought no progress.
 class socket_end final : public byte_end {
  public:
-  explicit socket_end(asio::ip::tcp::socket socket);
+  explicit socket_end(asio::ip::tcp::socket socket, const keepalive& probes = {});
   ~socket_end() override;
 
   void wait_readable(waiter done) override;
@@ -24,10 +30,14 @@ class socket_end final : public byte_end {
   void reset() override;
 
  private:
+  void watch_later(waiter done);
+
   asio::ip::tcp::socket socket_;
+  std::unique_ptr<asio::steady_timer> watch_timer_;
+  std::error_code failure_;  ///< of a write: it took the socket's pending error
 };
 
-/// Closes a socket so that its peer gets a TCP RST.
+/// Closes a socket so that its peer gets a TCP RST, at once.
 void reset_socket(asio::ip::tcp::socket& socket);
 
 }  // namespace rendr::relay

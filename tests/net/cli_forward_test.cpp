@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/cli_plain_socket.hpp"
+#include "net/relays_in_process.hpp"
 #include "relay/forwarder.hpp"
 #include "relay/server.hpp"
 #include "rendr/listener.hpp"
@@ -19,55 +20,11 @@ namespace rendr::relay {
 namespace {
 
 using namespace std::chrono_literals;
+using test::forwarding;
 using test::free_port;
 using test::plain_listener;
 using test::plain_socket;
-
-/// `rendr serve` without the program.
-struct serving {
-  explicit serving(std::uint16_t port, std::vector<target> targets, runtime_options options = {})
-      : instance(std::move(options)), at(instance) {
-    listen_options where;
-    where.host = "127.0.0.1";
-    where.port = port;
-    const auto why = at.listen(where);
-    EXPECT_FALSE(why.code) << why.detail;
-    server_options chosen;
-    chosen.targets = std::move(targets);
-    server(at, std::move(chosen)).start();
-  }
-  runtime instance;
-  listener at;
-};
-
-/// `rendr forward` without the program, over one path.
-struct forwarding {
-  explicit forwarding(std::uint16_t server_port, std::string target = {},
-                      duration connect_timeout = 10s) {
-    forwarder_options chosen;
-    chosen.host = "127.0.0.1";
-    chosen.target = std::move(target);
-    chosen.connect_timeout = connect_timeout;
-    path_spec path;
-    path.host = "127.0.0.1";
-    path.port = server_port;
-    chosen.link.paths.push_back(path);
-    chosen.on_event = [this](const link_event& event) {
-      if (std::holds_alternative<events::peer_restarted>(event.what) && !told.exchange(true)) {
-        restarted.set_value();
-      }
-    };
-    over.emplace(instance, std::move(chosen));
-    const auto why = over->start();
-    EXPECT_FALSE(why.code) << why.detail;
-  }
-  plain_socket connect() const { return plain_socket::connect(over->port()); }
-
-  std::promise<void> restarted;
-  std::atomic<bool> told = false;
-  runtime instance;
-  std::optional<forwarder> over;
-};
+using test::serving;
 
 /// A client and the target's end of its connection.
 struct cli_forward : testing::Test {

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -84,6 +87,23 @@ class plain_socket {
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
+  /// What was sent so far has reached the other side's machine; waits for it, 20 s at most.
+  bool settle() const {
+    for (int i = 0; i < 20'000; ++i) {
+      int left = 0;
+      if (::ioctl(fd_, SIOCOUTQ, &left) != 0 || left == 0) return true;
+      ::poll(nullptr, 0, 1);  // the kernel tells nobody
+    }
+    return false;
+  }
+  /// Something can be read, or an end was seen; waits for it, 20 s at most.
+  bool readable() const {
+    pollfd one{fd_, POLLIN, 0};
+    return ::poll(&one, 1, 20'000) == 1;
+  }
+  int handle() const { return fd_; }
+  /// The caller closes it.
+  int release() { return std::exchange(fd_, -1); }
   /// errno of the last call, 0 when it worked.
   int error() const { return error_; }
 

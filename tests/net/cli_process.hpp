@@ -16,10 +16,11 @@
 
 namespace rendr::test {
 
-/// The program as a child, with pipes to its three descriptors. Killed when the object goes.
+/// The program as a child, with pipes to its three descriptors, or with other descriptors as its
+/// stdin and stdout (which stay the caller's). Killed when the object goes.
 class process {
  public:
-  explicit process(std::vector<std::string> arguments) {
+  explicit process(std::vector<std::string> arguments, int stdin_fd = -1, int stdout_fd = -1) {
     int in[2];
     int out[2];
     int err[2];
@@ -33,8 +34,8 @@ class process {
     words.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::dup2(in[0], 0);
-      ::dup2(out[1], 1);
+      ::dup2(stdin_fd >= 0 ? stdin_fd : in[0], 0);
+      ::dup2(stdout_fd >= 0 ? stdout_fd : out[1], 1);
       ::dup2(err[1], 2);
       ::execv(RENDR_PROGRAM, words.data());
       ::_exit(127);

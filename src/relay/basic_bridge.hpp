@@ -1,0 +1,328 @@
+// layer: relay
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "relay/bridge_table.hpp"
+#include "relay/buffer.hpp"
+#include "relay/byte_end.hpp"
+#include "relay/codes.hpp"
+#include "rendr/error.hpp"
+#include "rendr/stream.hpp"
+#include "rendr/time.hpp"
+
+namespace rendr::relay {
+
+/// How a bridge ended.
+struct bridge_result {
+  failure why;               ///< no code: both directions ended in order
+  bool flow_failed = false;  ///< the failure is the flow's, not the other end's
+  code reason = code::none;  ///< what the far side gave with its refusal or reset
+  std::uint64_t to_flow = 0;
+  std::uint64_t from_flow = 0;
+};
+
+/// Pumps bytes both ways between a flow and another end, as good as a direct TCP connection: what
+/// one side wrote before its end of stream or its reset reaches the other before that end is shown,
+/// and each direction ends by itself. What happens when is `next_step` (bridge_table.hpp); this
+/// class reads, writes and waits. Backpressure goes both ways; buffers are held only while bytes
+/// move.
+///
+/// Lives by itself on the flow's loop from `start` to `done`, which is called once, there. `Flow`
+/// is `rendr::stream`, or what a test puts in its place.
+template <class Flow>
+class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
+ public:
+  using finished = std::function<void(const bridge_result&)>;
+
+  basic_bridge(std::unique_ptr<byte_end> end, Flow flow, finished done)
+      : end_(std::move(end)), flow_(std::move(flow)), done_(std::move(done)) {}
+
+  /// Call before `start`: an end in order is told only when the peer has acknowledged every byte,
+  /// and as a failure when it never will.
+  void await_delivery() { await_delivery_ = true; }
+  /// Begins to pump; on the flow's loop. With `acceptance`, the flow must be accepted by the far
+  /// application within that time, or everything is reset (bytes travel meanwhile).
+  void start(std::optional<duration> acceptance = std::nullopt);
+  /// Ends both sides in order now; on the flow's loop. What the flow has taken is delivered in the
+  /// background, for its linger.
+  void hang_up() { apply(bridge_event::hang_up); }
+  /// Resets both sides, behind what they have taken; on the flow's loop.
+  void abort(failure why);
+
+ private:
+  using self_ptr = std::shared_ptr<basic_bridge>;
+  enum class phase : std::uint8_t { pumping, delivering, finished };
+
+  self_ptr self() { return this->shared_from_this(); }
+  bool pumping() const noexcept { return phase_ == phase::pumping; }
+  void await_acceptance(duration limit);
+  void watch();
+  void wait_end();
+  void read_end();
+  void write_flow(std::size_t offset, std::size_t size);
+  void wait_flow();
+  void read_flow();
+  void write_end(std::size_t offset, std::size_t size);
+  void end_event(bridge_event event, std::error_code code);
+  void flow_event(bridge_event event, std::error_code code);
+  void apply(bridge_event event);
+  void deliver();
+  bridge_result result_of(blame whose) const;
+  void finish(bridge_result result);
+
+  std::unique_ptr<byte_end> end_;
+  Flow flow_;
+  finished done_;
+  std::unique_ptr<asio::steady_timer> timer_;
+  buffer up_;    ///< from the end to the flow
+  buffer down_;  ///< from the flow to the end
+  std::uint64_t to_flow_ = 0;
+  std::uint64_t from_flow_ = 0;
+  failure end_failure_;   ///< the first of the end
+  failure flow_failure_;  ///< the first of the flow
+  failure wish_;          ///< why the owner ended it
+  way up_way_ = way::open;
+  way down_way_ = way::open;
+  phase phase_ = phase::pumping;
+  bool await_delivery_ = false;
+};
+
+template <class Flow>
+void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
+  if (acceptance) await_acceptance(*acceptance);
+  watch();
+  wait_end();
+  wait_flow();
+}
+
+template <class Flow>
+void basic_bridge<Flow>::abort(failure why) {
+  if (phase_ == phase::finished) return;
+  wish_ = std::move(why);
+  if (phase_ != phase::delivering) return apply(bridge_event::abort);
+  auto result = result_of(blame::owner);
+  flow_.abort_after_delivery(static_cast<std::uint64_t>(code::reset));
+  finish(std::move(result));
+}
+
+template <class Flow>
+void basic_bridge<Flow>::await_acceptance(duration limit) {
+  timer_ = std::make_unique<asio::steady_timer>(flow_.get_executor(), limit);
+  timer_->async_wait([self = self()](std::error_code error) {
+    if (error || self->phase_ == phase::finished) return;
+    self->flow_.abort(static_cast<std::uint64_t>(code::timed_out));
+    self->end_->reset();
+    bridge_result result;
+    result.why = {make_error_code(errc::timed_out), "the far side did not answer in time"};
+    result.flow_failed = true;
+    result.reason = code::timed_out;
+    self->finish(std::move(result));
+  });
+  // Also when the flow fails: its reader tells that, behind what there is to read.
+  flow_.async_wait(stream::wait_type::accepted, [self = self()](std::error_code) {
+    if (self->timer_) self->timer_->cancel();
+  });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::watch() {
+  end_->wait_aborted([self = self()](std::error_code error) {
+    if (error) self->end_event(bridge_event::end_takes_no_more, error);
+  });
+  flow_.async_wait(stream::wait_type::done, [self = self()](std::error_code error) {
+    self->flow_event(bridge_event::flow_over, error);
+  });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::wait_end() {
+  end_->wait_readable([self = self()](std::error_code error) {
+    if (error) return self->end_event(bridge_event::end_failed, error);
+    self->read_end();
+  });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::read_end() {
+  if (!pumping()) return;
+  if (!up_) up_ = buffer::take(flow_.get_executor());
+  std::error_code error;
+  const auto n = end_->read(up_.span(), error);
+  if (!error && n > 0 && up_way_ == way::open) return write_flow(0, n);
+  up_ = buffer();
+  if (error == std::errc::operation_would_block || (!error && n > 0)) return wait_end();
+  if (error) return end_event(bridge_event::end_failed, error);
+  apply(bridge_event::end_finished);
+}
+
+template <class Flow>
+void basic_bridge<Flow>::write_flow(std::size_t offset, std::size_t size) {
+  const auto rest = up_.span().subspan(offset, size - offset);
+  flow_.async_write_some(asio::const_buffer(rest.data(), rest.size()),
+                         [self = self(), offset, size](std::error_code error, std::size_t n) {
+                           if (!self->pumping()) return;
+                           if (error) {
+                             self->up_ = buffer();
+                             self->flow_event(bridge_event::flow_takes_no_more, error);
+                             if (self->pumping()) self->wait_end();
+                             return;
+                           }
+                           self->to_flow_ += n;
+                           if (offset + n < size) return self->write_flow(offset + n, size);
+                           self->read_end();
+                         });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::wait_flow() {
+  flow_.async_wait(stream::wait_type::readable, [self = self()](std::error_code error) {
+    if (error) return self->flow_event(bridge_event::flow_failed, error);
+    self->read_flow();
+  });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::read_flow() {
+  if (!pumping()) return;
+  down_ = buffer::take(flow_.get_executor());
+  const auto space = down_.span();
+  flow_.async_read_some(asio::mutable_buffer(space.data(), space.size()),
+                        [self = self()](std::error_code error, std::size_t n) {
+                          if (!self->pumping()) return;
+                          self->from_flow_ += n;
+                          if (!error && self->down_way_ == way::open) return self->write_end(0, n);
+                          self->down_ = buffer();
+                          if (!error) return self->wait_flow();
+                          if (error == asio::error::eof) {
+                            return self->apply(bridge_event::flow_finished);
+                          }
+                          self->flow_event(bridge_event::flow_failed, error);
+                        });
+}
+
+template <class Flow>
+void basic_bridge<Flow>::write_end(std::size_t offset, std::size_t size) {
+  std::error_code error;
+  while (offset < size && !error) {
+    offset += end_->write(down_.span().subspan(offset, size - offset), error);
+  }
+  if (error == std::errc::operation_would_block) {
+    end_->wait_writable([self = self(), offset, size](std::error_code failed) {
+      if (!self->pumping()) return;
+      if (!failed) return self->write_end(offset, size);
+      self->down_ = buffer();
+      self->end_event(bridge_event::end_takes_no_more, failed);
+      if (self->pumping()) self->wait_flow();
+    });
+    return;
+  }
+  down_ = buffer();
+  if (error) end_event(bridge_event::end_takes_no_more, error);
+  if (pumping()) wait_flow();
+}
+
+template <class Flow>
+void basic_bridge<Flow>::end_event(bridge_event event, std::error_code error) {
+  if (!pumping()) return;
+  if (!end_failure_.code) end_failure_ = {error, error.message()};
+  apply(event);
+}
+
+template <class Flow>
+void basic_bridge<Flow>::flow_event(bridge_event event, std::error_code error) {
+  if (!pumping()) return;
+  if (!flow_failure_.code) {
+    flow_failure_ = flow_.error();
+    if (!flow_failure_.code && error) flow_failure_ = {error, error.message()};
+  }
+  apply(event);
+}
+
+template <class Flow>
+void basic_bridge<Flow>::apply(bridge_event event) {
+  if (phase_ == phase::finished) return;
+  if (!pumping()) {  // the bytes are under way; who hangs up does not wait for their arrival
+    if (event == bridge_event::hang_up) finish({});
+    return;
+  }
+  const auto step = next_step(event, up_way_, down_way_);
+  if (!step.legal) return;
+  up_way_ = step.up;
+  down_way_ = step.down;
+  if (step.finish_flow) flow_.shutdown_send();
+  if (step.finish_end) end_->finish_writing();
+  if (step.close_end) end_->close();
+  if (step.reset_end) end_->reset();
+  if (!step.over) return;
+  if (step.whose == blame::nobody && await_delivery_ && event != bridge_event::hang_up) {
+    return deliver();
+  }
+  auto result = result_of(step.whose);  // while the flow can still be asked
+  if (step.reset_flow) flow_.abort_after_delivery(static_cast<std::uint64_t>(code::reset));
+  finish(std::move(result));
+}
+
+// Nothing more is read. The flow is over when the peer has the end of stream too; what it
+// acknowledged, and what it threw away, is told by the delivery.
+template <class Flow>
+void basic_bridge<Flow>::deliver() {
+  phase_ = phase::delivering;
+  flow_.async_wait(stream::wait_type::done, [self = self()](std::error_code) {
+    if (self->phase_ != phase::delivering) return;
+    self->flow_.async_wait(stream::wait_type::delivered, [self](std::error_code error) {
+      if (self->phase_ != phase::delivering) return;
+      if (error) {
+        self->flow_failure_ = self->flow_.error();
+        if (!self->flow_failure_.code) self->flow_failure_ = {error, error.message()};
+      }
+      self->finish(error ? self->result_of(blame::flow) : bridge_result());
+    });
+  });
+}
+
+template <class Flow>
+bridge_result basic_bridge<Flow>::result_of(blame whose) const {
+  bridge_result result;
+  switch (whose) {
+    case blame::nobody:
+      break;
+    case blame::end:
+      result.why = end_failure_;
+      break;
+    case blame::flow:
+      result.why = flow_failure_;
+      if (!result.why.code) result.why = {errc::aborted, "the far side takes no more"};
+      result.flow_failed = true;
+      result.reason = static_cast<relay::code>(flow_.app_code());
+      break;
+    case blame::owner:
+      result.why = wish_;
+      break;
+  }
+  return result;
+}
+
+template <class Flow>
+void basic_bridge<Flow>::finish(bridge_result result) {
+  phase_ = phase::finished;
+  if (timer_) timer_->cancel();
+  flow_.close();
+  up_ = buffer();
+  down_ = buffer();
+  result.to_flow = to_flow_;
+  result.from_flow = from_flow_;
+  if (auto done = std::exchange(done_, nullptr)) done(result);
+}
+
+}  // namespace rendr::relay

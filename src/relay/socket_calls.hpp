@@ -1,0 +1,33 @@
+// layer: relay
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+
+namespace rendr::relay {
+
+/// What the relays ask of a socket's descriptor, TCP or local. No call blocks, and none takes the
+/// pending error away from the next read.
+
+/// Bytes read; 0 with `code` clear: end of stream; would_block: wait.
+std::size_t receive(int fd, std::span<std::byte> out, std::error_code& code) noexcept;
+/// Bytes taken; would_block: wait.
+std::size_t send(int fd, std::span<const std::byte> data, std::error_code& code) noexcept;
+/// Throws away what can be read, at most about a MiB; false: nothing more will come.
+bool discard_input(int fd) noexcept;
+
+/// The connection is over in both directions, by a reset, by its own time limits or in order; what
+/// was received can still be read.
+bool connection_over(int fd) noexcept;
+/// Bytes that the other side has not acknowledged, the end of stream among them; 0 when nobody can
+/// acknowledge them any more.
+std::size_t unacknowledged(int fd) noexcept;
+/// Bytes that were not even sent, because the other side's window (or the network) holds them back.
+std::size_t unsent(int fd) noexcept;
+/// The next close sends a RST instead of an end of stream, and drops what is unacknowledged.
+void reset_on_close(int fd) noexcept;
+
+}  // namespace rendr::relay
