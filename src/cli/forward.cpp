@@ -35,6 +35,7 @@ exit_code run_forward(const forward_options& options, console& to) {
   forwarding.link.insecure = options.link.insecure;
   forwarding.lanes = static_cast<unsigned>(options.loops);
   forwarding.connect_timeout = options.link.connect_timeout;
+  forwarding.probes = options.probes;
   forwarding.log = sink_of(to);
   forwarding.on_event = [&events](const link_event& event) { events(event); };
   relay::forwarder forwarder(instance, std::move(forwarding));

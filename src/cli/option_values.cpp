@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <optional>
 #include <vector>
 
 #include "base/text.hpp"
@@ -134,6 +136,38 @@ result<cut, std::string> parse_cut(std::string_view text) {
     if (!length) return length.error().sentence;
     result.length = *length;
   }
+  return result;
+}
+
+result<relay::keepalive, std::string> parse_keepalive(std::string_view text) {
+  static const std::string rule =
+      "it is off or IDLE[,INTERVAL,COUNT], as 60s or 60s,10s,6: whole seconds from 1s to 32767s, "
+      "and 1 to 127 probes";
+  relay::keepalive result;
+  if (text == "off") {
+    result.on = false;
+    return result;
+  }
+  const auto parts = split(text, ',');
+  if (parts.size() != 1 && parts.size() != 3) return rule;
+  const auto seconds = [](std::string_view part) -> std::optional<std::chrono::seconds> {
+    const auto value = parse_duration(part);
+    if (!value || *value == duration::max()) return std::nullopt;
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*value);
+    const bool fits = whole == *value && whole.count() >= 1 && whole.count() <= 32767;
+    return fits ? std::optional(whole) : std::nullopt;
+  };
+  result.idle = seconds(parts[0]);
+  if (!result.idle) return rule;
+  if (parts.size() == 1) return result;
+  result.interval = seconds(parts[1]);
+  unsigned count = 0;
+  const auto last = parts[2].data() + parts[2].size();
+  const auto [end, error] = std::from_chars(parts[2].data(), last, count);
+  if (!result.interval || error != std::errc() || end != last || count < 1 || count > 127) {
+    return rule;
+  }
+  result.count = static_cast<std::uint8_t>(count);
   return result;
 }
 

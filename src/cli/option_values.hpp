@@ -19,6 +19,8 @@ result<host_port, std::string> parse_host_port(std::string_view text, bool port_
 result<named_target, std::string> parse_target(std::string_view text);
 /// `AT:KIND[:PATH[:DURATION]]`, AT = `30%` or `5s`, KIND = kill, silent or migrate.
 result<cut, std::string> parse_cut(std::string_view text);
+/// `off` or `IDLE[,INTERVAL,COUNT]`.
+result<relay::keepalive, std::string> parse_keepalive(std::string_view text);
 /// 1 to 64 letters, digits, `_`, `-` or `.`, the first a letter or a digit.
 bool valid_target_name(std::string_view name) noexcept;
 

@@ -106,7 +106,7 @@ struct raw {
   std::string level = "info";
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
-  std::string grace, grace_closed, connect_timeout, loops, state_dir, target;
+  std::string grace, grace_closed, connect_timeout, loops, keepalive, state_dir, target;
   std::string secrets;
   key_options keys;
   bool psk = false;
@@ -156,6 +156,14 @@ void add_secrets(CLI::App& app, raw& to) {
               "strict: files with secrets, and the state directory, must be closed to other users; "
               "trusted: they may be readable, as containers hand them over (strict)",
               "RULE");
+}
+
+void add_keepalive(CLI::App& app, raw& to, const std::string& whose) {
+  text_option(app, "--keepalive", to.keepalive,
+              "TCP keepalive towards " + whose +
+                  ": idle time, interval and count of its probes, as 60s,10s,6, or off (on, with "
+                  "the system's values)",
+              "IDLE[,INTERVAL,COUNT]");
 }
 
 void add_dialing(CLI::App& app, raw& to) {
@@ -224,6 +232,7 @@ commands::commands(raw& to) {
   text_option(*serve, "--connect-timeout", to.connect_timeout,
               "How long connecting to a target may take (10s)", "DURATION");
   text_option(*serve, "--loops", to.loops, "Threads that serve links (1)", "N");
+  add_keepalive(*serve, to, "the targets");
   text_option(*serve, "--state-dir", to.state_dir,
               "Where the reset key is kept, readable by its owner alone "
               "($XDG_STATE_HOME/rendr or ~/.local/state/rendr); without it, in memory",
@@ -239,6 +248,7 @@ commands::commands(raw& to) {
   list_option(*forward, "--listen", to.listen, "Where connections arrive", "HOST:PORT");
   add_dialing(*forward, to);
   text_option(*forward, "--loops", to.loops, "Threads, each with its own link (1)", "N");
+  add_keepalive(*forward, to, "the clients");
 
   pipe = app.add_subcommand("pipe", "Carry stdin and stdout to a `rendr serve`");
   pipe->footer(std::string(pipe_footer));
@@ -269,6 +279,13 @@ duration duration_of(std::string_view option, const std::string& text, duration 
   if (!value) refuse(option, text, value.error().sentence);
   if (*value == duration::max() && !forever) refuse(option, text, "it must end some time, as 10s");
   if (*value == duration::zero()) refuse(option, text, "it must be longer than 0");
+  return *value;
+}
+
+relay::keepalive keepalive_of(const std::string& text) {
+  if (text.empty()) return {};
+  auto value = parse_keepalive(text);
+  if (!value) refuse("--keepalive", text, value.error());
   return *value;
 }
 
@@ -452,6 +469,7 @@ serve_options serve_of(const raw& from) {
   to.connect_timeout =
       duration_of("--connect-timeout", from.connect_timeout, to.connect_timeout, false);
   to.loops = loops_of(from.loops);
+  to.probes = keepalive_of(from.keepalive);
   to.state_dir = from.state_dir;
   to.keys = keys_of(from);
   if (!to.keys.allow_keys.empty() && to.keys.key_file.empty()) {
@@ -506,6 +524,7 @@ command_line convert(const commands& all, const raw& from) {
     forward.target = target_of(from);
     forward.link = dialing_of(from);
     forward.loops = loops_of(from.loops);
+    forward.probes = keepalive_of(from.keepalive);
     to.command = std::move(forward);
   } else if (all.keygen->parsed()) {
     to.command = keygen_of(from);

@@ -13,6 +13,7 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/private_file.hpp"
+#include "relay/keepalive.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/time.hpp"
 
@@ -85,7 +86,8 @@ struct serve_options {
   duration grace_closed = std::chrono::minutes(5);
   duration connect_timeout = std::chrono::seconds(10);
   std::uint64_t loops = 1;
-  std::string state_dir;  ///< empty: the default place
+  relay::keepalive probes;  ///< of the targets' sockets
+  std::string state_dir;    ///< empty: the default place
   key_options keys;
   bool insecure = false;
 };
@@ -95,6 +97,7 @@ struct forward_options {
   std::string target;
   dial_options link;
   std::uint64_t loops = 1;
+  relay::keepalive probes;  ///< of the clients' sockets
 };
 
 struct pipe_options {

@@ -83,6 +83,7 @@ exit_code run_serve(const serve_options& options, console& to) {
     serving.targets.push_back({t.name, t.address.host, t.address.port});
   }
   serving.connect_timeout = options.connect_timeout;
+  serving.probes = options.probes;
   serving.log = sink_of(to);
   relay::server server(at, std::move(serving));
   server.start();

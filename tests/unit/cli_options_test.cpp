@@ -164,6 +164,43 @@ TEST(cli_options, serve_takes_one_unnamed_or_several_named_targets) {
   EXPECT_EQ(to_string(serve.targets[1].address), "[::1]:5432");
 }
 
+TEST(cli_options, keepalive_of_applications_is_on_with_the_systems_values_unless_told_otherwise) {
+  for (const auto* command : {"serve", "forward"}) {
+    const auto probes = [&](std::initializer_list<std::string> more) {
+      std::vector<std::string> words{command};
+      if (words.front() == "serve") {
+        words.insert(words.end(), {"--listen=tcp://127.0.0.1:7000", "--to=127.0.0.1:80"});
+      } else {
+        words.insert(words.end(), {"--listen=127.0.0.1:80", "--path=tcp://127.0.0.1:7000"});
+      }
+      words.insert(words.end(), more);
+      const auto outcome = parse(words);
+      EXPECT_TRUE(outcome.command.has_value()) << outcome.text;
+      if (const auto* serve = std::get_if<serve_options>(&outcome.command->command)) {
+        return serve->probes;
+      }
+      return std::get<forward_options>(outcome.command->command).probes;
+    };
+    EXPECT_EQ(probes({}), relay::keepalive());
+    EXPECT_TRUE(probes({}).on);
+    EXPECT_FALSE(probes({"--keepalive=off"}).on);
+    EXPECT_EQ(probes({"--keepalive=2m"}),
+              (relay::keepalive{true, 120s, std::nullopt, std::nullopt}));
+    EXPECT_EQ(probes({"--keepalive=60s,10s,6"}), (relay::keepalive{true, 60s, 10s, 6}));
+  }
+}
+
+TEST(cli_options, a_keepalive_that_the_system_cannot_have_is_refused_with_the_rule) {
+  for (const auto* value : {"on", "0s", "500ms", "1500ms", "10h", "forever", "60s,10s", "60s,10s,0",
+                            "60s,10s,128", "60s,10s,6,7", "60s,,6", "60s,10s,six"}) {
+    const auto said = refused({"serve", "--listen=tcp://127.0.0.1:7000", "--to=127.0.0.1:80",
+                               std::string("--keepalive=") + value});
+    EXPECT_SAYS(said, std::string("--keepalive=") + value);
+    EXPECT_SAYS(said, "IDLE[,INTERVAL,COUNT]");
+    EXPECT_SAYS(said, "32767s");
+  }
+}
+
 TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
   struct line {
     std::initializer_list<std::string> words;
