@@ -110,7 +110,7 @@ class runtime {
   explicit runtime(runtime_options options = {});
   /// Runs on the embedder's io_context, as its only loop. The embedder runs that context from one
   /// thread at a time and keeps it alive until after the runtime. Blocking calls work from other
-  /// threads only, and only while somebody runs the context.
+  /// threads; like `listen` and `start`, they wait until it runs: spawn a coroutine for those two.
   explicit runtime(asio::io_context& context, runtime_options options = {});
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
