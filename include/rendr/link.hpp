@@ -49,8 +49,8 @@ struct link_options {
   duration dial_deadline = duration::max();
   /// What this end proves itself with, and what it demands of the peer (`check_dialer`). A peer
   /// that does not hold what is demanded is refused with `auth_failed`: each such dial ends, the
-  /// link goes on trying. Copies of the secrets are wiped once the peer takes part in
-  /// the link.
+  /// link goes on trying. Copies of the secrets are wiped when the link is over: with them a server
+  /// that was made anew proves that it does not know the link.
   rendr::credentials credentials = {};
   /// Accept an unauthenticated peer, and `plaintext` paths. Off loopback a link without a
   /// pre-shared key or the peer's key, or a path with `plaintext` on a connection that is not

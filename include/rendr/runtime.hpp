@@ -60,6 +60,16 @@ struct runtime_options {
   /// the grace). Keep it in a file that only the server reads and pass it again at every start.
   /// Default: random, that is, no such proof after a restart.
   std::optional<std::array<std::byte, 32>> reset_key = {};
+  /// Which server this is, kept beside the reset key: it proves what it itself forgot, and nothing
+  /// of another server that shares the key. Two instances that live at once must not have the same.
+  /// Default: random, that is, no proof after a restart.
+  std::optional<std::array<std::byte, 16>> server_id = {};
+  /// Which client this is, from start to start: when it links anew with the same key, a server ends
+  /// the links that an earlier process of this slot left behind, those without a living path alone.
+  /// Random bytes from a file that this process holds locked: two instances that live at once must
+  /// not have the same. Servers see a value that is made from it for each of them. It acts on links
+  /// whose credentials have a pre-shared key or an own key. Default: none.
+  std::optional<std::array<std::byte, 16>> slot = {};
   /// Bytes of buffers that all flows together may hold, divided by the loops.
   std::size_t budget = std::size_t{1} << 30;
   /// Bytes per flow that writes may leave unacknowledged before they wait; up to 64 MiB where the
@@ -133,6 +143,14 @@ class runtime {
   /// A snapshot of everything. Waits for the other loops for some microseconds: on a loop thread
   /// of a runtime with several loops it throws `resource_deadlock_would_occur`.
   runtime_status status() const;
+
+  /// Ends a link of `status` now, dialled or accepted: its flows fail with `aborted` on this side,
+  /// and the peer learns it with its next attach. `closed`: no such link lives here;
+  /// `resource_deadlock_would_occur` as for `status`.
+  [[nodiscard]] failure end_link(const link_id& id);
+  /// Ends a flow of `status` now, both ways, as `stream::abort` does; the calls of its owner fail
+  /// with `aborted`. Fails likewise.
+  [[nodiscard]] failure end_flow(const flow_id& id);
 
   /// Ends in order: listeners close, every link stops taking new flows, open flows get their
   /// linger. Completes (`void(std::error_code)`) when every link is over, at the latest after the

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
 #include "cli/plaintext.hpp"
 #include "rendr/runtime.hpp"
@@ -12,9 +13,6 @@ namespace rendr::cli {
 
 exit_code run_forward(const forward_options& options, console& to) {
   event_log events(to);
-  runtime_options chosen;
-  chosen.loops = static_cast<unsigned>(options.loops);
-  runtime instance(std::move(chosen));
   remarks notes;
   auto keys = load_credentials(options.link.keys, &notes);
   if (!keys) {
@@ -22,6 +20,11 @@ exit_code run_forward(const forward_options& options, console& to) {
     return exit_code_of(keys.error().code);
   }
   for (const auto& note : notes) to.warn(note);
+  const auto slot = slot_for(options.link, *keys);
+  runtime_options chosen;
+  chosen.loops = static_cast<unsigned>(options.loops);
+  if (slot) chosen.slot = slot->id;
+  runtime instance(std::move(chosen));
 
   relay::forwarder_options forwarding;
   forwarding.host = options.listen.host;

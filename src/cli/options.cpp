@@ -181,6 +181,11 @@ void add_dialing(CLI::App& app, raw& to) {
   text_option(app, "--connect-timeout", to.connect_timeout,
               "How long a new connection waits for the far side (10s)", "DURATION");
   add_secrets(app, to);
+  text_option(
+      app, "--state-dir", to.state_dir,
+      "Where this client keeps which one it is, so that the server ends what it left behind "
+      "when it was killed ($XDG_STATE_HOME/rendr or ~/.local/state/rendr)",
+      "DIR");
   text_option(app, "--peer-key", to.keys.peer_key,
               "The server's public key, or a file of it: no other server is spoken to", "KEY|FILE");
   app.add_flag("--insecure", to.insecure, std::string(insecure_help));
@@ -234,7 +239,7 @@ commands::commands(raw& to) {
   text_option(*serve, "--loops", to.loops, "Threads that serve links (1)", "N");
   add_keepalive(*serve, to, "the targets");
   text_option(*serve, "--state-dir", to.state_dir,
-              "Where the reset key is kept, readable by its owner alone "
+              "Where the reset key and the server's id are kept, readable by its owner alone "
               "($XDG_STATE_HOME/rendr or ~/.local/state/rendr); without it, in memory",
               "DIR");
   add_secrets(*serve, to);
@@ -378,6 +383,7 @@ dial_options dialing_of(const raw& from) {
     refuse("--key-file", to.keys.key_file,
            "a key is shown only to a server whose own key is known: give --peer-key too");
   }
+  to.state_dir = from.state_dir;
   to.insecure = from.insecure;
   return to;
 }

@@ -50,6 +50,7 @@ struct dial_options {
   duration grace_closed = std::chrono::minutes(5);
   duration connect_timeout = std::chrono::seconds(10);
   key_options keys;
+  std::string state_dir;  ///< empty: the default place
   bool insecure = false;
 };
 

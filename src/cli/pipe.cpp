@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
 #include "cli/plaintext.hpp"
 #include "relay/bridge.hpp"
@@ -44,13 +45,6 @@ exit_code run_pipe(const pipe_options& options, console& to) {
   std::weak_ptr<relay::bridge> bridge;
   std::optional<ending> end;
 
-  runtime instance;
-  link over(instance);
-  link_options chosen;
-  chosen.paths = options.link.paths;
-  chosen.root = options.link.root;
-  chosen.grace = options.link.grace;
-  chosen.grace_closed = options.link.grace_closed;
   remarks notes;
   auto keys = load_credentials(options.link.keys, &notes);
   if (!keys) {
@@ -58,6 +52,16 @@ exit_code run_pipe(const pipe_options& options, console& to) {
     return exit_code_of(keys.error().code);
   }
   for (const auto& note : notes) to.warn(note);
+  const auto slot = slot_for(options.link, *keys);
+  runtime_options own;
+  if (slot) own.slot = slot->id;
+  runtime instance(std::move(own));
+  link over(instance);
+  link_options chosen;
+  chosen.paths = options.link.paths;
+  chosen.root = options.link.root;
+  chosen.grace = options.link.grace;
+  chosen.grace_closed = options.link.grace_closed;
   chosen.credentials = std::move(*keys);
   // The link's own fault says more than that nobody answered.
   chosen.dial_deadline = options.link.connect_timeout;

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
+#include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
 #include "cli/state_dir.hpp"
 #include "relay/server.hpp"
@@ -53,6 +54,19 @@ std::optional<reset_key> kept_reset_key(const serve_options& options, remarks& n
   return std::nullopt;
 }
 
+/// Which server this is. Of several with one state directory the first has what is kept there.
+std::optional<held_id> kept_id(const serve_options& options, remarks& notes) {
+  const auto dir = options.state_dir.empty() ? default_state_dir() : options.state_dir;
+  auto held = hold_id(dir + "/server.id", options.keys.secrets);
+  if (held) return std::move(*held);
+  const bool taken = held.error().code == errc::unavailable;
+  notes.push_back("--state-dir=" + dir + ": " +
+                  (taken ? "another server uses it" : held.error().detail) +
+                  "; this one has an id of its own: when it was restarted, its clients may not "
+                  "learn it before their grace is over");
+  return std::nullopt;
+}
+
 }  // namespace
 
 exit_code run_serve(const serve_options& options, console& to) {
@@ -63,6 +77,7 @@ exit_code run_serve(const serve_options& options, console& to) {
     return exit_code_of(keys.error().code);
   }
   const auto key = kept_reset_key(options, notes);
+  const auto self = key ? kept_id(options, notes) : std::nullopt;
   for (const auto& note : notes) to.warn(note);
   const bool open_to_all = !keys->psk && !keys->allowed_keys;
 
@@ -70,6 +85,7 @@ exit_code run_serve(const serve_options& options, console& to) {
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
   chosen.reset_key = key;
+  if (self) chosen.server_id = self->id;
   chosen.accepted_credentials = *keys;
   chosen.accepted_grace = options.grace;
   chosen.accepted_grace_closed = options.grace_closed;

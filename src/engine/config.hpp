@@ -98,6 +98,9 @@ inline constexpr duration extra_window = 10s;  //   this window; plus one BDP pe
 inline constexpr duration no_path_grace = 90s;
 inline constexpr duration grace_closed = 5min;  // of a link whose paths the other end all closed
 inline constexpr duration closed_wait = 2s;     // a living peer dials anew sooner than that
+inline constexpr duration slot_wait = 60s;      // a dead link is seen dark within that
+inline constexpr duration foreign_wait = 3s;    // several servers behind one address take turns:
+inline constexpr unsigned foreign_proofs = 3;   //   the link's own one would have been met by then
 inline constexpr duration linger = 30s;
 
 // Memory.
@@ -181,8 +184,11 @@ struct endpoint_config {
   std::array<std::byte, 32> secret_seed{};  ///< seed of the DRBG for keys, nonces and fresh values
   std::uint64_t jitter_seed = 1;            ///< seed of what need not be secret (redial jitter)
   std::array<std::byte, 32> reset_key{};    ///< persistent key of the link reset tokens
-  std::uint8_t loop = 0;           ///< goes into the routing tokens that this endpoint hands out
-  bool accept_links = false;       ///< false: a HELLO is refused
+  byte_array<16> server{};  ///< persistent too, and of this server alone (`token_mint`)
+  std::uint8_t loop = 0;    ///< goes into the routing tokens that this endpoint hands out
+  unsigned loops = 1;       ///< of this server
+  std::optional<byte_array<16>> slot;  ///< of a dialer: of this process alone, while it lives
+  bool accept_links = false;           ///< false: a HELLO is refused
   link_config accepted;            ///< grace and linger of accepted links (paths and root unused)
   credentials accept_credentials;  ///< what dialers must prove (`check_acceptor`)
   std::uint64_t features = 0;      ///< optional feature bits that hellos offer

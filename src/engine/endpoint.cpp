@@ -24,8 +24,9 @@ struct endpoint::impl final : link_directory {
         jitter(c.jitter_seed),
         events(c.event_queue),
         memory(c.budget),
-        shared{config,   pool,   secrets,      jitter, events,
-               transmit, memory, next_carrier, tokens, ready_links},
+        mint(secret<32>(c.reset_key), c.server, c.loop, c.loops),
+        shared{config, pool,         secrets, jitter, events,     transmit,
+               memory, next_carrier, tokens,  mint,   ready_links},
         door(shared),
         accepted_links(c.links) {}
 
@@ -52,7 +53,52 @@ struct endpoint::impl final : link_directory {
     return it == tokens.end() ? nullptr : find(it->second);
   }
   bool room(const std::string& source, bool capped) const override {
-    return accepted_links.room(source, capped);
+    return accepted_links.room(source, capped) || darkest(source, capped) != nullptr;
+  }
+  // Which link gives way to another one of `source`: of those without a path, of the same source
+  // when that has its share, the one that has had none for longest.
+  link* darkest(const std::string& source, bool capped) const {
+    const bool own = accepted_links.has_its_share(source, capped);
+    link* out = nullptr;
+    for (const auto& [ref, l] : links) {
+      if (l->down() || l->dark_since() == never || !accepted_links.counts(ref)) continue;
+      if (own && !accepted_links.from(ref, source)) continue;
+      if (out == nullptr || l->dark_since() < out->dark_since()) out = l.get();
+    }
+    return out;
+  }
+  void make_room(instant now, const std::string& source, bool capped) {
+    if (accepted_links.room(source, capped)) return;
+    if (auto* l = darkest(source, capped)) {
+      l->fail(now, errc::limit_reached, "it had no path, and gave way to a new link");
+      after(now, *l);
+    }
+  }
+
+  // Links that a client of this slot made before, in another life of its process.
+  void give_way(instant now, const event::slot_claimed& claimed) {
+    const auto known = slots.find(claimed.claim);
+    if (known == slots.end()) return;
+    for (const auto ref : std::vector(known->second)) {
+      auto* l = find(ref);
+      if (l == nullptr || l->down() || l->agreement().peer == claimed.dialer) continue;
+      if (l->made_at() > claimed.made) continue;
+      l->give_way(now);
+      after(now, *l);
+    }
+  }
+  void take_claim(instant now, const link& l) {
+    const event::slot_claimed claimed{*l.claim(), l.agreement().peer, l.made_at()};
+    give_way(now, claimed);
+    slots[claimed.claim].push_back(l.ref());
+    if (config.loops > 1) events.order(claimed);
+  }
+  void forget_claim(const link& l) {
+    if (!l.claim()) return;
+    const auto known = slots.find(*l.claim());
+    if (known == slots.end()) return;
+    std::erase(known->second, l.ref());
+    if (known->second.empty()) slots.erase(known);
   }
   flow* find(flow_ref ref) {
     auto* l = find(ref.link);
@@ -68,12 +114,16 @@ struct endpoint::impl final : link_directory {
   void after(instant now, link& l) {
     for (const auto id : l.sweep()) carriers.erase(id);
     const auto ref = l.ref();
-    if (l.down()) by_id.erase(l.keys().link);
+    if (l.claim_is_fresh()) take_claim(now, l);
+    if (l.down()) {
+      by_id.erase(l.keys().link);
+      accepted_links.remove(ref);
+      forget_claim(l);
+    }
     if (l.finished()) {
       arm(ref, never);
       std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
       links.erase(ref);
-      accepted_links.remove(ref);
     } else {
       // What is due since before this call was not waited for: no loop was late for it.
       arm(ref, std::max(l.next_timeout(), now));
@@ -127,12 +177,14 @@ struct endpoint::impl final : link_directory {
   budget memory;
   std::uint64_t next_carrier = 0;
   token_directory tokens;
+  token_mint mint;
   std::deque<link_ref> ready_links;
   services shared;
   greeter door;
   link_quota accepted_links;
   std::map<link_ref, std::unique_ptr<link>> links;
   std::map<link_id, link_ref> by_id;
+  std::map<slot_claim, std::vector<link_ref>> slots;
   std::unordered_map<carrier_id, place> carriers;
   std::set<std::pair<instant, link_ref>> timers;
   std::unordered_map<link_ref, instant> armed;
@@ -150,6 +202,7 @@ endpoint& endpoint::operator=(endpoint&&) noexcept = default;
 void endpoint::impl::let_in(instant now, greeter::admission a) {
   auto* l = a.into;
   if (l == nullptr) {
+    make_room(now, a.source, a.capped);
     const link_ref ref{++next_link};
     auto made = std::make_unique<link>(shared, ref, role::acceptor, config.accepted);
     l = made.get();
@@ -349,6 +402,24 @@ void endpoint::close_link(instant now, link_ref ref, std::uint64_t code, std::st
     l->close(now, code, reason);
     impl_->after(now, *l);
   }
+}
+
+void endpoint::give_way(instant now, const event::slot_claimed& claimed) {
+  impl_->give_way(now, claimed);
+}
+
+std::optional<link_ref> endpoint::link_named(const link_id& id) const {
+  for (const auto& [ref, l] : impl_->links) {
+    if (l->up() && !l->down() && l->keys().link == id) return ref;
+  }
+  return std::nullopt;
+}
+
+std::optional<flow_ref> endpoint::flow_named(const flow_id& id) const {
+  for (const auto& [ref, l] : impl_->links) {
+    if (const auto number = l->flow_named(id)) return flow_ref{ref, *number};
+  }
+  return std::nullopt;
 }
 
 void endpoint::abort_link(instant now, link_ref ref) {
@@ -573,9 +644,5 @@ std::optional<flow_snapshot> endpoint::status(flow_ref ref) const {
 }
 
 std::size_t endpoint::slab_bytes() const { return impl_->pool.in_use(); }
-
-std::optional<std::uint8_t> endpoint::loop_of(const routing_token& token) noexcept {
-  return engine::loop_of(token);
-}
 
 }  // namespace rendr::engine

@@ -69,6 +69,8 @@ class endpoint {
   /// Addresses or routes of this machine changed: redial at once what is not alive, doubt what is
   /// idle.
   void network_changed(instant now);
+  /// Another loop of this server said it.
+  void give_way(instant now, const event::slot_claimed& claimed);
   /// The driver has reason to doubt the carrier (its local address is gone, its device is down):
   /// new data leaves it at once, as after silence. A doubt that was wrong costs nothing but bytes:
   /// an answer on the path clears it. Without effect while it is not attached.
@@ -185,8 +187,9 @@ class endpoint {
   std::optional<flow_snapshot> status(flow_ref flow) const;
   /// Bytes of slabs in use (send and receive buffers of all links): 0 when everything is closed.
   std::size_t slab_bytes() const;
-  /// The loop that must get a connection whose first 18 bytes carry this token; nullopt: any loop.
-  static std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept;
+  /// By the ids of `status`, in linear time; nullopt: no such one lives here.
+  std::optional<link_ref> link_named(const link_id& id) const;
+  std::optional<flow_ref> flow_named(const flow_id& id) const;
 
  private:
   struct impl;

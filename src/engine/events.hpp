@@ -13,6 +13,17 @@
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"
 
+namespace rendr::engine {
+
+/// A slot and the key that its dialer proved; without one of its own, zeros.
+struct slot_claim {
+  wire::link_slot slot;
+  byte_array<32> key{};
+  friend auto operator<=>(const slot_claim&, const slot_claim&) = default;
+};
+
+}  // namespace rendr::engine
+
 namespace rendr::engine::event {
 
 // --- what the driver must do
@@ -97,6 +108,14 @@ struct flow_done {
   std::string detail;
 };
 
+/// A dialer said what its slot is; only with several loops. Every other loop of this server is told
+/// (`endpoint::give_way`).
+struct slot_claimed {
+  slot_claim claim;
+  instance_id dialer{};
+  instant made{};  ///< its link
+};
+
 // --- what observers may see (bounded queue, overflow counted)
 // -----------------------------------------------
 
@@ -130,6 +149,6 @@ using any_event =
     std::variant<event::dial, event::cancel_dial, event::close_carrier, event::need_evidence,
                  event::link_up, event::link_down, event::peer_restarted, event::going_away,
                  event::incoming_flow, event::flow_ready, event::flow_done, event::path_changed,
-                 event::migration>;
+                 event::migration, event::slot_claimed>;
 
 }  // namespace rendr::engine

@@ -177,6 +177,11 @@ std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_vie
       take_attach(g, *attach, links);
       return std::nullopt;
     }
+    if (const auto* ask = std::get_if<wire::ask>(&*message);
+        ask != nullptr && step == attach_step::waiting) {
+      take_ask(g, *ask, links);
+      return std::nullopt;
+    }
     if (const auto* ack = std::get_if<wire::attach_ack>(&*message);
         ack != nullptr && step != attach_step::waiting) {
       return take_proof(now, g, *ack, links);
@@ -210,9 +215,9 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
                                ? wire::grace_forever_ms
                                : static_cast<std::uint64_t>(
                                      std::chrono::floor<std::chrono::milliseconds>(grace).count())};
+    const auto token = s_.mint.make(s_.secrets);
     auto made =
-        acceptor_hello::make(self, keys_, secret<32>(s_.config.reset_key),
-                             make_routing_token(s_.secrets, s_.config.loop), hello, s_.secrets);
+        acceptor_hello::make(self, keys_, s_.mint.reset_of(token), token, hello, s_.secrets);
     if (!made) return refuse(g, made.error().code, made.error().reason);
     if (hellos_.size() >= s_.config.handshakes) evict_hello();
     // As long as the link itself would live without a path: the dialer counts it as up already.
@@ -275,18 +280,36 @@ bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
   return true;
 }
 
+greeter::destination greeter::find_destination(const routing_token& token, link_directory& links) {
+  return find_destination(links.named_by(token),
+                          [&](const auto& agreement) { return agreement.token == token; });
+}
+
+// Only who made the token may say that the link is gone for good.
+void greeter::refuse_unknown(guest& g) {
+  const auto token = s_.mint.reset_of(g.first.token);
+  const bool may_say =
+      s_.config.accept_links && s_.mint.maker_of(g.first.token) == token_mint::maker::me;
+  refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
+}
+
+// For a token that no server with this reset key made, its own key must do: it says that this
+// server, as it is now, never had that link. For a relative's token it says nothing.
+void greeter::take_ask(guest& g, const wire::ask& ask, link_directory& links) {
+  if (find_destination(g.first.token, links))
+    return refuse(g, errc::unavailable, "this link is known here");
+  if (!s_.config.accept_links || s_.mint.maker_of(g.first.token) != token_mint::maker::nobody)
+    return refuse_unknown(g);
+  const auto noise = answer_question(keys_, g.first.token, ask, s_.secrets);
+  if (!noise) return refuse(g, noise.error().code, noise.error().reason);
+  send(*g.carrier, wire::answer{*noise}, g.first.kind);
+  drop(g, true);
+}
+
 void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
   if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
-  const auto to = find_destination(links.named_by(g.first.token), [&](const auto& agreement) {
-    return agreement.token == g.first.token;
-  });
-  if (!to) {
-    // Only the loop that the token names may say that the link is gone for good.
-    const auto owner = loop_of(g.first.token);
-    const auto token = make_reset_token(secret<32>(s_.config.reset_key), g.first.token);
-    const bool may_say = s_.config.accept_links && owner && *owner == s_.config.loop;
-    return refuse(g, errc::refused, "this link is not known here", may_say ? &token : nullptr);
-  }
+  const auto to = find_destination(g.first.token, links);
+  if (!to) return refuse_unknown(g);
   if (attach.leaf >= defaults::paths_per_link || to.full())
     return refuse(g, errc::limit_reached, "the link has all its paths");
   const bool free = attach.path != first_path && to.id_free(attach.path);
@@ -318,6 +341,7 @@ std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
   }
   g.carrier->challenged.reset();
   out.source = g.source;
+  out.capped = is_capped(g.carrier->traits, g.source);
   out.carrier = release(g);
   return out;
 }

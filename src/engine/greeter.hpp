@@ -45,7 +45,8 @@ class greeter {
     std::unique_ptr<path> carrier;
     link* into = nullptr;  ///< nullptr: a new link, with this agreement
     std::optional<link_agreement> agreement;
-    std::string source;  ///< where it came from
+    std::string source;   ///< where it came from
+    bool capped = false;  ///< the share of its source counts
   };
 
   path* accepted(instant now, const carrier_traits& traits);
@@ -86,10 +87,13 @@ class greeter {
   std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
   void take_hello(instant now, guest& g, const wire::hello& hello, const link_directory& links);
   void take_attach(guest& g, const wire::attach& attach, link_directory& links);
+  void refuse_unknown(guest& g);
+  void take_ask(guest& g, const wire::ask& ask, link_directory& links);
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
                                       link_directory& links);
   template <class Is>
   destination find_destination(link* made, Is is);
+  destination find_destination(const routing_token& token, link_directory& links);
   bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
                  admission& out);
   bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,

@@ -50,6 +50,16 @@ bytes prologue_of(const wire::hello& hello) {
   return out;
 }
 
+/// Likewise of an ASK behind this token.
+bytes prologue_of(const routing_token& token, hello_pattern pattern) {
+  bytes out;
+  append(out, as_bytes("rendr ask"));
+  out.push_back(std::byte{wire::version});
+  append(out, token);
+  out.push_back(static_cast<std::byte>(pattern));
+  return out;
+}
+
 wire::hello clear_hello(const hello_offer& self, const byte_array<16>& link_nonce,
                         hello_pattern pattern) noexcept {
   wire::hello out;
@@ -159,6 +169,15 @@ hello_refusal unread(errc code, hello_pattern pattern) {
                     : "the pinned public key is not that of this server"};
 }
 
+/// Why a client of this key is turned away; nullopt: it is not.
+std::optional<hello_refusal> unlisted(const hello_keys& keys, const crypto::public_key& client) {
+  if (keys.allowed && !std::binary_search(keys.allowed->begin(), keys.allowed->end(), client)) {
+    return hello_refusal{errc::auth_failed, "the client's key " + fingerprint(client) +
+                                                " is not on the list of allowed keys"};
+  }
+  return std::nullopt;
+}
+
 attach_facts facts_of(const link_keys& keys, const link_ends& ends, std::uint64_t path,
                       const path_terms& terms, bytes_view channel_binding) noexcept {
   attach_facts out;
@@ -259,7 +278,7 @@ crypto::hash hello_key(const wire::hello& hello) {
 
 result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& self,
                                                            const hello_keys& keys,
-                                                           const secret<32>& reset_key,
+                                                           const secret<32>& reset_token,
                                                            const routing_token& token,
                                                            const wire::hello& hello, drbg& random) {
   const auto plain = [](errc code) { return hello_refusal{code, make_error_code(code).message()}; };
@@ -276,12 +295,7 @@ result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& se
   const auto first = state.read_message(hello.noise);
   if (!first) return unread(first.error(), hello.pattern);
   if (!first->empty()) return plain(errc::protocol_violation);
-  if (keys.allowed &&
-      !std::binary_search(keys.allowed->begin(), keys.allowed->end(), state.remote_static())) {
-    return hello_refusal{errc::auth_failed, "the client's key " +
-                                                fingerprint(state.remote_static()) +
-                                                " is not on the list of allowed keys"};
-  }
+  if (auto bad = unlisted(keys, state.remote_static())) return std::move(*bad);
 
   acceptor_hello out;
   out.self_ = self.instance;
@@ -292,7 +306,7 @@ result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& se
   agreed.peer = hello.instance;
   agreed.features = *features;
   agreed.grace_ms = std::min(self.grace_ms, hello.grace_ms);
-  agreed.reset_token = make_reset_token(reset_key, token);
+  agreed.reset_token = reset_token;
   agreed.token = token;
 
   auto payload = ack_payload{agreed.reset_token, token, self}.encode();
@@ -302,6 +316,7 @@ result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& se
   out.noise_ = std::move(*second);
   agreed.keys = derive_link_keys(link, state.chaining_key(), state.handshake_hash());
   if (hello.pattern == hello_pattern::ik_psk2) agreed.peer_key = state.remote_static();
+  agreed.pre_shared = keys.psk && hello.pattern != hello_pattern::nn;
   return out;
 }
 
@@ -314,6 +329,41 @@ wire::hello_ack acceptor_hello::answer() const noexcept {
   out.grace_ms = agreement_.grace_ms;
   out.noise = noise_;
   return out;
+}
+
+link_question::link_question(const hello_keys& keys, const routing_token& token, drbg& random)
+    : pattern_(pattern_of(keys)),
+      state_(*shape_of(pattern_), noise::role::initiator, prologue_of(token, pattern_),
+             dialer_keys(keys, random)) {
+  auto first = state_.write_message({});
+  assert(first.has_value());  // nothing of the peer is in it
+  noise_ = std::move(*first);
+}
+
+bool link_question::proven_by(const wire::answer& answer) const {
+  if (pattern_ == hello_pattern::nn) return false;
+  auto state = state_;
+  const auto plain = state.read_message(answer.noise);
+  return plain && plain->empty();
+}
+
+result<bytes, hello_refusal> answer_question(const hello_keys& keys, const routing_token& token,
+                                             const wire::ask& ask, drbg& random) {
+  if (ask.pattern == hello_pattern::nn)
+    return hello_refusal{errc::auth_failed, "who demands no key learns nothing of a link"};
+  if (auto bad = demand(ask.pattern, keys)) return std::move(*bad);
+  noise::handshake_keys mine;
+  mine.ephemeral = fresh_secret(random);
+  if (keys.psk) mine.psk = *keys.psk;
+  if (keys.own) mine.own = *keys.own;
+  noise::handshake_state state(*shape_of(ask.pattern), noise::role::responder,
+                               prologue_of(token, ask.pattern), mine);
+  const auto first = state.read_message(ask.noise);
+  if (!first) return unread(first.error(), ask.pattern);
+  if (auto bad = unlisted(keys, state.remote_static())) return std::move(*bad);
+  auto second = state.write_message({});
+  if (!second) return hello_refusal{second.error(), make_error_code(second.error()).message()};
+  return std::move(*second);
 }
 
 attach_outcome make_confirm(const link_keys& keys, const link_ends& ends, const path_terms& terms,

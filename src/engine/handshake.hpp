@@ -65,6 +65,8 @@ struct hello_keys {
 
   hello_keys() = default;
   explicit hello_keys(const credentials& from);
+  /// Whether a dialer's peer proves something by them.
+  bool prove_peer() const noexcept { return psk || peer; }
 };
 
 /// Why an end does not take a hello, for people: the thing and the rule.
@@ -96,6 +98,7 @@ struct link_agreement {
   secret<32> reset_token;  ///< that goes with it
   /// The static key that the peer proved; none where the pattern has none.
   std::optional<crypto::public_key> peer_key;
+  bool pre_shared = false;  ///< the peer proved that it holds the pre-shared key
 };
 
 /// The two ends of a link, and its incarnation: what every attach of the link is about.
@@ -151,7 +154,7 @@ crypto::hash hello_key(const wire::hello& hello);
 /// Acceptor, first path. Holds the answer until it is confirmed.
 class acceptor_hello {
  public:
-  /// @param reset_key the acceptor's persistent key (`make_reset_token`).
+  /// @param reset_token that of `token`.
   /// @param keys what the dialer must prove: with a pre-shared key or a key of its own, NN is
   /// refused; a pre-shared key is demanded of everybody, and so is an allowed key.
   /// @param token where attaches of this link are to be sent, chosen by the endpoint.
@@ -159,7 +162,7 @@ class acceptor_hello {
   /// pattern is unknown) · auth_failed (the dialer does not prove what is demanded) ·
   /// protocol_violation (no Noise message, or a low-order key).
   static result<acceptor_hello, hello_refusal> make(const hello_offer& self, const hello_keys& keys,
-                                                    const secret<32>& reset_key,
+                                                    const secret<32>& reset_token,
                                                     const routing_token& token,
                                                     const wire::hello& hello, drbg& random);
 
@@ -175,6 +178,27 @@ class acceptor_hello {
   byte_array<16> link_nonce_{};
   bytes noise_;
 };
+
+/// Dialer: asks, behind a routing token of a link, whether that link is gone. The answer proves the
+/// key that the dialer demands, over this question alone.
+class link_question {
+ public:
+  /// @pre the keys prove the peer.
+  link_question(const hello_keys& keys, const routing_token& token, drbg& random);
+  /// Its view lives as long as this object or what this object was moved to.
+  wire::ask message() const noexcept { return {pattern_, noise_}; }
+  bool proven_by(const wire::answer& answer) const;
+
+ private:
+  wire::hello_pattern pattern_;
+  noise::handshake_state state_;
+  bytes noise_;
+};
+
+/// Acceptor: the Noise message of the answer that no server with this reset key made that token.
+/// auth_failed: the dialer does not prove what is demanded here, or demands nothing.
+result<bytes, hello_refusal> answer_question(const hello_keys& keys, const routing_token& token,
+                                             const wire::ask& ask, drbg& random);
 
 /// What a dialer sends to make its carrier a path, and the record keys of that path.
 struct attach_outcome {

@@ -56,8 +56,9 @@ secret<32> next_path_key(const secret<32>& path_key) noexcept {
   return expand(path_key, "rendr 1 next key", {});
 }
 
-secret<32> make_reset_token(const secret<32>& reset_key, const routing_token& token) noexcept {
-  return crypto::hmac_sha256(reset_key.view(), {as_bytes("rendr 1 link reset"), token});
+secret<32> make_reset_token(const secret<32>& reset_key, const byte_array<16>& server,
+                            const routing_token& token) noexcept {
+  return crypto::hmac_sha256(reset_key.view(), {as_bytes("rendr 1 link reset"), server, token});
 }
 
 bool verify_reset_token(const secret<32>& expected, const byte_array<32>& given) noexcept {

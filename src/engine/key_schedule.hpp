@@ -61,12 +61,14 @@ path_keys derive_path_keys(const link_keys& keys, std::uint64_t path,
                            const crypto::hash& attach_transcript) noexcept;
 
 /// The token with which the acceptor later proves that the link of a routing token is gone:
-/// HMAC-SHA256 of the routing token under the acceptor's (or its fleet's) persistent reset key, as
+/// HMAC-SHA256 of the server's id and the routing token under its persistent reset key, as
 /// QUIC does with connection ids (RFC 9000, section 10.3). An acceptor that lost all state but that
 /// key can still make it. Whoever gets it can end the link, and routing tokens travel in clear: so
 /// only the owner that the routing token names may answer "unknown link" with it, never another
-/// loop or another machine of the fleet that merely does not know the link.
-secret<32> make_reset_token(const secret<32>& reset_key, const routing_token& token) noexcept;
+/// loop or another server that merely does not know the link. The id sees to it: a server cannot
+/// make the reset tokens of another one that shares its reset key and not its id.
+secret<32> make_reset_token(const secret<32>& reset_key, const byte_array<16>& server,
+                            const routing_token& token) noexcept;
 
 /// True when `given`, from a refusal, is that token. All zeros, "no token", never is.
 [[nodiscard]] bool verify_reset_token(const secret<32>& expected,

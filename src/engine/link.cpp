@@ -60,7 +60,10 @@ void link::prepare_hello() {
 }
 
 // The peer takes part in the link: from now on it is this link or none.
-void link::confirmed() noexcept { hello_keys_.reset(); }
+void link::confirmed() noexcept {
+  confirmed_ = true;
+  if (hello_keys_ && !hello_keys_->prove_peer()) hello_keys_.reset();
+}
 
 // The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
@@ -84,20 +87,38 @@ void link::start_over(instant now, const std::string& detail) {
   dark_since_ = never;
   closed_since_ = never;
   other_instance_.reset();
+  claim_.reset();
+  slot_owed_ = false;
   prepare_hello();
   start_handshakes(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement) {
   agreement_ = agreement;
+  made_at_ = now;
   issued_.begin(s_.tokens, ref_, agreement_.token);
-  issued_.refill(s_.secrets, s_.config.loop);
+  issued_.refill(s_.secrets, s_.mint);
   come_up(now);
+}
+
+// What stands for the slot at this peer stands for nothing at another one.
+void link::claim_slot() {
+  if (!s_.config.slot || !hello_keys_) return;
+  const bool own = hello_keys_->peer && hello_keys_->own;
+  if (!own && !hello_keys_->psk) return;
+  const auto digest = crypto::sha256({as_bytes("rendr 1 slot"), *s_.config.slot, agreement_.peer});
+  claim_.emplace();
+  claim_->slot.owner = own ? wire::slot_owner::static_key : wire::slot_owner::pre_shared_key;
+  std::copy_n(digest.begin(), claim_->slot.id.size(), claim_->slot.id.begin());
+  slot_owed_ = true;
 }
 
 void link::come_up(instant) {
   up_ = true;
-  if (side_ == role::dialer) roots_.owe_graphs();
+  if (side_ == role::dialer) {
+    roots_.owe_graphs();
+    claim_slot();
+  }
   roots_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement_.peer});
 }
@@ -114,6 +135,7 @@ instant link::grace_ends() const noexcept {
   const auto end = [](instant since, duration grace) {
     return since == never || grace == duration::max() ? never : since + grace;
   };
+  if (dark_since_ != never && dark_since_ <= gives_way_until_) return dark_since_;
   const auto grace = std::min(config_.no_path_grace, grace_of_wire(agreement_.grace_ms));
   return std::min(end(dark_since_, grace), end(closed_since_, config_.grace_closed));
 }
@@ -153,13 +175,15 @@ void link::close(instant now, std::uint64_t code, std::string_view reason) {
   check_closing(now);
 }
 
-// Closing ends when every flow was delivered, or the linger ran out.
+// Closing ends when every flow was delivered, or the linger ran out; sooner when nobody is there to
+// take what is left.
 void link::check_closing(instant now) {
   if (!closing_ || down_) return;
-  const bool told = !goaway_owed_;
+  const bool told = !goaway_owed_ || dark_since_ != never;
+  const bool nobody = closed_since_ != never && now >= closed_since_ + defaults::closed_wait;
   const bool idle =
       std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
-  if ((idle && told) || now >= close_until_) finish_down(now, errc::closed, "closed");
+  if ((idle && told) || nobody || now >= close_until_) finish_down(now, errc::closed, "closed");
 }
 
 // GOAWAY came before, and now BYE: the peer is done with the link.
@@ -177,6 +201,7 @@ void link::fail(instant now, errc code, const std::string& detail) {
 void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down_) return;
   down_ = true;
+  hello_keys_.reset();
   issued_.revoke();
   static_cast<void>(now);
   for (auto& s : slots_) {
@@ -229,6 +254,8 @@ instant link::next_timeout() const noexcept {
     for (const auto& a : s.attempts) next = std::min(next, a.until);
   }
   next = std::min(next, grace_ends());
+  if (closing_ && closed_since_ != never)
+    next = std::min(next, closed_since_ + defaults::closed_wait);
   if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
   return std::min(next, next_hello());
 }
@@ -265,6 +292,8 @@ void link::handle_timeout(instant now, duration lateness) {
     restart_told_ = true;
     s_.events.order(event::peer_restarted{ref_, *other_instance_});
   }
+  if (now >= grace_ends() && dark_since_ <= gives_way_until_)
+    return fail(now, errc::peer_lost, "its client was started anew and made another link");
   if (now >= grace_ends()) {
     const std::string_view why =
         closed_since_ == never ? "no path came back in time"

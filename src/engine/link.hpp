@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fifo.hpp"
@@ -75,6 +76,16 @@ class link {
   link_ref ref() const noexcept { return ref_; }
   const link_keys& keys() const noexcept { return agreement_.keys; }
   const link_agreement& agreement() const noexcept { return agreement_; }
+  /// When the last path died or became suspect; `never` while one lives.
+  instant dark_since() const noexcept { return dark_since_; }
+  instant made_at() const noexcept { return made_at_; }
+  const std::optional<slot_claim>& claim() const noexcept { return claim_; }
+  /// Acceptor: the dialer said which slot it has, since this was asked last.
+  bool claim_is_fresh() noexcept { return std::exchange(claim_fresh_, false); }
+  /// Its dialer lives no more, but by what a living path shows in the next minute.
+  void give_way(instant now) noexcept { gives_way_until_ = now + defaults::slot_wait; }
+  /// The number of the flow of this id; nullopt: there is none.
+  std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept;
   instant next_timeout() const noexcept;
   void handle_timeout(instant now, duration lateness);
 
@@ -141,6 +152,7 @@ class link {
   void confirmed() noexcept;
   void start_over(instant now, const std::string& detail);
   void come_up(instant now);
+  void claim_slot();
   void append_bye(path& p);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
@@ -177,6 +189,10 @@ class link {
   void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept;
+  bool may_ask() const noexcept;
+  void begin_ask(instant now, path& p);
+  void take_answer(instant now, path& p, const wire::answer& answer);
+  void dial_soon(instant now, spec_id leaf);
   bool needs_dial(const leaf_slot& s) const noexcept;
 
   // link_liveness.cpp
@@ -223,6 +239,7 @@ class link {
   errc on(instant now, path& p, const wire::path_quality& f);
   errc on(instant now, path& p, const wire::new_token& f);
   errc on(instant now, path& p, const wire::retire_token& f);
+  errc on(instant now, path& p, const wire::link_slot& f);
   errc on(instant now, path& p, const wire::open& f);
   errc on(instant now, path& p, const wire::accept& f);
   errc on(instant now, path& p, const wire::reject& f);
@@ -340,7 +357,8 @@ class link {
 
   // Keys and life.
   std::unique_ptr<dialer_hello> hello_;
-  std::optional<hello_keys> hello_keys_;  ///< dialer: until a record of frames came
+  std::optional<hello_keys> hello_keys_;  ///< dialer: those that prove the peer stay till its end
+  bool confirmed_ = false;                ///< dialer: a record of frames came
   link_agreement agreement_;
   bool up_ = false;
   bool flows_told_ = false;  ///< a record that opens a flow was made
@@ -349,9 +367,17 @@ class link {
   instant close_until_ = never;
   bool peer_going_away_ = false;
   instant dark_since_ = never;
-  instant closed_since_ = never;  ///< every path ended by FIN or RST, the last one then
+  instant closed_since_ = never;   ///< every path ended by FIN or RST, the last one then
   instant dial_deadline_ = never;  ///< counts while it is not up
   bool stalled_ = false;           ///< peer_stalled
+  instant made_at_{};
+  std::optional<slot_claim> claim_;  ///< what was said (dialer) or heard (acceptor) of the slot
+  bool slot_owed_ = false;
+  bool claim_fresh_ = false;
+  instant gives_way_until_ = instant::min();
+  bool ask_next_ = false;          ///< an attach was refused: the next carrier asks why
+  instant foreign_since_ = never;  ///< since then every answer was that of a server with the key
+  unsigned foreign_answers_ = 0;   ///<   that knows nothing of this link
   std::optional<instance_id> other_instance_;
   bool restart_told_ = false;
   std::string last_dial_error_;

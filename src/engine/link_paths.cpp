@@ -94,7 +94,9 @@ void link::start_handshakes(instant now) {
   }
   for (const auto& p : paths_) {
     if (p->step != attach_step::waiting || p->closing) continue;
-    if (up_) {
+    if (up_ && ask_next_ && may_ask()) {
+      begin_ask(now, *p);
+    } else if (up_) {
       if (may_attach(now, *p)) begin_attach(now, *p);
     } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
       begin_hello(now, *p);
@@ -124,6 +126,52 @@ void link::begin_attach(instant now, path& p) {
   wake_tokens();
 }
 
+// Only in the dark, and of a peer that can prove something: else no answer would mean anything.
+bool link::may_ask() const noexcept {
+  return !any_alive() && hello_keys_ && hello_keys_->prove_peer();
+}
+
+void link::begin_ask(instant now, path& p) {
+  ask_next_ = false;
+  p.step = attach_step::asking;
+  p.attached_at = now;
+  const auto& token = held_.take();
+  p.reset = token.reset;
+  p.question = std::make_unique<const link_question>(*hello_keys_, token.routing, s_.secrets);
+  send_handshake(s_, p, p.question->message(), wire::form::attach, token.routing);
+  wake_tokens();
+}
+
+// Servers that share a key may share an address: this one's own server may be met next. Its attach
+// is tried in between, so only after several such answers it is taken for gone; later still when
+// a path is open that may lead to it.
+void link::take_answer(instant now, path& p, const wire::answer& answer) {
+  const auto leaf = p.leaf;
+  const bool proven = p.question->proven_by(answer);
+  last_dial_error_ = slots_[leaf].config.name + ": " +
+                     (proven ? "a server with the same key does not know the link"
+                             : "the answer to the question for the link does not verify");
+  if (proven && !any_alive()) {
+    if (foreign_since_ == never) foreign_since_ = now;
+    ++foreign_answers_;
+    const bool open =
+        std::any_of(paths_.begin(), paths_.end(), [](const auto& one) { return one->ready(); });
+    const auto wait = open ? 4 * defaults::foreign_wait : defaults::foreign_wait;
+    if (foreign_answers_ >= defaults::foreign_proofs && now - foreign_since_ >= wait) {
+      return fail(now, errc::peer_lost,
+                  "the server that answers proved its key, and does not know the link");
+    }
+  }
+  path_down(now, p, proven ? cause::refused : cause::auth, last_dial_error_);
+  dial_soon(now, leaf);
+}
+
+// Somebody answers there: a longer pause would only delay what he can tell.
+void link::dial_soon(instant now, spec_id leaf) {
+  auto& s = slots_[leaf];
+  if (!down_ && needs_dial(s)) s.next_dial = std::min(s.next_dial, now + defaults::dark_redial);
+}
+
 bool link::take_handshake(instant now, path& p, bytes_view payload) {
   const auto message = wire::decode_handshake(payload);
   if (!message) {
@@ -136,6 +184,9 @@ bool link::take_handshake(instant now, path& p, bytes_view payload) {
   } else if (const auto* c = std::get_if<wire::challenge>(&*message);
              c != nullptr && p.step == attach_step::attach) {
     take_challenge(now, p, *c);
+  } else if (const auto* a = std::get_if<wire::answer>(&*message);
+             a != nullptr && p.step == attach_step::asking) {
+    take_answer(now, p, *a);
   } else if (const auto* r = std::get_if<wire::refuse>(&*message);
              r != nullptr && p.step != attach_step::done) {
     return take_refusal(now, p, *r);
@@ -195,7 +246,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
 // a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
 // nothing ends no path but this one.
 bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
-  if (!up_ || !hello_keys_) return false;
+  if (!up_ || confirmed_ || !hello_keys_) return false;
   if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
   const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
     return other.get() != &p && !other->closing && other->step != attach_step::waiting;
@@ -222,8 +273,18 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   last_dial_code_ = code;
   last_dial_error_ =
       slots_[p.leaf].config.name + ": the peer refused: " + std::string(refusal.reason);
+  const auto leaf = p.leaf;
+  const auto step = p.step;
   path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused,
             std::string(refusal.reason));
+  if (!up_ || down_ || any_alive()) return false;
+  if (step == attach_step::asking) {
+    foreign_since_ = never;
+    foreign_answers_ = 0;
+  } else if (step == attach_step::attach && code == errc::refused && may_ask()) {
+    ask_next_ = true;
+    dial_soon(now, leaf);
+  }
   return false;
 }
 
@@ -241,6 +302,9 @@ void link::establish(instant now, path& p) {
   s.silent_end = false;
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
+  ask_next_ = false;
+  foreign_since_ = never;
+  foreign_answers_ = 0;
   set_phase(now, p, path_phase::standby, cause::none, "attached");
   check_dark(now);
   if (side_ == role::acceptor) {
@@ -370,9 +434,8 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     ++s.totals.deaths;
     // A FIN comes from the peer. A reset may come from a router that forgot the connection of a
     // machine that sleeps: then the path was silent before.
-    const bool closed =
-        why == cause::carrier_eof ||
-        (why == cause::carrier_error && p.was_reset && from != path_phase::suspect);
+    const bool closed = why == cause::carrier_eof ||
+                        (why == cause::carrier_error && p.was_reset && from != path_phase::suspect);
     s.silent_end = !closed;
     // A reset needs no judgement: it took no time.
     const bool reset = why == cause::carrier_error || why == cause::carrier_eof;

@@ -6,7 +6,16 @@
 namespace rendr::engine {
 
 bool link_quota::room(const std::string& source, bool capped) const {
-  return source_of_.size() < limit_ && (!capped || sources_.count(source) < share_of(limit_));
+  return source_of_.size() < limit_ && !has_its_share(source, capped);
+}
+
+bool link_quota::has_its_share(const std::string& source, bool capped) const {
+  return capped && sources_.count(source) >= share_of(limit_);
+}
+
+bool link_quota::from(link_ref which, const std::string& source) const {
+  const auto it = source_of_.find(which);
+  return it != source_of_.end() && it->second == source;
 }
 
 void link_quota::add(link_ref which, std::string source) {

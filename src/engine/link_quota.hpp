@@ -20,6 +20,10 @@ class link_quota {
 
   /// Whether one more may be made. `capped`: the share of its source counts too.
   bool room(const std::string& source, bool capped) const;
+  /// Whether one of the links of `source` must go before it may have another one.
+  bool has_its_share(const std::string& source, bool capped) const;
+  bool counts(link_ref which) const { return source_of_.contains(which); }
+  bool from(link_ref which, const std::string& source) const;
   void add(link_ref which, std::string source);
   /// Of a link that was not added, nothing happens.
   void remove(link_ref which);

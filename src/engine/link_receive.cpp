@@ -259,6 +259,7 @@ void link::acknowledge_control(instant, const sent_control& c) {
     case control::goaway:
     case control::new_token:
     case control::retire_token:
+    case control::slot:
       return;
   }
 }
@@ -301,6 +302,9 @@ void link::ask_again(const sent_control& c) {
       return wake_tokens();
     case control::retire_token:
       held_.owe(c.key);
+      return wake_tokens();
+    case control::slot:
+      slot_owed_ = true;
       return wake_tokens();
   }
   wake_control();
@@ -347,10 +351,24 @@ errc link::on(instant now, path&, const wire::new_token& f) {
   return bad;
 }
 
+// Where others could read or change it, it is not taken, as it is not sent.
+errc link::on(instant, path& p, const wire::link_slot& f) {
+  const bool owned = f.owner == wire::slot_owner::pre_shared_key ? agreement_.pre_shared
+                                                                 : agreement_.peer_key.has_value();
+  if (side_ == role::dialer || !owned) return errc::protocol_violation;
+  if (!p.private_to_peer()) return errc{};
+  if (claim_) return claim_->slot == f ? errc{} : errc::protocol_violation;
+  claim_.emplace();
+  claim_->slot = f;
+  if (f.owner == wire::slot_owner::static_key) claim_->key = *agreement_.peer_key;
+  claim_fresh_ = true;
+  return errc{};
+}
+
 errc link::on(instant, path&, const wire::retire_token& f) {
   if (side_ == role::dialer) return errc::protocol_violation;
   if (const auto bad = issued_.retire(f.number); bad != errc{}) return bad;
-  issued_.refill(s_.secrets, s_.config.loop);
+  issued_.refill(s_.secrets, s_.mint);
   wake_tokens();
   return errc{};
 }

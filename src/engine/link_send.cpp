@@ -219,11 +219,16 @@ bool link::put_tokens(const path& p, record_writer& w) {
   auto& controls = w.record().controls;
   while (const auto* fresh = issued_.owed()) {
     wire::new_token frame{fresh->number, fresh->token, {}};
-    const auto reset = make_reset_token(secret<32>(s_.config.reset_key), fresh->token);
+    const auto reset = s_.mint.reset_of(fresh->token);
     std::ranges::copy(reset.view(), frame.reset.begin());
     if (!w.put(frame)) return false;
     controls.push_back({control::new_token, fresh->number, 0});
     issued_.told();
+  }
+  if (slot_owed_) {
+    if (!w.put(claim_->slot)) return false;
+    controls.push_back({control::slot, 0, 0});
+    slot_owed_ = false;
   }
   while (const auto used = held_.owed()) {
     if (!w.put(wire::retire_token{*used})) return false;

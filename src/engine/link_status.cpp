@@ -36,6 +36,13 @@ flow_snapshot link::status(const flow& f) const {
   return out;
 }
 
+std::optional<std::uint64_t> link::flow_named(const flow_id& id) const noexcept {
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing && !f->app_closed && f->id == id) return number;
+  }
+  return std::nullopt;
+}
+
 link_snapshot link::status(instant now) const {
   link_snapshot out;
   out.link = ref_;

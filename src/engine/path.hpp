@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,7 @@ enum class attach_step : std::uint8_t {
   waiting,     ///< dialer: connected, another carrier's hello is under way
   hello,       ///< dialer: HELLO sent
   attach,      ///< dialer: ATTACH sent
+  asking,      ///< dialer: ASK sent
   challenged,  ///< acceptor: CHALLENGE sent
   confirming,  ///< acceptor: HELLO_ACK sent, the ATTACH_ACK is awaited
   done,        ///< frames may flow
@@ -49,6 +51,7 @@ struct path {
   instant attach_until = never;
   instant token_until = never;  ///< dialer: its attach waits for a fresh token until then
   std::optional<dialer_attach> attaching;
+  std::unique_ptr<const link_question> question;
   std::optional<acceptor_attach> challenged;
   secret<32> reset;                   ///< dialer: by it the acceptor proves that it forgot the link
   std::uint64_t handshakes_sent = 0;  ///< their record numbers; frames go on from there
@@ -111,8 +114,8 @@ struct path {
   bool draining = false;     ///< takes nothing new, ever again: one of the ends detached it
   bool leaving = false;      ///< this end did: BYE once everything is acknowledged
   bool bye_sent = false;
-  bool closing = false;  ///< close_carrier was ordered, or the driver reported the end
-  bool flush = false;    ///< what is in `out` is still to be written
+  bool closing = false;    ///< close_carrier was ordered, or the driver reported the end
+  bool flush = false;      ///< what is in `out` is still to be written
   bool was_reset = false;  ///< the driver reported its end, and that it was an RST
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.

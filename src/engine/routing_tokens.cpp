@@ -3,18 +3,72 @@
 
 #include <algorithm>
 
+#include "engine/key_schedule.hpp"
+
 namespace rendr::engine {
 
-routing_token make_routing_token(drbg& random, std::uint8_t loop) {
-  auto token = random.array<16>();
-  token[0] = token[1] ^ std::byte{loop};
-  token[2] |= std::byte{1};  // never all zero
+namespace {
+
+// A token: 8 random bytes, and under a pad that they give, who made it.
+constexpr std::size_t nonce_size = 8;
+constexpr std::size_t name_size = 4;  // of the server; then the loop, then zeros
+
+}  // namespace
+
+token_mint::token_mint(const secret<32>& reset_key, const byte_array<16>& server, std::uint8_t loop,
+                       unsigned loops) noexcept
+    : key_(reset_key), server_(server), loop_(loop), loops_(loops) {}
+
+token_mint::body token_mint::pad(const routing_token& token) const noexcept {
+  const auto nonce = bytes_view(token).first(nonce_size);
+  const auto mac = crypto::hmac_sha256(key_.view(), {as_bytes("rendr 1 routing token"), nonce});
+  body out;
+  std::copy_n(mac.view().begin(), out.size(), out.begin());
+  return out;
+}
+
+token_mint::body token_mint::read(const routing_token& token) const noexcept {
+  auto out = pad(token);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] ^= token[nonce_size + i];
+  return out;
+}
+
+routing_token token_mint::make(drbg& random) const {
+  routing_token token{};
+  const auto nonce = random.array<nonce_size>();
+  std::copy(nonce.begin(), nonce.end(), token.begin());
+  token[0] |= std::byte{1};  // never all zero
+  std::copy_n(server_.begin(), name_size, token.begin() + nonce_size);
+  token[nonce_size + name_size] = std::byte{loop_};
+  const auto sealed = read(token);
+  std::copy(sealed.begin(), sealed.end(), token.begin() + nonce_size);
   return token;
 }
 
-std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept {
-  if (token == routing_token{}) return std::nullopt;
-  return std::to_integer<std::uint8_t>(token[0] ^ token[1]);
+secret<32> token_mint::reset_of(const routing_token& token) const noexcept {
+  return make_reset_token(key_, server_, token);
+}
+
+token_mint::maker token_mint::maker_of(const routing_token& token) const noexcept {
+  const auto plain = read(token);
+  if (std::any_of(plain.begin() + name_size + 1, plain.end(),
+                  [](std::byte b) { return b != std::byte{0}; })) {
+    return maker::nobody;
+  }
+  if (!std::equal(plain.begin(), plain.begin() + name_size, server_.begin())) {
+    return maker::relative;
+  }
+  const auto loop = std::to_integer<std::uint8_t>(plain[name_size]);
+  return loop == loop_ || loop >= loops_ ? maker::me : maker::relative;
+}
+
+std::optional<std::uint8_t> token_mint::loop_of(const routing_token& token) const noexcept {
+  const auto plain = read(token);
+  const bool here = std::equal(plain.begin(), plain.begin() + name_size, server_.begin()) &&
+                    std::all_of(plain.begin() + name_size + 1, plain.end(),
+                                [](std::byte b) { return b == std::byte{0}; });
+  if (!here) return std::nullopt;
+  return std::to_integer<std::uint8_t>(plain[name_size]);
 }
 
 void issued_tokens::begin(token_directory& directory, link_ref link, const routing_token& first) {
@@ -24,13 +78,13 @@ void issued_tokens::begin(token_directory& directory, link_ref link, const routi
   directory.emplace(first, link);
 }
 
-void issued_tokens::refill(drbg& random, std::uint8_t loop) {
+void issued_tokens::refill(drbg& random, const token_mint& mint) {
   if (directory_ == nullptr) return;
   auto spare = static_cast<std::size_t>(
       std::count_if(entries_.begin(), entries_.end(), [](const entry& e) { return !e.retired; }));
   for (; spare < spare_tokens; ++spare) {
     owed_.push_back(next_);
-    entries_.push_back({next_++, make_routing_token(random, loop), false});
+    entries_.push_back({next_++, mint.make(random), false});
     directory_->emplace(entries_.back().token, link_);
   }
 }

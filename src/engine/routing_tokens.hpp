@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -24,10 +25,38 @@ namespace rendr::engine {
 /// Links by the tokens that their dialers hold.
 using token_directory = std::map<routing_token, link_ref>;
 
-/// Random but for the loop that made it, which those can read who know how (`loop_of`).
-routing_token make_routing_token(drbg& random, std::uint8_t loop);
-/// The loop that made a token; nullopt: no token.
-std::optional<std::uint8_t> loop_of(const routing_token& token) noexcept;
+/// Makes and reads the tokens of one loop of one server. A token is random to everybody else; who
+/// holds the reset key reads in it which server made it, and which loop of that.
+class token_mint {
+ public:
+  /// @param reset_key persistent, of one server or of all that share a state directory.
+  /// @param server of this one alone: no other server that lives has it.
+  /// @param loops how many it has.
+  token_mint(const secret<32>& reset_key, const byte_array<16>& server, std::uint8_t loop,
+             unsigned loops) noexcept;
+
+  routing_token make(drbg& random) const;
+  secret<32> reset_of(const routing_token& token) const noexcept;
+
+  enum class maker : std::uint8_t {
+    nobody,    ///< no server with this reset key made it
+    relative,  ///< another one with this reset key, or another loop of this one, which may know it
+    me,        ///< this one, in this loop or in one that is gone: what it does not know is over
+  };
+  maker maker_of(const routing_token& token) const noexcept;
+  /// The loop of this server that made it; nullopt: none of it.
+  std::optional<std::uint8_t> loop_of(const routing_token& token) const noexcept;
+
+ private:
+  using body = std::array<std::byte, 8>;
+  body pad(const routing_token& token) const noexcept;
+  body read(const routing_token& token) const noexcept;
+
+  secret<32> key_;
+  byte_array<16> server_;
+  std::uint8_t loop_;
+  unsigned loops_;
+};
 
 /// Tokens that an acceptor keeps in the dialer's hands beside those in use.
 inline constexpr std::size_t spare_tokens = 8;
@@ -47,7 +76,7 @@ class issued_tokens {
   /// The link has come up; number 0 is out.
   void begin(token_directory& directory, link_ref link, const routing_token& first);
   /// Makes what the dialer lacks.
-  void refill(drbg& random, std::uint8_t loop);
+  void refill(drbg& random, const token_mint& mint);
   /// The dialer used this one. protocol_violation: it was never handed out.
   errc retire(std::uint64_t number);
   /// No attach finds the link any more.

@@ -40,6 +40,7 @@ enum class control : std::uint8_t {
   goaway,
   new_token,
   retire_token,
+  slot,
 };
 
 struct sent_control {

@@ -58,6 +58,7 @@ struct services {
   budget& memory;
   std::uint64_t& next_carrier;
   token_directory& tokens;
+  const token_mint& mint;
   std::deque<link_ref>& ready_links;  ///< links with flows whose readiness changed
 };
 

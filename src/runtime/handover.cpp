@@ -106,7 +106,7 @@ void handover::look(const std::shared_ptr<waiting>& one) {
     const auto prologue =
         wire::read_prologue(std::span<const std::byte>(head).first(static_cast<std::size_t>(n)));
     if (prologue && *prologue) {
-      const auto index = engine::endpoint::loop_of((*prologue)->token);
+      const auto index = owner_.mint->loop_of((*prologue)->token);
       to = index && *index < owner_.loops.size() ? owner_.loops[*index].get()
                                                  : &owner_.least_loaded();
     }

@@ -328,6 +328,27 @@ void loop::check_delivery() {
   });
 }
 
+bool loop::end_link(const link_id& id) {
+  const auto ref = endpoint_.link_named(id);
+  if (!ref) return false;
+  endpoint_.abort_link(now(), *ref);
+  touch();
+  return true;
+}
+
+bool loop::end_flow(const flow_id& id) {
+  const auto ref = endpoint_.flow_named(id);
+  if (!ref) return false;
+  endpoint_.abort(now(), *ref, static_cast<std::uint64_t>(errc::aborted));
+  if (const auto found = flows_.find(*ref); found != flows_.end()) {
+    const auto flow = found->second;
+    flows_.erase(found);
+    flow->gone({errc::aborted, "it was ended by a command"});
+  }
+  touch();
+  return true;
+}
+
 void loop::close_links(std::function<void()> when_none_is_left) {
   when_no_link_ = std::move(when_none_is_left);
   if (!ended_)

@@ -87,6 +87,9 @@ class loop : public std::enable_shared_from_this<loop> {
   transport::side_threads& factories() noexcept { return *factories_; }
   /// Doubts the paths that lost their address, then dials what is not alive.
   void network_changed(const transport::net_change& change);
+  /// False: it does not live here.
+  bool end_link(const link_id& id);
+  bool end_flow(const flow_id& id);
   void close_links(std::function<void()> when_none_is_left);
   /// Ends everything at once: goodbyes as far as the sockets take them, then every descriptor.
   void end();
@@ -134,6 +137,7 @@ class loop : public std::enable_shared_from_this<loop> {
   void obey(engine::event::flow_done& event);
   void obey(engine::event::path_changed& event);
   void obey(engine::event::migration& event);
+  void obey(engine::event::slot_claimed& event);
 
   runtime_core& owner_;
   const unsigned index_;

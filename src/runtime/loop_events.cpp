@@ -193,6 +193,17 @@ void loop::obey(engine::event::migration& event) {
                                    static_cast<cause>(event.why), event.reason, event.evidence}});
 }
 
+void loop::obey(engine::event::slot_claimed& event) {
+  for (const auto& other : owner_.loops) {
+    if (other.get() == this) continue;
+    other->dispatch([other, event] {
+      if (other->ended()) return;
+      other->endpoint().give_way(other->now(), event);
+      other->touch();
+    });
+  }
+}
+
 void loop::tell(const link_core& link, link_event event) {
   event.side = link.side;
   {

@@ -47,6 +47,13 @@ void runtime_core::begin(const std::shared_ptr<asio::io_context>& embedded) {
     config.reset_key = *options.reset_key;
   else
     fill_random(config.reset_key);
+  if (options.server_id)
+    config.server = *options.server_id;
+  else
+    fill_random(config.server);
+  config.slot = options.slot;
+  config.loops = count;
+  mint.emplace(secret<32>(config.reset_key), config.server, std::uint8_t{0}, count);
   config.accept_links = true;
   config.features = fast_aes() ? wire::feature_aes_128_gcm : 0;
   config.accept_credentials = options.accepted_credentials;
@@ -237,6 +244,29 @@ runtime_status runtime::status() const {
       throw std::system_error(failed, "status on the thread of another loop");
   }
   return result;
+}
+
+namespace {
+
+/// Asks one loop after the other until one has done it.
+failure on_any(const detail::runtime_core& core, const std::function<bool(detail::loop&)>& done) {
+  for (const auto& one : core.loops) {
+    bool here = false;
+    if (const auto failed = one->call([&] { here = done(*one); }); failed && failed != errc::closed)
+      return {failed, "another loop cannot be asked from here"};
+    if (here) return {};
+  }
+  return {errc::closed, "it does not live here (any more)"};
+}
+
+}  // namespace
+
+failure runtime::end_link(const link_id& id) {
+  return on_any(*core_, [&](detail::loop& one) { return one.end_link(id); });
+}
+
+failure runtime::end_flow(const flow_id& id) {
+  return on_any(*core_, [&](detail::loop& one) { return one.end_flow(id); });
 }
 
 void runtime::start_shutdown(detail::void_completion done) {

@@ -15,6 +15,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/routing_tokens.hpp"
 #include "rendr/runtime.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/loop.hpp"
@@ -43,6 +44,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   void links_changed(std::size_t links_of_loop);
 
   const runtime_options options;
+  std::optional<engine::token_mint> mint;  ///< of the first loop: it reads the tokens of all
   instance_id instance{};
   std::vector<std::shared_ptr<loop>> loops;
   std::vector<std::thread> threads;

@@ -89,6 +89,8 @@ void put(Sink& s, const path_state& f) noexcept {
   s.u8(static_cast<std::uint8_t>(f.state));
   s.varint(f.leaf);
 }
+constexpr std::uint64_t slot_size = 1 + 16;
+
 template <class Sink>
 void put_body(Sink& s, const path_quality& f) noexcept {
   s.varint(delay_on_wire(f.latency));
@@ -220,6 +222,13 @@ void put(Sink& s, const new_token& f) noexcept {
   s.put(f.reset);
 }
 template <class Sink>
+void put(Sink& s, const link_slot& f) noexcept {
+  put_type(s, frame_type::link_slot);
+  s.varint(slot_size);
+  s.u8(static_cast<std::uint8_t>(f.owner));
+  s.put(f.id);
+}
+template <class Sink>
 void put(Sink& s, const retire_token& f) noexcept {
   put_type(s, frame_type::retire_token);
   s.varint(f.number);
@@ -309,6 +318,11 @@ path_quality take_path_quality(reader& r) noexcept {
   return f;
 }
 
+link_slot take_link_slot(reader& r) noexcept {
+  if (r.varint() != slot_size) r.fail();
+  return {take_enum(r, slot_owner::pre_shared_key), r.array<16>()};
+}
+
 open take_open(reader& r) noexcept {
   return {r.varint(), r.array<16>(), take_enum(r, flow_kind::packet), take_name(r),
           r.counted(max_metadata)};
@@ -374,6 +388,8 @@ frame take_frame(reader& r) noexcept {
       return bye{r.varint()};
     case frame_type::new_token:
       return new_token{r.varint(), r.array<16>(), r.array<32>()};
+    case frame_type::link_slot:
+      return take_link_slot(r);
     case frame_type::retire_token:
       return retire_token{r.varint()};
     default:

@@ -41,6 +41,7 @@ enum class frame_type : std::uint64_t {
   new_token = 0x2c,
   retire_token = 0x2e,
   skip = 0x34,
+  link_slot = 0x35,
   // Reserved: a peer that sends an even one without having negotiated its feature violates the
   // protocol; the odd one is ignored like any other.
   fec_repair = 0x24,
@@ -211,6 +212,15 @@ struct retire_token {
   std::uint64_t number = 0;
   friend bool operator==(const retire_token&, const retire_token&) = default;
 };
+/// What a dialer proved that its slot belongs to.
+enum class slot_owner : std::uint8_t { static_key = 0, pre_shared_key = 1 };
+/// From the dialer: links of one slot were made one after the other, by processes that never live
+/// at once.
+struct link_slot {
+  slot_owner owner = slot_owner::static_key;
+  byte_array<16> id{};
+  friend auto operator<=>(const link_slot&, const link_slot&) = default;
+};
 /// An odd (ignorable) frame that this version does not know.
 struct ignored {
   std::uint64_t type = 0;
@@ -220,7 +230,7 @@ struct ignored {
 
 using frame = std::variant<padding, ping, pong, path_ack, path_state, path_quality, open, accept,
                            reject, data, fin, reset, stop, max_data, packet, skip, graph, select,
-                           goaway, bye, new_token, retire_token, ignored>;
+                           goaway, bye, new_token, retire_token, link_slot, ignored>;
 
 /// Reads the frames of one record's payload. Views in the frames point into `payload`.
 /// The first error sticks: every later `next()` returns it again.

@@ -16,6 +16,8 @@ enum class message_type : std::uint8_t {
   challenge = 0x04,
   attach_ack = 0x05,
   refuse = 0x06,
+  ask = 0x07,
+  answer = 0x08,
 };
 
 constexpr byte_array<16> attach_pad{};
@@ -78,6 +80,15 @@ void put(writer& w, const refuse& m) noexcept {
   w.put(m.reset_token);
   w.counted(as_bytes(m.reason), max_refuse_reason);
 }
+void put(writer& w, const ask& m) noexcept {
+  put_type(w, message_type::ask);
+  w.u8(static_cast<std::uint8_t>(m.pattern));
+  w.counted(m.noise, max_noise_message);
+}
+void put(writer& w, const answer& m) noexcept {
+  put_type(w, message_type::answer);
+  w.counted(m.noise, max_noise_message);
+}
 
 guard take_guard(reader& r) noexcept {
   const auto value = r.u8();
@@ -118,6 +129,9 @@ attach_ack take_attach_ack(reader& r) noexcept { return {r.varint(), r.array<32>
 refuse take_refuse(reader& r) noexcept {
   return {r.varint(), r.u64(), r.array<16>(), r.array<32>(), as_text(r.counted(max_refuse_reason))};
 }
+ask take_ask(reader& r) noexcept {
+  return {static_cast<hello_pattern>(r.u8()), r.counted(max_noise_message)};
+}
 
 handshake_message take_message(reader& r) noexcept {
   switch (static_cast<message_type>(r.u8())) {
@@ -133,6 +147,10 @@ handshake_message take_message(reader& r) noexcept {
       return take_attach_ack(r);
     case message_type::refuse:
       return take_refuse(r);
+    case message_type::ask:
+      return take_ask(r);
+    case message_type::answer:
+      return answer{r.counted(max_noise_message)};
   }
   r.fail();
   return {};

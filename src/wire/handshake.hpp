@@ -83,7 +83,20 @@ struct refuse {
   std::string_view reason;
 };
 
-using handshake_message = std::variant<hello, hello_ack, attach, challenge, attach_ack, refuse>;
+/// A dialer whose attaches are refused asks whether the link of the routing token before it is
+/// gone.
+struct ask {
+  hello_pattern pattern = hello_pattern::nn;  ///< any value; what proves nothing is refused
+  bytes_view noise;
+};
+/// The answerer holds the key that the dialer demands, and no server with its reset key ever handed
+/// that routing token out.
+struct answer {
+  bytes_view noise;
+};
+
+using handshake_message =
+    std::variant<hello, hello_ack, attach, challenge, attach_ack, refuse, ask, answer>;
 
 /// Encodes the payload of a handshake record (without head and trailer). Empty when a field breaks
 /// a limit: a number above `max_varint`, too long a Noise message or reason.

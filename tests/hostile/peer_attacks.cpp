@@ -381,8 +381,13 @@ void links_without_end(stage& s) {
   // One that ends makes room for one.
   kept.back()->say({wire::goaway{1, 0, "enough"}, wire::bye{0}});
   EXPECT_TRUE(s.until([&] { return s.server().links.size() < links; }, 5s));
-  EXPECT_TRUE(rogue(s, "crowd").join());
+  auto one = rogue(s, "crowd").join();
+  EXPECT_TRUE(one);
   EXPECT_FALSE(rogue(s, "crowd").join());
+  // One that has no path any more does, too.
+  one.reset();
+  s.pass(1s);
+  EXPECT_TRUE(rogue(s, "crowd").join());
 }
 
 // That of the first path, which the link does not have yet.

@@ -52,6 +52,10 @@ def noise_prologue(nonce, dialer, pattern):
             + u64(dialer.grace) + bytes([pattern]))
 
 
+def ask_prologue(routing_token, pattern):
+    return b"rendr ask" + bytes([VERSION]) + routing_token + bytes([pattern])
+
+
 def start_noise(pattern, prologue, keys, ephemeral=None, initiator=True):
     noise = NoiseConnection.from_name(f"Noise_{PATTERNS[pattern]}_25519_ChaChaPoly_SHA256".encode())
     noise.set_as_initiator() if initiator else noise.set_as_responder()
@@ -91,8 +95,8 @@ def link_id(nonce, dialer_ephemeral, acceptor_ephemeral):
     return hashlib.sha256(b"rendr 1 link id" + nonce + dialer_ephemeral + acceptor_ephemeral).digest()[:16]
 
 
-def reset_token(reset_key, routing_token):
-    return hmac.digest(reset_key, b"rendr 1 link reset" + routing_token, "sha256")
+def reset_token(reset_key, server_id, routing_token):
+    return hmac.digest(reset_key, b"rendr 1 link reset" + server_id + routing_token, "sha256")
 
 
 def expand(key, label, context=b""):

@@ -24,7 +24,7 @@ GOLDEN = re.compile(r"^golden: (\w+) = (.*?[^\\])$", re.M | re.S)
 DIALER = rendr.Offer(bytes([0xD1]) * 16, 1, 6, 90_000)
 ACCEPTOR = rendr.Offer(bytes([0xAC]) * 16, 2, 13, 60_000)
 PSK, DIALER_KEY, ACCEPTOR_KEY = bytes([0x33]) * 32, bytes([0x11]) * 32, bytes([0x22]) * 32
-RESET_KEY, ROUTING_TOKEN = bytes([0x77]) * 32, bytes([0x55]) * 16
+RESET_KEY, SERVER_ID, ROUTING_TOKEN = bytes([0x77]) * 32, bytes([0x88]) * 16, bytes([0x55]) * 16
 
 
 class Random:
@@ -63,7 +63,7 @@ class Example:
                                   initiator=False)
         assert noise.read_message(self.hello.message) == b""
         self.link = rendr.link_id(self.nonce, public(self.dialer_ephemeral), public(self.acceptor_ephemeral))
-        self.reset_token = rendr.reset_token(RESET_KEY, ROUTING_TOKEN)
+        self.reset_token = rendr.reset_token(RESET_KEY, SERVER_ID, ROUTING_TOKEN)
         self.payload = rendr.AckPayload.encode(self.reset_token, ROUTING_TOKEN, ACCEPTOR)
         self.ack_noise = bytes(noise.write_message(self.payload))
         payload, self.features, self.keys = self.hello.accept(self.ack_noise)
@@ -82,6 +82,20 @@ class Example:
         challenge = self.prove("challenge", path, leaf, binding, **fresh)[1]
         covered, answer = self.prove("attach_ack", path, leaf, binding, **fresh)
         return asked, challenge, answer, *self.keys.path_keys(path, hashlib.sha256(covered).digest())
+
+
+    def question(self):
+        """Prologue and both Noise messages of an ASK behind the routing token, and of its answer."""
+        prologue = rendr.ask_prologue(ROUTING_TOKEN, self.pattern)
+        dialer = rendr.start_noise(self.pattern, prologue, rendr.Keys(PSK, DIALER_KEY, public(ACCEPTOR_KEY)),
+                                   self.dialer_random.take(32), initiator=True)
+        acceptor = rendr.start_noise(self.pattern, prologue, rendr.Keys(PSK, ACCEPTOR_KEY), self.acceptor_random.take(32),
+                                     initiator=False)
+        asked = bytes(dialer.write_message())
+        assert acceptor.read_message(asked) == b""
+        answer = bytes(acceptor.write_message())
+        assert dialer.read_message(answer) == b""
+        return prologue, asked, answer
 
 
 def unit_rows():
@@ -132,6 +146,9 @@ def document_values():
                 "challenge": b"\4" + varint(1) + e.acceptor_fresh + ACCEPTOR.instance + challenge,
                 "attach_ack": b"\5" + varint(1) + answer, "path_1_to_acceptor": to_acceptor,
                 "path_1_to_dialer": to_dialer}.items()
+    prologue, asked, answer = e.question()
+    yield from {"ask_prologue": prologue, "ask": b"\7" + bytes([e.pattern]) + text(asked),
+                "answer": b"\x08" + text(answer)}.items()
 
 
 def golden_line(name, value):

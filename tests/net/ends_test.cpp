@@ -82,5 +82,37 @@ TEST_F(ends, delivered_is_not_said_of_what_a_closed_reader_discarded) {
   EXPECT_EQ(code, errc::aborted) << "the end was not in order";
 }
 
+TEST_F(ends, a_flow_is_ended_by_its_id_and_its_link_lives_on) {
+  connect();
+  open();
+  const auto id = server->status().links.at(0).flows.at(0).id;
+  const auto ended = server->end_flow(id);
+  ASSERT_FALSE(ended.code) << ended.detail;
+  std::error_code code;
+  read_to_end(far, code);
+  EXPECT_EQ(code, errc::aborted);
+  read_to_end(near, code);
+  EXPECT_EQ(code, errc::aborted);
+  EXPECT_EQ(server->end_flow(id).code, errc::closed);
+  open();
+  asio::write(near, asio::buffer("more", 4));
+  near.shutdown_send();
+  EXPECT_EQ(read_to_end(far, code), "more");
+}
+
+TEST_F(ends, a_link_is_ended_by_its_id_and_its_peer_learns_it) {
+  connect();
+  open();
+  const auto id = server->status().links.at(0).id;
+  const auto ended = server->end_link(id);
+  ASSERT_FALSE(ended.code) << ended.detail;
+  std::error_code code;
+  read_to_end(far, code);
+  EXPECT_EQ(code, errc::aborted);
+  read_to_end(near, code);
+  EXPECT_EQ(code, errc::peer_lost);
+  EXPECT_EQ(server->end_link(id).code, errc::closed);
+}
+
 }  // namespace
 }  // namespace rendr::test

@@ -45,6 +45,7 @@ inline constexpr std::array frames{
            "2c01e0e1e2e3e4e5e6e7e8e9eaebecedeeef303132333435363738393a3b3c3d3e3f404142434445"
            "464748494a4b4c4d4e4f"},
     vector{"frame_retire_token", "2e01"},
+    vector{"frame_link_slot", "351101a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"},
     vector{"frame_ignored", "3302aabb"},
 };
 inline constexpr std::array handshakes{
@@ -68,6 +69,8 @@ inline constexpr std::array handshakes{
     vector{"handshake_refuse",
            "06060000000000000002404142434445464748494a4b4c4d4e4f0000000000000000000000000000"
            "0000000000000000000000000000000000000c756e6b6e6f776e206c696e6b"},
+    vector{"handshake_ask", "07010491929394"},
+    vector{"handshake_answer", "080491929394"},
 };
 inline constexpr std::array prologues{
     vector{"prologue_hello", "010100000000000000000000000000000000"},

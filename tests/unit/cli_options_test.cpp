@@ -150,8 +150,8 @@ TEST(cli_options, what_is_left_of_it_when_every_path_was_closed_is_five_minutes)
   };
   EXPECT_EQ(pipe("--quiet"), 5min);
   EXPECT_EQ(pipe("--grace-closed=forever"), duration::max());
-  EXPECT_EQ(accepted<serve_options>({"serve", "--listen=tcp://127.0.0.1:7000", "--to=h:1",
-                                     "--grace-closed=30s"})
+  EXPECT_EQ(accepted<serve_options>(
+                {"serve", "--listen=tcp://127.0.0.1:7000", "--to=h:1", "--grace-closed=30s"})
                 .grace_closed,
             30s);
 }

@@ -64,7 +64,7 @@ class frame_source {
   }
 
   frame next() {
-    switch (random_() % 23) {
+    switch (random_() % 24) {
       case 0:
         return padding{1 + random_() % 100};
       case 1:
@@ -110,6 +110,8 @@ class frame_source {
         return new_token{number(), array<16>(), array<32>()};
       case 21:
         return retire_token{number()};
+      case 22:
+        return link_slot{static_cast<slot_owner>(random_() % 2), array<16>()};
       default:
         return ignored{(number() / 4) * 4 + 3, as_bytes(text(300))};
     }
@@ -278,6 +280,14 @@ TEST(FrameTypes, TheReservedTimeStampIsOddAndThusIgnored) {
   const auto frames = parsed(from_hex("310100"));
   ASSERT_TRUE(frames);
   EXPECT_EQ(std::get<ignored>(frames->front()).type, 0x31u);
+}
+
+TEST(FrameTypes, TheLengthOfLinkSlotIsThatOfItsFieldsAndItsOwnerIsKnown) {
+  const std::string id = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
+  EXPECT_FALSE(refused("35 11 00" + id));
+  EXPECT_TRUE(refused("35 12 00" + id + "00"));
+  EXPECT_TRUE(refused("35 10 00" + id.substr(2)));
+  EXPECT_TRUE(refused("35 11 02" + id));
 }
 
 TEST(FrameTypes, TheLengthOfPathQualityIsThatOfItsFields) {

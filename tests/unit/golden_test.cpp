@@ -58,12 +58,14 @@ std::vector<frame> golden_frames() {
       bye{0},
       new_token{1, counting_from<16>(0xe0), counting_from<32>(0x30)},
       retire_token{1},
+      link_slot{slot_owner::pre_shared_key, counting_from<16>(0xa0)},
       ignored{0x33, as_bytes("\xaa\xbb")},
   };
 }
 
 const auto dialer_noise = counting_from<32>(0x20);
 const auto acceptor_noise = counting_from<48>(0x60);
+const auto four = counting_from<4>(0x91);
 
 /// What each handshake vector says, in the order of `golden::handshakes`.
 std::vector<handshake_message> golden_handshakes() {
@@ -78,6 +80,8 @@ std::vector<handshake_message> golden_handshakes() {
       challenge{1, counting_from<16>(0xc0), acceptor, counting_from<32>(0xd0)},
       attach_ack{1, counting_from<32>(0x70)},
       refuse{6, 2, acceptor, {}, "unknown link"},
+      ask{hello_pattern::nn_psk0, four},
+      answer{four},
   };
 }
 

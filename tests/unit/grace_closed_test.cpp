@@ -123,5 +123,59 @@ TEST(GraceClosed, APathThatReturnsEndsTheWait) {
   EXPECT_EQ(s.w.acceptor.ep.status(s.w.now).links.at(0).grace_left, duration::max());
 }
 
+// An end that is told to go, with a flow whose bytes nobody takes.
+struct leaving : stage {
+  flow_ref flow{};
+  link_ref there{};
+
+  leaving() {
+    flow = *w.dialer.ep.open_stream(w.now, link, {});
+    EXPECT_EQ(*w.dialer.ep.write(w.now, flow, as_bytes("hello")), 5u);
+    w.advance(1s);
+    const auto far = direct_pair::all<event::incoming_flow>(w.acceptor).at(0).flow;
+    there = far.link;
+    EXPECT_EQ(w.acceptor.ep.accept_flow(w.now, far), errc{});
+    w.advance(1s);
+    w.refuse_dials = true;
+  }
+  duration goes_within(duration limit) {
+    w.acceptor.ep.close_link(w.now, there, 0, "shutting down");
+    const auto began = w.now;
+    while (links_there() == 0 && w.now - began < limit) w.advance(100ms);
+    return w.now - began;
+  }
+};
+
+TEST(GraceClosed, WhoIsToldToGoDoesNotWaitForAPeerThatClosedEverything) {
+  leaving s;
+  for (const auto leaf : {1u, 0u}) s.w.kill(s.carrier(leaf));
+  EXPECT_LE(s.goes_within(60s), 2100ms);
+  leaving later;
+  for (const auto leaf : {1u, 0u}) later.w.kill(later.carrier(leaf));
+  later.w.advance(10s);
+  EXPECT_LE(later.goes_within(60s), 100ms) << "it was gone for long enough";
+}
+
+TEST(GraceClosed, WhoIsToldToGoWaitsItsLingerForAPeerThatIsSilent) {
+  leaving s;
+  const carrier_id both[] = {s.carrier(0), s.carrier(1)};
+  for (const auto one : both) s.darken(one);
+  s.w.advance(60s);
+  const auto took = s.goes_within(60s);
+  EXPECT_GE(took, 29s);
+  EXPECT_LE(took, 31s);
+}
+
+TEST(GraceClosed, WhoIsToldToGoAndHasNothingLeftDoesNotWaitForASilentPeer) {
+  stage s;
+  const auto there = s.w.acceptor.ep.status(s.w.now).links.at(0).link;
+  const carrier_id both[] = {s.carrier(0), s.carrier(1)};
+  for (const auto one : both) s.darken(one);
+  s.w.advance(60s);
+  s.w.acceptor.ep.close_link(s.w.now, there, 0, "shutting down");
+  s.w.settle();
+  EXPECT_EQ(s.links_there(), 1u);
+}
+
 }  // namespace
 }  // namespace rendr::engine::test

@@ -44,6 +44,7 @@ struct example {
     const auto link = make_link();
     make_first_path(link);
     attach(link);
+    ask();
   }
 
   void put(const std::string& name, bytes_view value) {
@@ -68,9 +69,10 @@ struct example {
     dialer_hello dialer(dialer_offer, hello_keys(held_by_dialer), dialer_random);
     const auto hello = dialer.message(first_terms);
     put("hello", wire::encode(hello));
-    const auto acceptor = acceptor_hello::make(acceptor_offer, hello_keys(held_by_acceptor),
-                                               secret<32>(filled<32>(0x77)), filled<16>(0x55),
-                                               hello, acceptor_random);
+    const auto acceptor = acceptor_hello::make(
+        acceptor_offer, hello_keys(held_by_acceptor),
+        make_reset_token(secret<32>(filled<32>(0x77)), filled<16>(0x88), filled<16>(0x55)),
+        filled<16>(0x55), hello, acceptor_random);
     EXPECT_TRUE(acceptor);
     put("hello_ack", wire::encode(acceptor->answer()));
     const auto agreed = dialer.accept(acceptor->answer());
@@ -120,6 +122,16 @@ struct example {
     out.resize(out.size() + crypto::tag_size);
     sealer.seal(bytes_view(out).first(5), bytes_span(out).subspan(5));
     return out;
+  }
+
+  void ask() {
+    const link_question question(hello_keys(held_by_dialer), filled<16>(0x55), dialer_random);
+    put("ask", wire::encode(question.message()));
+    const auto answer = answer_question(hello_keys(held_by_acceptor), filled<16>(0x55),
+                                        question.message(), acceptor_random);
+    ASSERT_TRUE(answer);
+    put("answer", wire::encode(wire::answer{*answer}));
+    EXPECT_TRUE(question.proven_by({*answer}));
   }
 
   void attach(const link_keys& link) {
@@ -178,8 +190,8 @@ TEST(HandshakeDocument, HasNoNumberThatIsNotHeldAgainstTheEngine) {
   const example e;
   auto shown = golden::lines_of("security.md");
   for (const auto& [name, value] : e.numbers) shown.erase(name);
-  for (const auto* name :
-       {"noise_prologue", "ack_payload", "chaining_key", "prk", "confirm_covered"}) {
+  for (const auto* name : {"noise_prologue", "ack_payload", "chaining_key", "prk",
+                           "confirm_covered", "ask_prologue"}) {
     EXPECT_EQ(shown.erase(name), 1U) << name;
   }
   for (const auto& [name, value] : shown) ADD_FAILURE() << "unknown number " << name;

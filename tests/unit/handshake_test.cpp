@@ -23,8 +23,9 @@ using test::to_hex;
 const hello_offer dialer_offer{filled<16>(0xd1), 1, 6, 90'000};
 const hello_offer acceptor_offer{filled<16>(0xac), 2, 13, 60'000};
 const link_ends both_ends{dialer_offer.instance, acceptor_offer.instance, 0};
-const secret<32> reset_key(filled<32>(0x77));
 const routing_token token = filled<16>(0x55);
+const secret<32> reset_token =
+    make_reset_token(secret<32>(filled<32>(0x77)), filled<16>(0x88), token);
 
 /// What the two ends hold. Nothing: NN.
 struct keyring {
@@ -57,7 +58,7 @@ struct pair {
 
   result<acceptor_hello, hello_refusal> accept(const wire::hello& hello,
                                                const hello_offer& self = acceptor_offer) {
-    return acceptor_hello::make(self, hello_keys(keys.acceptor), reset_key, token, hello,
+    return acceptor_hello::make(self, hello_keys(keys.acceptor), reset_token, token, hello,
                                 acceptor_random);
   }
 };
@@ -89,7 +90,7 @@ TEST(Handshake, BothEndsAgreeOnEverything) {
   EXPECT_EQ(l.at_dialer.keys.transcript, l.at_acceptor.keys.transcript);
   EXPECT_TRUE(l.at_dialer.keys.link_secret == l.at_acceptor.keys.link_secret);
   EXPECT_TRUE(l.at_dialer.keys.attach_auth == l.at_acceptor.keys.attach_auth);
-  EXPECT_TRUE(l.at_dialer.reset_token == make_reset_token(reset_key, token));
+  EXPECT_TRUE(l.at_dialer.reset_token == reset_token);
 }
 
 // Computed by another implementation, `tests/lab/noise_vectors.py --unit`: Noise by the Python
@@ -113,60 +114,60 @@ struct transcript {
 const transcript transcripts[]{
     {"NN", "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731",
      "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
-     "52f8b0dd633371c6779499c418db0ffd0ccd973a90cf5d01fdc9446fa5ac30f7"
+     "74af77b32d5ffcd457428170dfd195e258d0856b695ea61b17567dcb07586434"
      "749b63f12239ad96e38370cae96c02b30fb725601a1b22c960894e604d08969e"
-     "e40f7736b01bc2ca268ef94998239a9e1ba39e3c6d51f34c09c1804a2b9d14ec"
-     "8b8575499695b78a",
-     "3363bd1e54bb5e90715780344f42434cd5df5e27f628c5ab81038ac5fb8b584f",
-     "25553eb190509f262db78affc969b24ec0dc67543f14776dc89f0c3951120976",
-     "0ec07b8fee4bbb69b1288b679e1c1f84ac14b5c2c390288ba9d6ab9545946122",
-     "21271140f6a71ac1290b3b77e745c1f7a8abd4817359701336c29110831a4a3f",
-     "062b63f185f1fae5218fe0286f80714b40a985609426f6425a7662c82e45142d",
-     "a3df5b311fa1165f518a29ebfdf4e73c2ef719b33d0a43950e1d1f3aab9ee92c",
-     "c37fb2a6d56d9a0d94d4fa07f456f819ad972c49bea815e7b4a4aead8886a24d",
-     "30ddcb60f84316ba4dcc46fcac3fdeacbf25da47b0f1b4597a124ceee25fd800",
-     "e3a846fdc7fef79a20ed90114cfea7f1e65498ca3bf795c9de0dfad31c49502e",
-     "385291a212fb696ad76f91159251830d602f75fdc3fa222c503b3ac0e725c97d",
-     "74141ffc3d189fffc4c30f4dfb7a2dab91885ff9ebeb69d17171e0862eb321f7"},
+     "e40f7736b01bc2ca268ef94998239a9e1ba39e3c6d51f34cf59520dec63b9966"
+     "6b82d5ce38a69243",
+     "f962a7ea0e4b55ca12ebc724b22e09b5c62777d762f97c9f8b94874030674ebe",
+     "678bab683f70604d034fafe91b37cadcab44cd1c44a0b80cf8e450907a90bcf2",
+     "0657ae1ff1b60fee1b0d4e9673636b5998903a4f898fc58246e147bfe0479553",
+     "11ebb647f151a32fc8f9eb809b1e9334f5e9caec1b2eeec52d1df54af211dd1e",
+     "a6fc2e4898ef3f5030aee710e4889cfddd1de657a821d990bf5431c845f03384",
+     "a4db567e34c1f0b168e847f3985652df124199c42e0b0c1ab29ce9505074cf09",
+     "d3670aa071ff5fd5ddb3cb1cba50df9ec0720200aeee3b47a8f943ece228d44e",
+     "0f6082f52a22734d87f2e935b710f277e2b27a2dc2c723b8984062295a9d9801",
+     "577fe91627b3720ac1a16202dac49a7e3b34f5fe28545a304aaa9c31583a1625",
+     "e61f9b91ea82ca80563a14acea8790bb52b9561d69da51f58a985181dbd5376b",
+     "3a0ff34b1a0fc2fcd9c1f20c8dcee12fc64593f9ae497f8628e8455afc6e98ca"},
     {"NNpsk0",
      "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "f545d573d80479e0cb3aeb1f353706f6",
      "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
-     "baafc2fd6728c56fa3dd90ed218a79f0cf596919911dcff1237059ee658c47f8"
+     "9cf805932944487d830b8859e680e3ef9b447b48688c34ebc9ef604ac778133b"
      "43bcc0a557fa7e30375adfb8ee50cb673ae3c802f864c11c31d95f8e29896727"
-     "57e106897eacadf62926d2cc6dd8cc7931c68e512c73d69222ae5f0dd2afeace"
-     "8716950e97373485",
-     "d85a3ece25370cd319cb4b0cc88bad243813484ed6d01f6635f636010735b861",
-     "982937cea52e2d0c48ae168d06a68ff01e48bc42b914f6085c7759588f7456e6",
-     "39c4239597181c1c43d0af1e74974c750dd11bd1a327bb6733e1281435729fba",
-     "24374636217513dee90087595af27b765bf00ac17fc6b96b18f599168de70381",
-     "c260ae33cc3fb64851be7b0a8af9e534009310e541c277dd62236683ffaac839",
-     "6cd87d873f03ab955e6041724748a50f3809d01bcc7037a451081c3a360fec3c",
-     "70263adc1f159bf4d1ebe673ce221b1c6c656962cc81160513b9b757ea1040dc",
-     "f53254fa5119ac3a53207c7e6eafd63bdf2a71bb535de67e5e72cb578e5bf659",
-     "7db6091c90235aeea7e64ae81168882885b5265d8d87bdad391a8b46c20e463a",
-     "121044235df3c084e0fa7ab4d2874bc0a0bceaab3bd4e70b3d722d3324692155",
-     "b08490d84f158c8ec48dcb4fc4049dbb0fa4a91b7c1f8f46c6af6e90171caf27"},
+     "57e106897eacadf62926d2cc6dd8cc7931c68e512c73d6923e50f1cd3286db7b"
+     "219d917f52a6cb51",
+     "59cdca16822c0073d252a0bcc1a6f9fcfc00096203ccc730e7050d41c9d93179",
+     "79c4eeb0802c1724479356913b8142c51460274820d88e88eef253a490e97f39",
+     "728ee3e2c59ea502aaa7cb2c57c6f8b3f2752cb04c1c1ac68fdef344526eb5fe",
+     "38470de3fbe51637ac3e6600ab4850c21b7b31f21d3f7f46f331cafd3dae0796",
+     "711e160d06826560b5a76dd1f94c0b2be6077aa27435ab51868c142444396e42",
+     "533752ad1c1b2a6fa7bf9063459f919677f121dc238b320e9d06369eed239a92",
+     "e79e0b4145b715dab904fb06af3ca976bacc023b59517acfdb9baa0ab5ee467a",
+     "386608a006d71395e68940e5820a7bb3bf300b3bfa8125fcb39a816789e0d126",
+     "abe4469b9170b33cff223fa484b30889702b9df8cebec1ce1779d6877f342fdc",
+     "65b0a2b41f8f325f448b9bdffb8e4f2962f3278d6001d37a25f6681f17b7d41e",
+     "6fe33093c72a5d5240dbdc731b5b30aa96c7b86703424e09966977b235c8857a"},
     {"IKpsk2",
      "32a4b01e8a712e8b9fa5f4d2ba524ea6a20943d3d03cb9a91617cf9776edd731"
      "dfcf7a45fe009834faa45b49987a7f5a87a69201fd03efa5e7c1bff8a03ef2ab"
      "9052e3c2f06ab6dcbb1199a339d8a641759699216b66145c81d2a0a45a428654",
      "363338ec15815643e6829814055f6a8137e3445accc0545d98f7211f224ec857"
-     "e8bae0c4b12d67c091e4fcfa001e1de011f33108ecc20a5f3cecd7b1eef230c7"
+     "ceed27aaff41ead2b132e44ec71487ff45ee23591553f145d673ee154c066404"
      "437acc8579260474d4d386ff7d854c9d841a6fcba6e54ba57c763c79874b0bfc"
-     "091e74dfd0800a3d23f77aea272d4b1d0bdc9a0da92a9cf8563380eb4a2f3c0d"
-     "6f2bc76a4c4abf3a",
-     "ff83ee33a11bd2cd10d20c7b22f94027c4224db8830a155cad4ac73a08ec96fc",
-     "69cd4dd0e1d1a6210bb17ecf73b574864c156ca45f3e2afef8f33b73e48fa17e",
-     "5db78feae9fe74561d21475ff6de9f940a7ac3912690c3d7fe612f15fbadf42a",
-     "24a51503e4fdb463c8e78f4127fc0cb325a3c4136e21a6a59e7545aa008374c9",
-     "0f29773e52ea3107c0116e7f331b575235a4259ab224fc5a97ad22c19f3006e5",
-     "1d62fda3552f704ed8c187beb65081a50ba3f79edef7cc4eed1ad12f36ae1ef8",
-     "3dfd0155f3b0625a302812dcc43032df6e388f72b5fb99e04fb8b636faf2bd37",
-     "bfb8db591019a60b7382dc1cd14fadf97d69f3a9dc1022d52435d6042b737025",
-     "2505f9096a71b749494db40ef8dc607c7eb9cfc1fe85201798cd9316cc79f6e7",
-     "f707e08edc91242b3b15085e46bb57c2048460564e28dd95755418ca89cd6840",
-     "eae36c83d4e4e4d32f1847820a22ebb7392886676d5bf2cd492bcfe20e6e9911"},
+     "091e74dfd0800a3d23f77aea272d4b1d0bdc9a0da92a9cf8458e827190d7d33d"
+     "f0d729d0d39fce3b",
+     "bf0fbe7d353c19841e57d96a60133168a3a87c748646aaaf13fe5670f91c301a",
+     "990f6c24bef67f8690cf0a26a371b5f67191b5fbb9044f63adb529deba2d26b8",
+     "a287a0d87bba6d7c756f50b94258e2bf31980e2c013e6eee844746a34c119f94",
+     "3f7ea3ea4a0d2ed3ed21bb6b9409d01d9591c5159ffba7b13690760cadb73d8f",
+     "0458bdd4c09844104080c13ada8f30485cfa826a38bad78a3981c1ef17a322c0",
+     "be12085a9095fff0bc85fc946a88ae6b61b4bdd4f6508eaed564e6a48fdbf4f8",
+     "31d69b43fc402fe41801332723a0239c6b16d54acaac788678748191ca1c344e",
+     "88c448c2010ded82137fedc5c74ac3cd06b0b13a029e1baa8f940c46399f45ab",
+     "d097bb061ffc482ff4696ddcfc526c9f8ba670c5f5b3c80a79e31ea8b958ecd4",
+     "b5211829611d6979a90ab9d3e50c1ee41ef987f073bb60222b0d8af85462bd36",
+     "c5ebc1f6b8963f45d779e94ed20ccf90894d464924c00cd5b8ea7e32f758b3a9"},
 };
 keyring keys_of(std::string_view pattern) {
   if (pattern == "NN") return {};
@@ -183,7 +184,7 @@ TEST(Handshake, TheTranscriptOfAHelloIsTheDocumentedOne) {
     EXPECT_EQ(to_hex(l.acceptor.answer().noise), t.hello_ack);
     EXPECT_EQ(to_hex(l.at_dialer.keys.link), "34f3fae713d438d3e5fa96546b5589b5");
     EXPECT_EQ(to_hex(l.at_dialer.reset_token.view()),
-              "95f82c34572fbdc96296c9d890f67aaab9449cc44d598647df7696ec79b7105c");
+              "b3afeb5a194330db4240d16c57fce0b5ed598e95b4c87d5d35e9af48db43449f");
     EXPECT_EQ(to_hex(l.at_dialer.keys.transcript), t.hash);
     EXPECT_EQ(to_hex(l.at_dialer.keys.link_secret.view()), t.link_secret);
     EXPECT_EQ(to_hex(l.at_dialer.keys.attach_auth.view()), t.attach_auth);
@@ -592,7 +593,7 @@ TEST(Handshake, TheCipherIsTheOneThatBothEndsOffer) {
       hello_offer there{filled<16>(2), 0, acceptor_has ? wire::feature_aes_128_gcm : 0, 1000};
       dialer_hello dialer(here, {}, random);
       const auto accepted =
-          acceptor_hello::make(there, {}, reset_key, token, dialer.message({0}), random);
+          acceptor_hello::make(there, {}, reset_token, token, dialer.message({0}), random);
       ASSERT_TRUE(accepted);
       const auto agreed = dialer.accept(accepted->answer());
       ASSERT_TRUE(agreed);
@@ -602,7 +603,7 @@ TEST(Handshake, TheCipherIsTheOneThatBothEndsOffer) {
       // Who strikes it off one offer is found out by the other end.
       auto lowered = dialer.message({0});
       lowered.optional ^= wire::feature_aes_128_gcm;
-      const auto other = acceptor_hello::make(there, {}, reset_key, token, lowered, random);
+      const auto other = acceptor_hello::make(there, {}, reset_token, token, lowered, random);
       EXPECT_FALSE(dialer.accept(other->answer()));
     }
   }

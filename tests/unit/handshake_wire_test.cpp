@@ -26,7 +26,7 @@ class message_source {
   }
 
   handshake_message next() {
-    switch (random_() % 6) {
+    switch (random_() % 8) {
       case 0:
         return hello{
             array<16>(), array<16>(), random_(), random_(),
@@ -41,6 +41,10 @@ class message_source {
         return challenge{number(), array<16>(), array<16>(), array<32>()};
       case 4:
         return attach_ack{number(), array<32>()};
+      case 5:
+        return ask{static_cast<hello_pattern>(random_() & 0xff), noise()};
+      case 6:
+        return answer{noise()};
       default:
         return refuse{number(), random_(), array<16>(), array<32>(),
                       as_text(noise().first(std::min(noise().size(), max_refuse_reason)))};
@@ -114,7 +118,7 @@ TEST(HandshakeMessages, WithTrailingBytesAreRefused) {
 
 TEST(HandshakeMessages, OfUnknownTypesAreRefused) {
   for (int type = 0; type < 256; ++type) {
-    if (type >= 1 && type <= 6) continue;
+    if (type >= 1 && type <= 8) continue;
     auto wire = golden::find("handshake_hello");
     wire[0] = static_cast<std::byte>(type);
     EXPECT_TRUE(refused(wire)) << type;

@@ -69,13 +69,13 @@ TEST(KeySchedule, TheLinkIdDependsOnBothEndsAndTheirOrder) {
 
 TEST(KeySchedule, TheResetTokenIsRemadeFromThePersistentKeyAlone) {
   const secret<32> key(filled<32>(5));
-  const auto token = make_reset_token(key, filled<16>(1));
+  const auto token = make_reset_token(key, filled<16>(9), filled<16>(1));
   byte_array<32> sent;
   std::copy(token.view().begin(), token.view().end(), sent.begin());
-  EXPECT_TRUE(verify_reset_token(make_reset_token(key, filled<16>(1)), sent));
-  EXPECT_FALSE(verify_reset_token(make_reset_token(key, filled<16>(2)), sent));
-  EXPECT_FALSE(
-      verify_reset_token(make_reset_token(secret<32>(filled<32>(6)), filled<16>(1)), sent));
+  EXPECT_TRUE(verify_reset_token(make_reset_token(key, filled<16>(9), filled<16>(1)), sent));
+  EXPECT_FALSE(verify_reset_token(make_reset_token(key, filled<16>(9), filled<16>(2)), sent));
+  EXPECT_FALSE(verify_reset_token(
+      make_reset_token(secret<32>(filled<32>(6)), filled<16>(9), filled<16>(1)), sent));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     auto changed = sent;
     changed[i] ^= std::byte{1};
@@ -84,7 +84,8 @@ TEST(KeySchedule, TheResetTokenIsRemadeFromThePersistentKeyAlone) {
 }
 
 TEST(KeySchedule, NoTokenNeverEndsALink) {
-  EXPECT_FALSE(verify_reset_token(make_reset_token(secret<32>(), filled<16>(1)), filled<32>(0)));
+  EXPECT_FALSE(verify_reset_token(make_reset_token(secret<32>(), filled<16>(9), filled<16>(1)),
+                                  filled<32>(0)));
   EXPECT_FALSE(verify_reset_token(secret<32>(), filled<32>(0)));
 }
 

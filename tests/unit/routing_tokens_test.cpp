@@ -71,7 +71,7 @@ TEST(HeldTokens, AnAcceptorThatHandsOutTooManyIsRefused) {
 struct issuer {
   issuer() {
     tokens.begin(directory, link_ref{7}, filled<16>(1));
-    tokens.refill(random, 3);
+    tokens.refill(random, mint);
   }
   std::map<std::uint64_t, routing_token> sent() {
     std::map<std::uint64_t, routing_token> out;
@@ -82,9 +82,42 @@ struct issuer {
     return out;
   }
   drbg random{secret<32>(filled<32>(5))};
+  token_mint mint{secret<32>(filled<32>(6)), filled<16>(7), 3, 4};
   token_directory directory;
   issued_tokens tokens;
 };
+
+TEST(TokenMint, KnowsItsOwnThoseOfRelativesAndThoseOfNobody) {
+  using maker = token_mint::maker;
+  drbg random{secret<32>(filled<32>(5))};
+  const secret<32> key(filled<32>(6));
+  const token_mint mint(key, filled<16>(7), 1, 2);
+  const token_mint neighbour(key, filled<16>(7), 0, 2);
+  const token_mint gone(key, filled<16>(7), 3, 4);
+  const token_mint relative(key, filled<16>(8), 1, 2);
+  const token_mint stranger(secret<32>(filled<32>(9)), filled<16>(7), 1, 2);
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(mint.maker_of(mint.make(random)), maker::me);
+    EXPECT_EQ(mint.maker_of(neighbour.make(random)), maker::relative) << "another loop may know it";
+    EXPECT_EQ(mint.maker_of(gone.make(random)), maker::me) << "of a loop that is gone";
+    EXPECT_EQ(mint.maker_of(relative.make(random)), maker::relative);
+    EXPECT_EQ(mint.maker_of(stranger.make(random)), maker::nobody);
+    EXPECT_EQ(mint.loop_of(gone.make(random)), 3);
+    EXPECT_EQ(mint.loop_of(relative.make(random)), std::nullopt);
+    EXPECT_EQ(mint.loop_of(stranger.make(random)), std::nullopt);
+  }
+  EXPECT_EQ(mint.loop_of({}), std::nullopt);
+}
+
+TEST(TokenMint, OfTwoServersWithOneResetKeyNoneMakesTheOthersResetTokens) {
+  drbg random{secret<32>(filled<32>(5))};
+  const secret<32> key(filled<32>(6));
+  const token_mint mint(key, filled<16>(7), 0, 1);
+  const token_mint relative(key, filled<16>(8), 0, 1);
+  const auto token = mint.make(random);
+  EXPECT_TRUE(mint.reset_of(token) == token_mint(key, filled<16>(7), 2, 3).reset_of(token));
+  EXPECT_FALSE(mint.reset_of(token) == relative.reset_of(token));
+}
 
 TEST(IssuedTokens, AsManyAsAreSpareAreOutAndFindTheLink) {
   issuer i;
@@ -94,7 +127,8 @@ TEST(IssuedTokens, AsManyAsAreSpareAreOutAndFindTheLink) {
   std::set<routing_token> different;
   for (const auto& [number, token] : sent) {
     EXPECT_EQ(i.directory.at(token), link_ref{7});
-    EXPECT_EQ(loop_of(token), 3);
+    EXPECT_EQ(i.mint.loop_of(token), 3);
+    EXPECT_EQ(i.mint.maker_of(token), token_mint::maker::me);
     different.insert(token);
   }
   EXPECT_EQ(different.size(), sent.size());
@@ -106,7 +140,7 @@ TEST(IssuedTokens, AUsedOneIsReplacedAndStillFindsTheLinkForAWhile) {
   sent[0] = filled<16>(1);
   for (std::uint64_t n = 0; n < 3 * kept_tokens; ++n) {
     ASSERT_EQ(i.tokens.retire(n), errc{});
-    i.tokens.refill(i.random, 3);
+    i.tokens.refill(i.random, i.mint);
     const auto more = i.sent();
     ASSERT_EQ(more.size(), 1u);
     sent.insert(more.begin(), more.end());
@@ -121,7 +155,7 @@ TEST(IssuedTokens, OneThatWasNeverOutCannotBeUsed) {
   EXPECT_EQ(i.tokens.retire(spare_tokens), errc::protocol_violation);
   EXPECT_EQ(i.tokens.retire(0), errc{});
   EXPECT_EQ(i.tokens.retire(0), errc{});
-  i.tokens.refill(i.random, 3);
+  i.tokens.refill(i.random, i.mint);
   EXPECT_EQ(i.sent().size(), spare_tokens);
 }
 
@@ -150,7 +184,7 @@ TEST(IssuedTokens, AreGoneWithTheirLink) {
   issuer i;
   i.tokens.revoke();
   EXPECT_TRUE(i.directory.empty());
-  i.tokens.refill(i.random, 3);
+  i.tokens.refill(i.random, i.mint);
   i.tokens.owe(1);
   EXPECT_EQ(i.tokens.owed(), nullptr);
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// ctest: timeout=240
+// Who is gone, and who is not: clients that are killed, servers that are made anew.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "net/cli_plain_socket.hpp"
+#include "net/cli_process.hpp"
+
+namespace rendr::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using words = std::vector<std::string>;
+
+std::string address(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
+
+struct cli_who : testing::Test {
+  cli_who() {
+    auto pattern = (fs::temp_directory_path() / "rendr-test-XXXXXX").string();
+    dir = ::mkdtemp(pattern.data());
+    process run({"keygen", "--psk", at("psk")});
+    EXPECT_EQ(run.finish(), 0) << run.errors();
+  }
+  ~cli_who() override { fs::remove_all(dir); }
+
+  std::string at(const std::string& name) const { return (dir / name).string(); }
+  std::unique_ptr<process> serve(const std::string& state, std::uint16_t on) const {
+    auto made = std::make_unique<process>(
+        words{"serve", "--listen=tcp://" + address(on), "--to=" + address(target.port()),
+              "--state-dir=" + at(state), "--psk-file=" + at("psk")});
+    EXPECT_TRUE(made->await_error("serving on")) << made->errors();
+    return made;
+  }
+  std::unique_ptr<process> pipe() const {
+    return std::make_unique<process>(words{"pipe", "--path=tcp://" + address(port),
+                                           "--psk-file=" + at("psk"), "--state-dir=" + at("own")});
+  }
+  /// The far end of a pipe that said `word`.
+  plain_socket far_of(process& pipe, const std::string& word) {
+    pipe.send(word);
+    auto far = target.accept();
+    EXPECT_EQ(far.receive(word.size()), word);
+    return far;
+  }
+
+  fs::path dir;
+  plain_listener target;
+  std::uint16_t port = free_port();
+};
+
+TEST_F(cli_who, what_a_killed_client_left_ends_when_it_comes_back_and_a_living_one_keeps_its_own) {
+  const auto server = serve("state", port);
+  const auto living = pipe();
+  auto far_of_living = far_of(*living, "living");
+  auto killed = pipe();
+  auto far_of_killed = far_of(*killed, "killed");
+  killed->signal(SIGKILL);
+  killed.reset();
+  const auto next = pipe();
+  auto far_of_next = far_of(*next, "next");
+  EXPECT_EQ(far_of_killed.receive_some(100), "") << "it ended; before, it waited for 24 hours";
+  EXPECT_NE(far_of_killed.error(), EAGAIN);
+  living->send("still");
+  EXPECT_EQ(far_of_living.receive(5), "still");
+  next->send("too");
+  EXPECT_EQ(far_of_next.receive(3), "too");
+}
+
+TEST_F(cli_who, a_server_made_anew_with_the_same_key_ends_old_connections_in_seconds) {
+  auto server = serve("first", port);
+  const auto client = pipe();
+  auto far = far_of(*client, "hello");
+  server->signal(SIGKILL);
+  server.reset();
+  server = serve("second", port);
+  EXPECT_TRUE(client->await_error("proved its key")) << client->errors();
+  EXPECT_EQ(client->finish(), 3) << client->errors();
+}
+
+TEST_F(cli_who, a_second_server_on_one_state_directory_says_so_and_both_serve) {
+  const auto first = serve("state", port);
+  const auto beside = serve("state", free_port());
+  EXPECT_NE(beside->errors().find("another server uses it"), std::string::npos) << beside->errors();
+  EXPECT_EQ(first->errors().find("another server uses it"), std::string::npos);
+}
+
+TEST_F(cli_who, a_server_that_is_told_to_end_does_not_wait_for_a_client_that_was_killed) {
+  const auto server = serve("state", port);
+  auto client = pipe();
+  auto far = far_of(*client, "hello");
+  client->signal(SIGKILL);
+  client.reset();
+  server->signal(SIGTERM);
+  EXPECT_EQ(server->finish(), 0) << server->errors();
+}
+
+}  // namespace
+}  // namespace rendr::test
