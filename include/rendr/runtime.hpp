@@ -70,19 +70,27 @@ struct runtime_options {
   /// not have the same. Servers see a value that is made from it for each of them. It acts on links
   /// whose credentials have a pre-shared key or an own key. Default: none.
   std::optional<std::array<std::byte, 16>> slot = {};
-  /// Bytes of buffers that all flows together may hold, divided by the loops.
-  std::size_t budget = std::size_t{1} << 30;
+  /// Bytes of buffers that all flows together may hold, divided by the loops. 0: a quarter of the
+  /// machine's memory or, where that is lower, of what the cgroup of this process allows (versions
+  /// 2 and 1). What flows receive never exceeds it: when it is used up, flows that peers open are
+  /// refused and `link::open_stream` fails, with `limit_reached`. What they sent and is not
+  /// acknowledged counts too: beyond it each writer has room for 128 KiB and then waits.
+  std::size_t budget = 0;
   /// Bytes per flow that writes may leave unacknowledged before they wait; up to 64 MiB where the
   /// rates and round trips of its paths ask for more.
   std::size_t send_buffer = std::size_t{4} << 20;
+  /// Flows of one link, those that wait to be accepted included; more are refused with
+  /// `limit_reached`.
   std::size_t flows_per_link = 16384;
   /// Links that dialers may have here at once, divided by the loops, and a quarter of it from one
   /// host (or IPv6 /64; on loopback all of it), 13 KiB each while idle. Who asks for one more is
   /// refused with `limit_reached`; the paths and flows of those that live are not touched.
   std::size_t links = 16384;
-  /// Connections that have not proved anything yet, per loop, and a quarter of it from one host (or
-  /// IPv6 /64; on loopback all of it); who has the most loses its oldest first.
-  std::size_t handshakes = 256;
+  /// Connections that have not shown a key yet, per loop, and a quarter of it from one host (or
+  /// IPv6 /64; on loopback all of it); who has the most loses its oldest first. As many again may
+  /// have shown one and not finished. An eighth of the descriptors of the process, where that is
+  /// less.
+  std::size_t handshakes = 1024;
   /// What dialers must prove to make links here, and what this instance proves to them
   /// (`check_acceptor`). Empty: anybody may.
   credentials accepted_credentials = {};
@@ -92,8 +100,6 @@ struct runtime_options {
   /// RST: its program is gone, as a machine that sleeps sends neither. `duration::max()`: all.
   duration accepted_grace_closed = std::chrono::minutes(5);
   duration accepted_linger = std::chrono::seconds(30);
-  /// Incoming flows that wait to be accepted; more are refused with `limit_reached`.
-  std::size_t accept_backlog = 1024;
   /// Watch this machine's addresses, devices and routes (one rtnetlink socket, no privilege; on an
   /// embedder's io_context only while there are links): a path whose local address is gone or whose
   /// device is down is suspect at once, and what is not alive is dialled again at once. A system

@@ -164,8 +164,8 @@ struct runtime_status {
   std::size_t handshakes = 0;  ///< connections that have not proved anything yet
   std::uint64_t handshakes_evicted = 0;
   std::uint64_t handshakes_failed = 0;
-  std::uint64_t events_dropped = 0;    ///< observer events lost to a full queue
-  std::uint64_t accept_overflows = 0;  ///< incoming flows refused because nobody accepted them
+  std::uint64_t events_dropped = 0;  ///< observer events lost to a full queue
+  std::size_t flows_waiting = 0;     ///< flows that came to the listener and nobody took yet
   std::uint64_t observer_exceptions = 0;
   /// Changes of this machine's addresses, devices and routes that were seen.
   std::uint64_t network_changes = 0;

@@ -110,7 +110,8 @@ inline constexpr std::uint64_t flow_reserve = 16 * 1024;
 inline constexpr std::uint64_t packet_reserve = 128 * 1024;
 inline constexpr std::uint64_t flow_window = 4u << 20;  // granted by demand from the free budget
 inline constexpr std::uint64_t flow_window_max = 64u << 20;
-inline constexpr std::size_t send_buffer = 4u << 20;  // per flow: accepted and not acknowledged
+inline constexpr std::size_t send_buffer = 4u << 20;    // per flow: accepted and not acknowledged
+inline constexpr std::size_t send_scarce = 128 * 1024;  //   while buffers exceed the budget
 
 // Packet flows.
 inline constexpr std::size_t packets_retained = 256;  // of what a path lost, the newest go again,
@@ -127,7 +128,7 @@ inline constexpr std::size_t paths_per_link = 64;
 inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
 inline constexpr std::size_t flows_per_link = 16384;
 inline constexpr std::size_t links = 16384;        // accepted ones: 13 KiB each while idle
-inline constexpr std::size_t handshakes = 256;     // the oldest of who has the most is evicted
+inline constexpr std::size_t handshakes = 1024;    // the oldest of who has the most is evicted
 inline constexpr std::size_t sources_at_once = 4;  // so many fill them at least
 inline constexpr std::size_t event_queue = 256;    // observation only; overflow is counted
 
@@ -148,6 +149,7 @@ static_assert(redial_first < redial_max);
 static_assert(flow_reserve < flow_window && flow_window <= flow_window_max);
 static_assert(packet_reserve * 3 / 4 >= wire::max_packet + wire::packet_extra);
 static_assert(packet_queue_min >= wire::max_packet + wire::packet_extra);
+static_assert(send_scarce >= wire::max_packet + wire::packet_extra);
 static_assert(record_min < record_max && unsent_min < unsent_max);
 
 }  // namespace defaults

@@ -16,6 +16,9 @@ constexpr std::string_view no_plaintext =
     "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set "
     "here";
 
+// A dialer says one HELLO on some of its paths at once.
+constexpr unsigned carriers_of_a_hello = 4;
+
 // One record of HELLO has its largest Noise message in it; nothing else is as long before a proof.
 constexpr std::size_t unproven_bytes = 2048;
 static_assert(unproven_bytes > wire::max_noise_message + 256);
@@ -49,8 +52,9 @@ link_ends greeter::ends_of(const link_agreement& agreement) const {
 // Who has too many, or the most when all together are too many, gives up his oldest.
 bool greeter::make_room(const std::string& source, bool capped) {
   const auto evict = [&](const auto& chosen) {
-    const auto it = std::find_if(carriers_.begin(), carriers_.end(),
-                                 [&](const guest& g) { return !g.carrier->closing && chosen(g); });
+    const auto it = std::find_if(carriers_.begin(), carriers_.end(), [&](const guest& g) {
+      return !g.carrier->closing && !g.known && chosen(g);
+    });
     if (it == carriers_.end()) return false;
     ++evicted_;
     drop(*it, false);
@@ -61,8 +65,9 @@ bool greeter::make_room(const std::string& source, bool capped) {
   if (capped && sources_.count(source) >= per_source)
     return evict([&](const guest& g) { return g.source == source; });
   // Those that are closing are rid of as soon as their refusal is written.
-  if (carriers_.size() >= 2 * limit) return false;
-  if (carriers_.size() - closing_ < limit) return true;
+  const auto strangers = carriers_.size() - known_;
+  if (strangers >= 2 * limit) return false;
+  if (strangers - closing_ < limit) return true;
   const auto most = sources_.most();
   return evict([&](const guest& g) { return sources_.count(g.source) == most; });
 }
@@ -81,7 +86,7 @@ path* greeter::accepted(instant now, const carrier_traits& traits) {
   p->attach_until = now + defaults::handshake_timeout;
   p->last_heard = now;
   sources_.add(source);
-  carriers_.push_back({std::move(p), std::move(source), {}, std::nullopt, {}});
+  carriers_.push_back({std::move(p), std::move(source), {}, std::nullopt, {}, false});
   return carriers_.back().carrier.get();
 }
 
@@ -99,9 +104,31 @@ void greeter::send(path& p, const wire::handshake_message& message, wire::form f
   s_.transmit.wake(p.carrier);
 }
 
+// What it shows takes a key, or a record of somebody who has it.
+void greeter::recognize(guest& g) {
+  if (g.known || known_ >= s_.config.handshakes) return;
+  if (g.hello) {
+    const auto known = hellos_.find(*g.hello);
+    if (known == hellos_.end() || known->second.shown >= carriers_of_a_hello) return;
+    ++known->second.shown;
+  }
+  sources_.remove(g.source);
+  g.known = true;
+  ++known_;
+}
+
+// It is neither a stranger nor known any more.
+void greeter::leave(guest& g) {
+  if (!g.known) return sources_.remove(g.source);
+  --known_;
+  if (!g.hello) return;
+  const auto hello = hellos_.find(*g.hello);
+  if (hello != hellos_.end() && hello->second.shown > 0) --hello->second.shown;
+}
+
 void greeter::drop(guest& g, bool flush) {
   if (g.carrier->closing) return;
-  sources_.remove(g.source);
+  leave(g);
   ++closing_;
   g.carrier->closing = true;
   g.carrier->flush = flush;
@@ -232,6 +259,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
   g.carrier->leaf = static_cast<spec_id>(hello.leaf);
   g.carrier->guarded = hello.guarded;
   g.carrier->step = attach_step::confirming;
+  if (s_.config.accept_credentials.psk || s_.config.accept_credentials.allowed_keys) recognize(g);
   send(*g.carrier, known->second.hello->answer(), wire::form::hello);
 }
 
@@ -324,6 +352,7 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
   g.carrier->guarded = attach.guarded;
   g.carrier->step = attach_step::challenged;
+  recognize(g);
   g.carrier->challenged.emplace(std::move(*made));
   send(*g.carrier, g.carrier->challenged->message(), wire::form::attach);
 }
@@ -384,7 +413,7 @@ bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack, link_
 }
 
 std::unique_ptr<path> greeter::release(guest& g) {
-  sources_.remove(g.source);
+  leave(g);
   auto p = std::move(g.carrier);
   std::erase_if(carriers_, [](const guest& other) { return other.carrier == nullptr; });
   return p;
@@ -396,10 +425,10 @@ std::span<const bytes_view> greeter::poll_transmit(path& p) {
 }
 
 void greeter::gone(path& p) {
-  std::erase_if(carriers_, [&](const guest& g) {
+  std::erase_if(carriers_, [&](guest& g) {
     const bool found = g.carrier.get() == &p;
     if (found && p.closing) --closing_;
-    if (found && !p.closing) sources_.remove(g.source);
+    if (found && !p.closing) leave(g);
     return found;
   });
 }

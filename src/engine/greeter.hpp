@@ -33,9 +33,12 @@ class link_directory {
 };
 
 /// What comes before a link: accepted carriers whose HELLO or ATTACH is awaited or not proven yet.
-/// Bounded: `endpoint_config::handshakes` of them, a quarter of those from one source (no such cap
-/// on loopback), 64 challenged for one link, 10 s and 2 KiB of input each. The bounds evict the
-/// oldest of who has the most; what fails or is evicted costs nothing that lives.
+/// Bounded: `endpoint_config::handshakes` strangers, a quarter of those from one source (no such
+/// cap on loopback), 64 challenged for one link, 10 s and 2 KiB of input each. The bounds evict the
+/// oldest of who has the most; what fails or is evicted costs nothing that lives. Who has shown a
+/// key, in its HELLO or by an ATTACH that verified, is a stranger no more: `handshakes` of them
+/// have a place of their own, which no stranger takes from them, however many come from the same
+/// host. A HELLO may have been recorded, so each counts a few times alone.
 class greeter {
  public:
   explicit greeter(services& shared) : s_(shared), keys_(shared.config.accept_credentials) {}
@@ -71,12 +74,14 @@ class greeter {
     wire::prologue first;
     std::optional<crypto::hash> hello;  ///< which pending hello it answers
     link_id link{};                     ///< which link it wants to join
+    bool known = false;                 ///< it has shown a key
   };
   struct pending_link {
     std::shared_ptr<acceptor_hello> hello;
     instant until{};
     std::string source;
     bool consumed = false;  ///< its link was made
+    unsigned shown = 0;     ///< how many carriers are known by it
   };
   struct destination;
 
@@ -107,12 +112,15 @@ class greeter {
   void refuse(guest& g, errc code, std::string_view reason,
               const secret<32>* reset_token = nullptr);
   void drop(guest& g, bool flush);
+  void recognize(guest& g);
+  void leave(guest& g);
 
   services& s_;
   const hello_keys keys_;
   std::deque<guest> carriers_;  // oldest first
   std::size_t closing_ = 0;     // of them
-  source_table sources_;        // of those that are not closing
+  std::size_t known_ = 0;       // of those that are not closing
+  source_table sources_;        // of the others that are not closing
   std::map<crypto::hash, pending_link> hellos_;
   instant hellos_until_ = never;  // not later than that of any hello
   std::uint64_t evicted_ = 0;

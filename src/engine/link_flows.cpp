@@ -313,7 +313,9 @@ std::size_t link::send_room(const flow& f) const noexcept {
     wanted = std::max(wanted, whole);
   }
   const auto room = static_cast<std::size_t>(std::min(wanted, double{defaults::flow_window_max}));
-  return std::max(s_.config.send_buffer, room);
+  const auto most = std::max(s_.config.send_buffer, room);
+  // What is written is bounded like what is received: then writers wait for their acknowledgements.
+  return s_.pool.in_use() < s_.memory.limit() ? most : std::min(most, defaults::send_scarce);
 }
 
 void link::tell_done(flow& f) {

@@ -9,14 +9,15 @@
 
 namespace rendr::detail {
 
-bool accept_queue::push(std::shared_ptr<stream_core> flow) {
+bool accept_queue::push(const link_core* link, std::shared_ptr<stream_core> flow) {
   accept_completion done;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     if (waiters_.empty()) {
-      if (flows_.size() >= limit_) return false;
-      flows_.push_back(std::move(flow));
+      auto& own = lines_[link];
+      if (own.empty()) turns_.push_back(link);
+      own.push_back(std::move(flow));
       return true;
     }
     done = std::move(waiters_.front().done);
@@ -33,15 +34,40 @@ void accept_queue::take(std::uint64_t operation, accept_completion done) {
     const std::lock_guard lock(mutex_);
     if (closed_) {
       code = code_;
-    } else if (flows_.empty()) {
+    } else if (turns_.empty()) {
       waiters_.push_back({operation, std::move(done)});
       return;
     } else {
-      flow = std::move(flows_.front());
-      flows_.pop_front();
+      const auto* link = turns_.front();
+      turns_.pop_front();
+      const auto found = lines_.find(link);
+      flow = std::move(found->second.front());
+      found->second.pop_front();
+      if (found->second.empty()) {
+        lines_.erase(found);
+      } else {
+        turns_.push_back(link);
+      }
     }
   }
   done(code, flow ? incoming_access::make(std::move(flow)) : incoming());
+}
+
+void accept_queue::forget(const link_core* link) {
+  line gone;
+  const std::lock_guard lock(mutex_);
+  const auto found = lines_.find(link);
+  if (found == lines_.end()) return;
+  gone.swap(found->second);
+  lines_.erase(found);
+  std::erase(turns_, link);
+}
+
+std::size_t accept_queue::size() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& [link, waiting] : lines_) sum += waiting.size();
+  return sum;
 }
 
 void accept_queue::cancel(std::uint64_t operation) {
@@ -58,17 +84,20 @@ void accept_queue::cancel(std::uint64_t operation) {
 }
 
 void accept_queue::close(std::error_code code) {
-  std::deque<std::shared_ptr<stream_core>> flows;
+  std::unordered_map<const link_core*, line> lines;
   std::deque<waiter> waiters;
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
     code_ = code;
-    flows.swap(flows_);
+    lines.swap(lines_);
+    turns_.clear();
     waiters.swap(waiters_);
   }
   for (auto& one : waiters) one.done(code, incoming());
-  for (auto& flow : flows) incoming_access::make(std::move(flow)).reject(0, "not accepted");
+  for (auto& [link, waiting] : lines) {
+    for (auto& flow : waiting) incoming_access::make(std::move(flow)).reject(0, "not accepted");
+  }
 }
 
 }  // namespace rendr::detail

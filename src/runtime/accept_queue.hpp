@@ -8,19 +8,27 @@
 #include <memory>
 #include <mutex>
 #include <system_error>
+#include <unordered_map>
 
 #include "rendr/incoming.hpp"
 
 namespace rendr::detail {
 
-/// Flows that peers opened and the application has not taken yet, and those who wait for one.
+struct link_core;
+
+/// Flows that peers opened and the application has not taken yet, and those who wait for one. The
+/// links take turns, each in the order of its flows, so that a burst of one delays the others by
+/// one flow each. None is refused for being one of many: a flow that waits counts among the
+/// `flows_per_link` of its link and has its reserve of the budget, which bound them all.
 /// Any thread may use it: the flows of a listener come from all loops.
 class accept_queue {
  public:
-  explicit accept_queue(std::size_t limit) : limit_(limit) {}
-
-  /// False when it is full or closed: the caller refuses the flow.
-  bool push(std::shared_ptr<stream_core> flow);
+  /// False when it is closed: the caller refuses the flow.
+  bool push(const link_core* link, std::shared_ptr<stream_core> flow);
+  /// The link is over: its flows need not be taken any more.
+  void forget(const link_core* link);
+  /// How many flows wait.
+  std::size_t size() const;
   /// Completes with a flow, now or later.
   void take(std::uint64_t operation, accept_completion done);
   void cancel(std::uint64_t operation);
@@ -32,11 +40,13 @@ class accept_queue {
     std::uint64_t operation = 0;
     accept_completion done;
   };
-  std::mutex mutex_;
-  std::size_t limit_;
+  using line = std::deque<std::shared_ptr<stream_core>>;
+
+  mutable std::mutex mutex_;
   bool closed_ = false;
   std::error_code code_;
-  std::deque<std::shared_ptr<stream_core>> flows_;
+  std::unordered_map<const link_core*, line> lines_;  // none is empty
+  std::deque<const link_core*> turns_;                // each link that has a line, once
   std::deque<waiter> waiters_;
 };
 

@@ -183,8 +183,7 @@ failure link::begin(link_options options) {
   core->insecure = options.insecure;
   core->proves_peer = trust_of(options).proves_peer;
   core->observer = std::move(options.on_event);
-  if (options.accept_flows)
-    core->incoming_flows = std::make_shared<detail::accept_queue>(runtime_->options.accept_backlog);
+  if (options.accept_flows) core->incoming_flows = std::make_shared<detail::accept_queue>();
   engine::link_config config;
   config.root = std::move(options.root);
   config.credentials = options.credentials;

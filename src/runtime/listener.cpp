@@ -21,7 +21,7 @@ void cancel_operation(const std::shared_ptr<listener_core>& core, std::uint64_t 
 }
 
 listener_core::listener_core(std::shared_ptr<runtime_core> o)
-    : owner(std::move(o)), queue(std::make_shared<accept_queue>(owner->options.accept_backlog)) {}
+    : owner(std::move(o)), queue(std::make_shared<accept_queue>()) {}
 
 failure listener_core::listen(const listen_options& options) {
   {

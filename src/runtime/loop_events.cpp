@@ -126,6 +126,9 @@ void loop::obey(engine::event::link_down& event) {
     flow->gone(why);
     flows_.erase(flow->ref);
   }
+  const auto queue =
+      link->side == link_side::acceptor ? owner_.flows_of_listener() : link->incoming_flows;
+  if (queue) queue->forget(link.get());
   links_.erase(event.link);
   links_changed();
   link->went_down(why);
@@ -153,9 +156,8 @@ void loop::obey(engine::event::incoming_flow& event) {
   const auto queue =
       link->side == link_side::acceptor ? owner_.flows_of_listener() : link->incoming_flows;
   if (!queue) return refuse(flow, errc::unavailable, "nobody accepts flows here");
-  if (queue->push(flow)) return;
-  ++owner_.accept_overflows;
-  refuse(flow, errc::limit_reached, "too many flows wait to be accepted");
+  if (!queue->push(link.get(), flow))
+    refuse(flow, errc::unavailable, "nobody accepts flows here any more");
 }
 
 void loop::refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason) {

@@ -11,6 +11,7 @@
 #include "runtime/capabilities.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/listener_core.hpp"
+#include "runtime/machine_limits.hpp"
 #include "runtime/mirror.hpp"
 #include "runtime/pages.hpp"
 #include "runtime/runtime_core.hpp"
@@ -29,7 +30,7 @@ void fill_random(std::span<std::byte> out) {
   }
 }
 
-runtime_core::runtime_core(runtime_options o) : options(std::move(o)) {
+runtime_core::runtime_core(runtime_options o) : options(fitted(std::move(o))) {
   if (options.loops < 1 || options.loops > 255)
     throw std::system_error(errc::invalid_argument,
                             "loops: " + std::to_string(options.loops) + " given; 1 to 255");
@@ -231,7 +232,7 @@ runtime_status runtime::status() const {
     result.capabilities.emplace_back("network_watch");
   }
   result.loops = core_->loops.size();
-  result.accept_overflows = core_->accept_overflows;
+  if (const auto queue = core_->flows_of_listener()) result.flows_waiting = queue->size();
   result.observer_exceptions = core_->observer_exceptions;
   result.network_changes = core_->network_changes;
   result.network_watch = core_->network_watch;

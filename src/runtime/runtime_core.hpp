@@ -50,7 +50,6 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   std::vector<std::thread> threads;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards;
   std::vector<std::shared_ptr<asio::io_context>> contexts;
-  std::atomic<std::uint64_t> accept_overflows{0};
   std::atomic<std::uint64_t> observer_exceptions{0};
   std::atomic<std::uint64_t> network_changes{0};
   failure network_watch;  // why there is no `network`; fixed once the loops run

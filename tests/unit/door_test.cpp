@@ -56,7 +56,8 @@ bytes record(const wire::handshake_message& message) {
 
 // An acceptor at whose door things wait; the dialer of the pair is honest.
 struct door {
-  door() {
+  explicit door(const endpoint_config& there = direct_pair::config(2, true))
+      : w(direct_pair::config(1, false), there) {
     w.acceptor.tamper = [this](carrier_id id, std::deque<std::byte>& data) {
       if (std::exchange(hold_first, false)) w.hold(w.acceptor, id);
       if (listening) said.assign(data.begin(), data.end());
@@ -138,7 +139,7 @@ TEST(Door, WhoHasTheMostMakesRoomForTheOthers) {
   door d;
   const auto honest = *d.come("198.51.100.7:1");
   for (int source = 0; source < 8; ++source) {
-    for (int i = 0; i < 100; ++i)
+    for (int i = 0; i < 250; ++i)
       d.come("192.0.2." + std::to_string(source) + ":" + std::to_string(i));
   }
   d.w.settle();
@@ -149,7 +150,7 @@ TEST(Door, WhoHasTheMostMakesRoomForTheOthers) {
 TEST(Door, OfManySourcesTheOldestGoes) {
   door d;
   std::vector<carrier_id> flood;
-  for (int i = 0; i < 1'000; ++i)
+  for (int i = 0; i < 2'000; ++i)
     flood.push_back(
         *d.come("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":9"));
   d.w.settle();
@@ -165,6 +166,75 @@ TEST(Door, BehindALocalProxyEverybodyHasTheWholeDoor) {
   d.w.settle();
   EXPECT_EQ(d.waiting(), defaults::handshakes);
   EXPECT_TRUE(d.waits(first));
+}
+
+/// A door that demands a pre-shared key.
+endpoint_config with_key() {
+  auto there = direct_pair::config(2, true);
+  there.accept_credentials.psk = secret_key(byte_array<32>{std::byte{7}});
+  return there;
+}
+
+/// Somebody at that door who holds the key.
+struct login {
+  login(door& at, int number, drbg& random)
+      : ends{{std::byte{static_cast<unsigned char>(number + 1)}}, {}, 0},
+        hello({ends.dialer, 0, 0, wire::grace_forever_ms},
+              hello_keys(with_key().accept_credentials), random) {
+    at.listening = true;
+    id = at.begin("192.0.2.1:" + std::to_string(number), wire::form::hello, hello.message({0}));
+    at.listening = false;
+    answer = at.said;
+  }
+  void confirm(door& at) {
+    const auto heard = wire::read_record(bytes_view(answer).subspan(wire::prologue_size));
+    const auto message = wire::decode_handshake((*heard)->payload);
+    const auto agreement = hello.accept(std::get<wire::hello_ack>(*message));
+    ASSERT_TRUE(agreement);
+    ends.acceptor = agreement->peer;
+    at.w.inject(at.w.acceptor, id, record(make_confirm(agreement->keys, ends, {0}, {}).ack));
+    at.w.settle();
+  }
+
+  link_ends ends;
+  dialer_hello hello;
+  carrier_id id{};
+  bytes answer;
+};
+
+// Strangers of the same host come before, between and after: an address is shared, a key is not.
+TEST(Door, AHundredAndFiftyLoginsOfOneHostAtOnceSucceedThoughStrangersFloodFromIt) {
+  door d(with_key());
+  drbg random{secret<32>(byte_array<32>{})};
+  const auto flood = [&d](int strangers) {
+    for (int i = 0; i < strangers; ++i) d.come("192.0.2.1:" + std::to_string(40'000 + i));
+    d.w.settle();
+  };
+  std::deque<login> logins;
+  for (int i = 0; i < 150; ++i) {
+    logins.emplace_back(d, i, random);
+    flood(20);
+  }
+  EXPECT_EQ(d.waiting(), 150 + defaults::handshakes / defaults::sources_at_once);
+  flood(1'000);
+  for (auto& one : logins) one.confirm(d);
+  EXPECT_EQ(d.w.acceptor.ep.status(d.w.now).links.size(), 150u);
+}
+
+TEST(Door, ARecordedHelloIsGoodForAFewPlacesAlone) {
+  door d(with_key());
+  drbg random{secret<32>(byte_array<32>{})};
+  const login first(d, 0, random);
+  for (int i = 0; i < 1'000; ++i)
+    d.begin("192.0.2.1:" + std::to_string(i), wire::form::hello, first.hello.message({0}));
+  EXPECT_EQ(d.waiting(), 4 + defaults::handshakes / defaults::sources_at_once);
+  EXPECT_TRUE(d.waits(first.id));
+}
+
+TEST(Door, WithoutAKeyEverybodyStaysAStranger) {
+  door d;
+  for (int i = 0; i < 600; ++i) d.say_hello("192.0.2.1:" + std::to_string(i));
+  EXPECT_EQ(d.waiting(), defaults::handshakes / defaults::sources_at_once);
 }
 
 TEST(Door, AFloodOfHellosFromOneSourceDoesNotEvictAnothersHello) {

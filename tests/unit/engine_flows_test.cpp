@@ -52,6 +52,39 @@ TEST(EngineFlows, EachDirectionEndsByItself) {
   EXPECT_TRUE(eof);
 }
 
+// A path that is dark keeps what was written; a machine with little memory bounds that.
+TEST(EngineFlows, WhatIsWrittenIsBoundedByTheBudgetAndNeverStuck) {
+  constexpr std::size_t flows = 20;
+  auto small = direct_pair::config(1, false);
+  small.budget = 1u << 20;
+  direct_pair w(small, direct_pair::config(2, true));
+  const auto link = w.connect(1);
+  w.advance(2s);
+  const auto path = w.dialer.peer.begin()->first;
+  w.hold(w.dialer, path);
+  const std::string lump(4u << 20, 'x');
+  std::vector<flow_ref> open;
+  std::vector<std::size_t> taken;
+  for (std::size_t i = 0; i < flows; ++i) {
+    open.push_back(*w.dialer.ep.open_stream(w.now, link, {}));
+    taken.push_back(*w.dialer.ep.write(w.now, open.back(), as_bytes(lump)));
+  }
+  EXPECT_EQ(taken.front(), lump.size()) << "while there is room";
+  for (std::size_t i = 1; i < flows; ++i) EXPECT_EQ(taken[i], defaults::send_scarce);
+  w.release(w.dialer, path);
+  std::map<std::uint64_t, std::size_t> arrived;
+  for (int round = 0; round < 1000; ++round) {
+    w.advance(10ms);
+    for (const auto& incoming : direct_pair::all<event::incoming_flow>(w.acceptor))
+      arrived[incoming.flow.number] += w.read_all(w.acceptor, incoming.flow).size();
+    for (std::size_t i = 0; i < flows; ++i) {
+      const auto rest = std::string_view(lump).substr(taken[i]);
+      if (!rest.empty()) taken[i] += *w.dialer.ep.write(w.now, open[i], as_bytes(rest));
+    }
+  }
+  for (const auto& flow : open) EXPECT_EQ(arrived[flow.number], lump.size());
+}
+
 TEST(EngineFlows, AStalledReaderDoesNotBlockItsNeighbour) {
   conversation c;
   const auto stalled = c.open();
