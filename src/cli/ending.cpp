@@ -9,11 +9,12 @@
 
 namespace rendr::cli {
 
-ending::ending(console& to, runtime& of, std::function<void(int)> stop)
+ending::ending(console& to, runtime& of, std::function<void(int)> stop,
+               std::shared_ptr<asio::io_context> context)
     : console_(to),
       runtime_(of),
       stop_(std::move(stop)),
-      context_(std::make_shared<asio::io_context>(1)),
+      context_(std::move(context)),
       signals_(*context_) {
   heed(signals_, {SIGINT, SIGTERM, SIGHUP});
 }

@@ -19,7 +19,9 @@ namespace rendr::cli {
 /// program began stay ignored.
 class ending {
  public:
-  ending(console& to, runtime& of, std::function<void(int)> stop);
+  /// @param context what the main thread runs meanwhile; others may post to it.
+  ending(console& to, runtime& of, std::function<void(int)> stop,
+         std::shared_ptr<asio::io_context> context = std::make_shared<asio::io_context>(1));
 
   /// Returns when the runtime was shut down, or at the second signal.
   void wait();

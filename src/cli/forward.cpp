@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/forwarder.hpp"
 
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <memory>
+
 #include "cli/commands.hpp"
 #include "cli/ending.hpp"
 #include "cli/event_log.hpp"
 #include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
+#include "cli/limits.hpp"
 #include "cli/plaintext.hpp"
+#include "cli/shared_line.hpp"
 #include "rendr/runtime.hpp"
 
 namespace rendr::cli {
@@ -24,7 +30,9 @@ exit_code run_forward(const forward_options& options, console& to) {
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);
   if (slot) chosen.slot = slot->id;
+  chosen.budget = options.link.memory;
   runtime instance(std::move(chosen));
+  tell_memory(instance, to);
 
   relay::forwarder_options forwarding;
   forwarding.host = options.listen.host;
@@ -40,7 +48,16 @@ exit_code run_forward(const forward_options& options, console& to) {
   forwarding.connect_timeout = options.link.connect_timeout;
   forwarding.probes = options.probes;
   forwarding.log = sink_of(to);
-  forwarding.on_event = [&events](const link_event& event) { events(event); };
+  forwarding.refuse_when_dark = options.refuse_when_dark;
+  const auto main_thread = std::make_shared<asio::io_context>(1);
+  const shared_line lines(to, instance, options.link.paths,
+                          [weak = std::weak_ptr(main_thread)](std::function<void()> look) {
+                            if (const auto there = weak.lock()) asio::post(*there, std::move(look));
+                          });
+  forwarding.on_event = [&events, lines](const link_event& event) {
+    events(event);
+    lines(event);
+  };
   relay::forwarder forwarder(instance, std::move(forwarding));
   if (const auto why = forwarder.start(); why.code) {
     to.error(why.detail.empty() ? why.code.message() : why.detail);
@@ -51,7 +68,8 @@ exit_code run_forward(const forward_options& options, console& to) {
   to.info("listening on " + to_string(bound));
   warn_of_plaintext(options.link.paths, to);
 
-  ending end(to, instance, [&forwarder](int) { forwarder.stop(); });
+  ending end(
+      to, instance, [&forwarder](int) { forwarder.stop(); }, main_thread);
   end.wait();
   return exit_code::ok;
 }

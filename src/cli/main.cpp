@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/limits.hpp"
 
 namespace {
 
@@ -66,5 +67,6 @@ void keep_numbers() {
 int main(int argc, char** argv) {
   keep_numbers();
   std::signal(SIGPIPE, SIG_IGN);  // a broken pipe is an error of its write
+  raise_descriptor_limit();
   return static_cast<int>(run({argv + (argc > 0 ? 1 : 0), argv + argc}));
 }

@@ -84,6 +84,18 @@ bool valid_target_name(std::string_view name) noexcept {
 
 result<named_target, std::string> parse_target(std::string_view text) {
   named_target target;
+  if (const auto comma = text.find(','); comma != std::string_view::npos) {
+    const auto key = text.substr(comma + 1);
+    text = text.substr(0, comma);
+    if (key == "proxy-protocol=v2") {
+      target.proxy = relay::proxy_protocol::v2;
+    } else if (key == "proxy-protocol=v1") {
+      target.proxy = relay::proxy_protocol::v1;
+    } else {
+      return "\"" + std::string(key) +
+             "\" is no key of a target: it has one, proxy-protocol=v1 or proxy-protocol=v2";
+    }
+  }
   if (const auto equals = text.find('='); equals != std::string_view::npos) {
     target.name = text.substr(0, equals);
     text.remove_prefix(equals + 1);

@@ -15,7 +15,7 @@ namespace rendr::cli {
 
 /// `host:port`; `port_zero`: 0 is allowed (any free port).
 result<host_port, std::string> parse_host_port(std::string_view text, bool port_zero);
-/// `host:port` or `name=host:port`.
+/// `host:port` or `name=host:port`, then perhaps `,proxy-protocol=v1` or `v2`.
 result<named_target, std::string> parse_target(std::string_view text);
 /// `AT:KIND[:PATH[:DURATION]]`, AT = `30%` or `5s`, KIND = kill, silent or migrate.
 result<cut, std::string> parse_cut(std::string_view text);

@@ -107,7 +107,7 @@ struct raw {
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
   std::string grace, grace_closed, connect_timeout, loops, keepalive, state_dir, target;
-  std::string secrets;
+  std::string secrets, memory, when_dark;
   key_options keys;
   bool psk = false;
   bool show = false;
@@ -166,6 +166,27 @@ void add_keepalive(CLI::App& app, raw& to, const std::string& whose) {
               "IDLE[,INTERVAL,COUNT]");
 }
 
+void add_memory(CLI::App& app, raw& to) {
+  text_option(app, "--memory", to.memory,
+              "How much memory buffers may take, as 64MiB (a quarter of the machine's or, where it "
+              "is lower, of the cgroup's)",
+              "SIZE");
+}
+
+void add_when_dark(CLI::App& app, raw& to) {
+  text_option(app, "--when-dark", to.when_dark,
+              "What becomes of a new connection while no path lives: wait (until it times out) or "
+              "refuse (it is reset at once) (wait)",
+              "WHAT");
+}
+
+void add_targets(CLI::App& app, raw& to) {
+  list_option(app, "--to", to.to,
+              "A target; repeat it for each name. With proxy-protocol=v2 (or v1) it is told the "
+              "client's address, as HAProxy's PROXY protocol says",
+              "[NAME=]HOST:PORT[,proxy-protocol=v2]");
+}
+
 void add_dialing(CLI::App& app, raw& to) {
   text_option(app, "--to", to.target, "Name of the target at the server (its unnamed one)", "NAME");
   list_option(app, "--path", to.paths, "A path to the server; repeat it for each", "PATH");
@@ -189,6 +210,7 @@ void add_dialing(CLI::App& app, raw& to) {
   text_option(app, "--peer-key", to.keys.peer_key,
               "The server's public key, or a file of it: no other server is spoken to", "KEY|FILE");
   app.add_flag("--insecure", to.insecure, std::string(insecure_help));
+  add_memory(app, to);
 }
 
 struct commands {
@@ -230,7 +252,7 @@ commands::commands(raw& to) {
   add_common(*serve, to);
   list_option(*serve, "--listen", to.listen, "Where links arrive; repeat it for each",
               "tcp://HOST:PORT");
-  list_option(*serve, "--to", to.to, "A target; repeat it for each name", "[NAME=]HOST:PORT");
+  add_targets(*serve, to);
   text_option(*serve, "--grace", to.grace,
               "How long connections survive without any path, or forever (24h)", "DURATION");
   add_grace_closed(*serve, to);
@@ -246,6 +268,7 @@ commands::commands(raw& to) {
   text_option(*serve, "--allow-keys", to.keys.allow_keys,
               "A list of public keys, one a line: no other client makes links", "FILE");
   serve->add_flag("--insecure", to.insecure, std::string(insecure_help));
+  add_memory(*serve, to);
 
   forward = app.add_subcommand("forward", "Carry TCP connections to a `rendr serve`");
   forward->footer(std::string(forward_footer));
@@ -254,6 +277,7 @@ commands::commands(raw& to) {
   add_dialing(*forward, to);
   text_option(*forward, "--loops", to.loops, "Threads, each with its own link (1)", "N");
   add_keepalive(*forward, to, "the clients");
+  add_when_dark(*forward, to);
 
   pipe = app.add_subcommand("pipe", "Carry stdin and stdout to a `rendr serve`");
   pipe->footer(std::string(pipe_footer));
@@ -302,6 +326,23 @@ std::uint64_t loops_of(const std::string& text) {
     refuse("--loops", text, "the number of threads is 1 to 64");
   }
   return value;
+}
+
+std::size_t memory_of(const std::string& text) {
+  if (text.empty()) return 0;
+  const auto size = parse_size(text);
+  if (!size) refuse("--memory", text, size.error().sentence);
+  if (*size < (1U << 20) || *size > (std::uint64_t{1} << 50)) {
+    refuse("--memory", text, "it is at least 1MiB, and at most 1024TiB");
+  }
+  return static_cast<std::size_t>(*size);
+}
+
+bool refuses_when_dark(const std::string& text) {
+  if (text.empty() || text == "wait") return false;
+  if (text == "refuse") return true;
+  static const std::vector<std::string> words{"wait", "refuse"};
+  refuse("--when-dark", text, "it is wait or refuse" + did_you_mean(text, words));
 }
 
 host_port listen_of(const raw& from) {
@@ -385,6 +426,7 @@ dial_options dialing_of(const raw& from) {
   }
   to.state_dir = from.state_dir;
   to.insecure = from.insecure;
+  to.memory = memory_of(from.memory);
   return to;
 }
 
@@ -483,6 +525,7 @@ serve_options serve_of(const raw& from) {
            "clients show their keys only to a server with a key: give --key-file too");
   }
   to.insecure = from.insecure;
+  to.memory = memory_of(from.memory);
   return to;
 }
 
@@ -531,6 +574,7 @@ command_line convert(const commands& all, const raw& from) {
     forward.link = dialing_of(from);
     forward.loops = loops_of(from.loops);
     forward.probes = keepalive_of(from.keepalive);
+    forward.refuse_when_dark = refuses_when_dark(from.when_dark);
     to.command = std::move(forward);
   } else if (all.keygen->parsed()) {
     to.command = keygen_of(from);

@@ -14,6 +14,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/private_file.hpp"
 #include "relay/keepalive.hpp"
+#include "relay/proxy_protocol.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/time.hpp"
 
@@ -31,6 +32,7 @@ std::string to_string(const host_port& address);
 struct named_target {
   std::string name;
   host_port address;
+  relay::proxy_protocol proxy = relay::proxy_protocol::off;
 };
 
 /// Where the keys are; empty: none. See `key_files.hpp`.
@@ -52,6 +54,7 @@ struct dial_options {
   key_options keys;
   std::string state_dir;  ///< empty: the default place
   bool insecure = false;
+  std::size_t memory = 0;  ///< bytes of buffers; 0: a share of what there is
 };
 
 enum class cut_kind : std::uint8_t {
@@ -91,12 +94,14 @@ struct serve_options {
   std::string state_dir;    ///< empty: the default place
   key_options keys;
   bool insecure = false;
+  std::size_t memory = 0;  ///< bytes of buffers; 0: a share of what there is
 };
 
 struct forward_options {
   host_port listen;
   std::string target;
   dial_options link;
+  bool refuse_when_dark = false;  ///< of a link without a path; else connections wait
   std::uint64_t loops = 1;
   relay::keepalive probes;  ///< of the clients' sockets
 };

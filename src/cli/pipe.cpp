@@ -12,7 +12,9 @@
 #include "cli/event_log.hpp"
 #include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
+#include "cli/limits.hpp"
 #include "cli/plaintext.hpp"
+#include "cli/shared_line.hpp"
 #include "relay/bridge.hpp"
 #include "relay/descriptor_end.hpp"
 #include "relay/forwarder.hpp"
@@ -36,6 +38,19 @@ exit_code judge(const relay::bridge_result& result, console& to) {
   return out_of_reach ? exit_code::unreachable : exit_code_of(result.why.code);
 }
 
+link_options dialled_by(const dial_options& from, credentials keys) {
+  link_options to;
+  to.paths = from.paths;
+  to.root = from.root;
+  to.grace = from.grace;
+  to.grace_closed = from.grace_closed;
+  to.credentials = std::move(keys);
+  // The link's own fault says more than that nobody answered.
+  to.dial_deadline = from.connect_timeout;
+  to.insecure = from.insecure;
+  return to;
+}
+
 }  // namespace
 
 exit_code run_pipe(const pipe_options& options, console& to) {
@@ -55,18 +70,19 @@ exit_code run_pipe(const pipe_options& options, console& to) {
   const auto slot = slot_for(options.link, *keys);
   runtime_options own;
   if (slot) own.slot = slot->id;
+  own.budget = options.link.memory;
   runtime instance(std::move(own));
+  tell_memory(instance, to);
   link over(instance);
-  link_options chosen;
-  chosen.paths = options.link.paths;
-  chosen.root = options.link.root;
-  chosen.grace = options.link.grace;
-  chosen.grace_closed = options.link.grace_closed;
-  chosen.credentials = std::move(*keys);
-  // The link's own fault says more than that nobody answered.
-  chosen.dial_deadline = options.link.connect_timeout;
-  chosen.insecure = options.link.insecure;
-  chosen.on_event = [&events](const link_event& event) { events(event); };
+  auto chosen = dialled_by(options.link, std::move(*keys));
+  const shared_line lines(to, instance, options.link.paths,
+                          [executor = instance.get_executor()](std::function<void()> look) {
+                            asio::post(executor, std::move(look));
+                          });
+  chosen.on_event = [&events, lines](const link_event& event) {
+    events(event);
+    lines(event);
+  };
   if (const auto why = over.start(std::move(chosen)); why.code) {
     to.error(why.detail.empty() ? why.code.message() : why.detail);
     return exit_code_of(why.code);

@@ -6,6 +6,7 @@
 #include "cli/event_log.hpp"
 #include "cli/held_id.hpp"
 #include "cli/key_files.hpp"
+#include "cli/limits.hpp"
 #include "cli/state_dir.hpp"
 #include "relay/server.hpp"
 #include "rendr/listener.hpp"
@@ -90,13 +91,15 @@ exit_code run_serve(const serve_options& options, console& to) {
   chosen.accepted_grace = options.grace;
   chosen.accepted_grace_closed = options.grace_closed;
   chosen.on_event = [&events](const link_event& event) { events(event); };
+  chosen.budget = options.memory;
   runtime instance(std::move(chosen));
+  tell_memory(instance, to);
   listener at(instance);
   if (const auto bad = listen_on(at, options, to)) return *bad;
 
   relay::server_options serving;
   for (const auto& t : options.targets) {
-    serving.targets.push_back({t.name, t.address.host, t.address.port});
+    serving.targets.push_back({t.name, t.address.host, t.address.port, t.proxy});
   }
   serving.connect_timeout = options.connect_timeout;
   serving.probes = options.probes;

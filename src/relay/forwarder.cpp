@@ -7,11 +7,15 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
+#include <deque>
+#include <set>
 #include <utility>
 
 #include "relay/asio_code.hpp"
 #include "relay/bridge.hpp"
 #include "relay/codes.hpp"
+#include "relay/descriptors.hpp"
+#include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
 #include "wire/metadata.hpp"
 
@@ -31,6 +35,7 @@ std::vector<std::byte> target_metadata(std::string_view name) {
 namespace {
 
 constexpr auto accept_pause = 100ms;  // out of descriptors: others must end first
+constexpr std::size_t waiting_at_most = 64;
 constexpr auto redial_pause = 1s;  // a link that is refused at once must not be dialled in a spin
 
 /// The current link of one loop. Everything happens on that loop.
@@ -59,34 +64,92 @@ class lane : public std::enable_shared_from_this<lane> {
   const asio::any_io_executor& executor() const { return executor_; }
 
   void carry(tcp::socket socket) {
-    failure why;
-    open_options open;
-    open.metadata = metadata_;
-    auto flow = link_.open_stream(open, why);
-    if (why.code) {
-      const auto text = "a connection was reset: " + why.detail;
+    if (options_.refuse_when_dark && living_.empty()) {
+      const std::string text = "a connection was refused: no path to the server lives";
       log(severity::warn, text, text);
       return reset_socket(socket);
     }
+    waiting_.push_back(
+        {std::move(socket), std::chrono::steady_clock::now() + options_.connect_timeout});
+    if (waiting_.size() == 1) return open_waiting();
+    full_ = waiting_.size() >= waiting_at_most;
+  }
+
+  /// Whether so many connections wait that the next ones should wait in the kernel.
+  bool full() const noexcept { return full_; }
+
+  void stop() {
+    stopped_ = true;
+    retry_.reset();
+    turn_.reset();
+    for (auto& one : waiting_) reset_socket(one.socket);
+    waiting_.clear();
+    link_ = link();
+  }
+
+ private:
+  struct waiting {
+    tcp::socket socket;
+    std::chrono::steady_clock::time_point until;
+  };
+
+  /// Begins the connections that wait, in their order. Where there are no more flows or no more
+  /// memory, each has its turn as others end.
+  void open_waiting() {
+    while (!waiting_.empty()) {
+      auto& next = waiting_.front();
+      const auto why = open(next.socket);
+      if (why.code == errc::limit_reached && std::chrono::steady_clock::now() < next.until) break;
+      if (why.code) {
+        const auto text = "a connection was reset: " + why.detail;
+        log(severity::warn, text, text);
+        reset_socket(next.socket);
+      }
+      waiting_.pop_front();
+    }
+    full_ = waiting_.size() >= waiting_at_most;
+    if (waiting_.empty()) return turn_.reset();
+    const std::string text = "connections wait: the limit of flows or of memory (--memory) is met";
+    log(severity::warn, text, text);
+    turn_ = std::make_unique<asio::steady_timer>(executor_, accept_pause);
+    turn_->async_wait([self = shared_from_this()](std::error_code code) {
+      if (!code) self->open_waiting();
+    });
+  }
+
+  /// Takes the socket unless it fails.
+  failure open(tcp::socket& socket) {
+    failure why;
+    auto metadata = metadata_;
+    if (const auto from = origin_of(socket)) append_origin(metadata, *from);
+    open_options chosen;
+    chosen.metadata = metadata;
+    auto flow = link_.open_stream(chosen, why);
+    if (why.code) return why;
     auto joined = std::make_shared<bridge>(
         std::make_unique<socket_end>(std::move(socket), options_.probes), std::move(flow),
         [self = shared_from_this(), keeps = link_](const bridge_result& result) {
           self->ended(result);
         });
     joined->start(options_.connect_timeout);
+    return {};
   }
 
-  void stop() {
-    stopped_ = true;
-    retry_.reset();
-    link_ = link();
+  void note(const events::path_changed& path) {
+    const bool lives = path.to == path_phase::active || path.to == path_phase::standby ||
+                       path.to == path_phase::late;
+    if (lives) {
+      living_.insert(path.path);
+    } else {
+      living_.erase(path.path);
+    }
   }
 
- private:
   failure start(link& fresh) {
     link_options chosen = options_.link;
     chosen.loop = loop_;
     const auto generation = ++generation_;
+    living_.clear();
     chosen.on_event = [weak = weak_from_this(), generation](const link_event& event) {
       if (auto self = weak.lock()) self->on_event(generation, event);
     };
@@ -97,6 +160,7 @@ class lane : public std::enable_shared_from_this<lane> {
   void on_event(std::uint64_t generation, const link_event& event) {
     if (options_.on_event) options_.on_event(event);
     if (generation != generation_ || stopped_) return;
+    if (const auto* path = std::get_if<events::path_changed>(&event.what)) note(*path);
     const bool over = std::holds_alternative<events::link_down>(event.what);
     const bool useless = over || std::holds_alternative<events::peer_restarted>(event.what) ||
                          std::holds_alternative<events::going_away>(event.what);
@@ -145,6 +209,10 @@ class lane : public std::enable_shared_from_this<lane> {
   asio::any_io_executor executor_;
   std::chrono::steady_clock::time_point last_dial_{};
   std::atomic<std::uint64_t> generation_ = 0;
+  std::set<std::string> living_;  ///< paths of the link
+  std::deque<waiting> waiting_;   ///< connections that have no flow yet
+  std::unique_ptr<asio::steady_timer> turn_;
+  std::atomic<bool> full_{false};
   bool ready_ = false;       ///< `link_` is the one of the first dial or a later one
   bool lost_early_ = false;  ///< and that was over before it got there
   bool stopped_ = false;
@@ -162,6 +230,7 @@ struct forwarder::shared : std::enable_shared_from_this<shared> {
 
   failure bind();
   void accept_next();
+  void accept_later();
 
   forwarder_options options;
   tcp::acceptor acceptor;
@@ -189,7 +258,19 @@ failure forwarder::shared::bind() {
   return {};
 }
 
+/// When something may have become free.
+void forwarder::shared::accept_later() {
+  pause.expires_after(accept_pause);
+  pause.async_wait([self = shared_from_this()](std::error_code cancelled) {
+    if (!cancelled && !self->stopped) self->accept_next();
+  });
+}
+
 void forwarder::shared::accept_next() {
+  // What cannot be carried waits in the kernel, where nobody resets it.
+  const bool short_of = descriptors_are_short();
+  if (short_of && options.log) options.log(severity::warn, few_descriptors, few_descriptors);
+  if (short_of || lanes[next % lanes.size()]->full()) return accept_later();
   const auto to = lanes[next++ % lanes.size()];
   acceptor.async_accept(
       to->executor(), [self = shared_from_this(), to](std::error_code code, auto socket) {
@@ -198,11 +279,7 @@ void forwarder::shared::accept_next() {
           if (self->options.log) {
             self->options.log(severity::warn, "cannot accept: " + code.message(), "accept");
           }
-          self->pause.expires_after(accept_pause);
-          self->pause.async_wait([self](std::error_code cancelled) {
-            if (!cancelled) self->accept_next();
-          });
-          return;
+          return self->accept_later();
         }
         auto loop = to->executor();
         asio::dispatch(loop, [to, taken = tcp::socket(std::move(socket))]() mutable {

@@ -23,6 +23,8 @@ struct forwarder_options {
   unsigned lanes = 1;  ///< one link each, on the runtime's loops
   duration connect_timeout = std::chrono::seconds(10);
   keepalive probes;  ///< of the applications' sockets
+  /// While no path of the link lives, new connections are reset at once; else they wait.
+  bool refuse_when_dark = false;
   log_sink log;
   link_observer on_event;  ///< sees the events of every link, on its loop
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/server.hpp"
 
+#include <sys/socket.h>
+
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
@@ -11,6 +13,8 @@
 #include "relay/asio_code.hpp"
 #include "relay/bridge.hpp"
 #include "relay/codes.hpp"
+#include "relay/descriptors.hpp"
+#include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
 #include "rendr/link.hpp"
 #include "wire/metadata.hpp"
@@ -96,6 +100,7 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   }
 
   void succeed() {
+    if (!introduce()) return fail(make_error_code(std::errc::connection_reset));
     if (std::exchange(answered_, true)) return;
     timer_.cancel();
     auto joined = std::make_shared<bridge>(
@@ -105,6 +110,14 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
                                           (result.why.code ? result.why.detail : "in order"));
         });
     joined->start();
+  }
+
+  /// The header of the PROXY protocol. It fits into the empty buffer of a new connection.
+  bool introduce() {
+    const auto header = proxy_header(to_.proxy, find_origin(flow_.metadata()));
+    return header.empty() ||
+           ::send(socket_.native_handle(), header.data(), header.size(),
+                  MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(header.size());
   }
 
   void fail(std::error_code error) {
@@ -135,7 +148,17 @@ server::server(listener& from, server_options options)
 
 void server::start() { accept_next(state_); }
 
+/// Flows that no socket can be opened for wait with the listener, where their links take turns.
+void server::accept_later(const std::shared_ptr<shared>& state) {
+  state->log(severity::warn, few_descriptors, few_descriptors);
+  auto pause = std::make_shared<asio::steady_timer>(state->from.get_executor(), descriptor_pause);
+  pause->async_wait([weak = std::weak_ptr(state), pause](std::error_code) {
+    if (const auto still = weak.lock()) accept_next(still);  // else the server is gone
+  });
+}
+
 void server::accept_next(const std::shared_ptr<shared>& state) {
+  if (descriptors_are_short()) return accept_later(state);
   state->from.async_accept([state](std::error_code error, incoming flow) {
     if (error) return;  // closed
     const auto name = target_name(flow.metadata());

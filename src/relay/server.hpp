@@ -9,6 +9,7 @@
 
 #include "relay/keepalive.hpp"
 #include "relay/log.hpp"
+#include "relay/proxy_protocol.hpp"
 #include "rendr/incoming.hpp"
 #include "rendr/listener.hpp"
 #include "rendr/runtime.hpp"
@@ -20,6 +21,8 @@ struct target {
   std::string name;  ///< empty: flows that name no target
   std::string host;
   std::uint16_t port = 0;
+  /// How it is told whose connection it is; what it is told is the word of who opened the flow.
+  proxy_protocol proxy = proxy_protocol::off;
 };
 
 struct server_options {
@@ -42,6 +45,7 @@ class server {
  private:
   struct shared;
   static void accept_next(const std::shared_ptr<shared>& state);
+  static void accept_later(const std::shared_ptr<shared>& state);
 
   std::shared_ptr<shared> state_;
 };

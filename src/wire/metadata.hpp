@@ -15,6 +15,7 @@ namespace rendr::wire {
 enum class metadata_type : std::uint64_t {
   target = 0x02,       ///< the name of what the flow is for, e.g. "ssh"
   l3_identity = 0x04,  ///< reserved: addresses, ports and protocol of a captured flow
+  origin = 0x05,       ///< both ends of the connection that the flow carries; may be ignored
 };
 
 /// Appends one item to `out`. Items come in ascending order of type, each type once.

@@ -104,6 +104,12 @@ class plain_socket {
   int handle() const { return fd_; }
   /// The caller closes it.
   int release() { return std::exchange(fd_, -1); }
+  std::uint16_t local_port() const {
+    sockaddr_in here{};
+    socklen_t size = sizeof here;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&here), &size);
+    return ntohs(here.sin_port);
+  }
   /// errno of the last call, 0 when it worked.
   int error() const { return error_; }
 

@@ -60,6 +60,7 @@ class process {
   }
 
   void signal(int number) const { ::kill(pid_, number); }
+  pid_t id() const { return pid_; }
   void send(const std::string& text) const {
     std::size_t at = 0;
     while (at < text.size()) {
