@@ -375,7 +375,8 @@ class link {
   bool slot_owed_ = false;
   bool claim_fresh_ = false;
   instant gives_way_until_ = instant::min();
-  bool ask_next_ = false;          ///< an attach was refused: the next carrier asks why
+  bool ask_next_ = false;      ///< an attach was refused: the next carrier asks why
+  bool attach_twice_ = false;  ///< the link is known there: questions alone do not lead back to it
   instant foreign_since_ = never;  ///< since then every answer was that of a server with the key
   unsigned foreign_answers_ = 0;   ///<   that knows nothing of this link
   std::optional<instance_id> other_instance_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How paths come and go: dialing, the handshakes of a carrier, loss, replacement.
 #include <algorithm>
+#include <utility>
 
 #include "engine/link.hpp"
 #include "engine/record_writer.hpp"
@@ -281,8 +282,9 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   if (step == attach_step::asking) {
     foreign_since_ = never;
     foreign_answers_ = 0;
+    attach_twice_ = true;
   } else if (step == attach_step::attach && code == errc::refused && may_ask()) {
-    ask_next_ = true;
+    ask_next_ = !std::exchange(attach_twice_, false);
     dial_soon(now, leaf);
   }
   return false;
@@ -303,6 +305,7 @@ void link::establish(instant now, path& p) {
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
   ask_next_ = false;
+  attach_twice_ = false;
   foreign_since_ = never;
   foreign_answers_ = 0;
   set_phase(now, p, path_phase::standby, cause::none, "attached");

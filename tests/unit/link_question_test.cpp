@@ -121,17 +121,34 @@ TEST(LinkQuestion, AServerOfFewerLoopsProvesItForThoseThatAreGone) {
   EXPECT_EQ(s.downs().size(), 1u);
 }
 
-// A balancer without a memory: every other dial meets the server that has the link.
+// A balancer without a memory: every third dial meets the server that has the link.
 TEST(LinkQuestion, AServerThatIsMetInTurnKeepsItsLink) {
   stage s;
   s.serve(stage::server_config(second));
   std::size_t dials = 0;
-  s.route = [&] { return std::size_t{dials++ % 4 == 3 ? 0u : 1u}; };
+  s.route = [&] { return std::size_t{dials++ % 3 == 2 ? 0u : 1u}; };
   for (int round = 0; round < 20; ++round) {
     s.cut(0);
     s.advance(5s);
     ASSERT_TRUE(s.downs().empty()) << round;
-    ASSERT_EQ(s.living(0), 1u) << round;
+    ASSERT_EQ(s.of->ep->status(s.now, s.of->link)->paths.at(0).phase, path_phase::active) << round;
+  }
+}
+
+// In strict turns the questions would meet the one server, and the attaches the other.
+TEST(LinkQuestion, ServersThatTakeStrictTurnsLeadBackToTheLink) {
+  for (const std::size_t begin : {0u, 1u}) {
+    stage s;
+    s.serve(stage::server_config(second));
+    std::size_t dials = begin;
+    s.route = [&] { return dials++ % 2; };
+    for (int round = 0; round < 10; ++round) {
+      s.cut(0);
+      s.advance(5s);
+      ASSERT_TRUE(s.downs().empty()) << round;
+      ASSERT_EQ(s.of->ep->status(s.now, s.of->link)->paths.at(0).phase, path_phase::active)
+          << round;
+    }
   }
 }
 
