@@ -210,7 +210,11 @@ class engine_world {
   void abort(std::size_t side, std::uint64_t number, std::uint64_t code) {
     auto& f = flows[number];
     if (!f.handle[side]) return;
-    ends_[side].abort(now, {links[side], number}, code);
+    if (code % 2 == 0) {
+      ends_[side].abort(now, {links[side], number}, code);
+    } else {
+      ends_[side].abort_after_delivery(now, {links[side], number}, code);
+    }
     f.handle[side] = false;
     f.broken = true;
   }

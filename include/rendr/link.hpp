@@ -40,7 +40,9 @@ struct link_options {
   /// What is left of the grace at most once *every* path ended by FIN or RST: the server's program
   /// is gone, as darkness sends neither. `duration::max()`: all of it.
   duration grace_closed = std::chrono::minutes(5);
-  /// How long closed flows and a closed link may take to deliver what was written.
+  /// How long a closed link waits for flows that are still open, and without a living path for what
+  /// its flows still hold; that counts from when the last one was lost. A flow that was closed is
+  /// delivered as long as the link lives, however slow its reader is.
   duration linger = std::chrono::seconds(30);
   /// A link that is not up by then fails: with the code of the last refusal when there was one
   /// (`auth_failed`, `version_mismatch`, `refused`, …), else with `no_path`; the detail names the
@@ -76,7 +78,7 @@ struct open_options {
 
 /// The association of this instance with another one, and the flows over it. A handle: copies mean
 /// the same link. The link is closed in order (`close`) when the last handle of a dialled link is
-/// gone; flows that are open go on until they end or their linger runs out.
+/// gone; see there for what becomes of its flows.
 ///
 /// Commands (`open_stream`, `attach`, `migrate`, ...) never wait for the network. They run at once
 /// on the link's loop and wait some microseconds for it elsewhere; on the thread of *another* loop
@@ -182,8 +184,11 @@ class link {
   /// has at most 64. Fails with `refused` on an accepted link: the dialer owns the graphs.
   [[nodiscard]] failure set_root(std::string_view graph, std::string_view root = {});
 
-  /// Ends the link in order and returns at once: the peer is told, no new flows, open flows get the
-  /// linger, then it is over. `abort` ends it now; flows fail with `aborted`.
+  /// Ends the link in order and returns at once: the peer is told, no new flows, and flows that are
+  /// still open get the linger. Flows that were closed before are delivered first, however slow
+  /// their reader, while the peer lives (a path of the link does); without a living path all ends a
+  /// linger after the last one was lost, at once when that was long ago. `abort` ends it now; flows
+  /// fail with `aborted`, those of the peer with `peer_lost`.
   void close(std::uint64_t code = 0, std::string_view reason = {});
   void abort();
 

@@ -129,7 +129,7 @@ class packet_flow {
 
   /// The peer gets EOF once every packet before it was acknowledged or given up. Receiving goes on.
   std::error_code shutdown_send() { return flow_.shutdown_send(); }
-  /// Lets go: returns at once; what was sent is delivered in the background for the link's linger.
+  /// Lets go: returns at once; what was sent is delivered in the background while the link lives.
   void close() { flow_.close(); }
   void abort(std::uint64_t code = 0) { flow_.abort(code); }
   void abort_after_delivery(std::uint64_t code = 0) { flow_.abort_after_delivery(code); }

@@ -160,7 +160,7 @@ class runtime {
 
   /// Ends in order: listeners close, every link stops taking new flows, open flows get their
   /// linger. Completes (`void(std::error_code)`) when every link is over, at the latest after the
-  /// longest linger, with no error. May be started once; the runtime is of no use afterwards.
+  /// longest linger, also when a reader is slow or paused, with no error. May be started once; the runtime is of no use afterwards.
   template <class Token>
   auto async_shutdown(Token&& token) {
     return asio::async_initiate<Token, void(std::error_code)>(

@@ -189,9 +189,9 @@ class stream {
 
   /// FIN after what was written: the peer reads EOF there. Reading goes on. Returns at once.
   std::error_code shutdown_send();
-  /// Lets go: returns at once; what was written is delivered in the background for the link's
-  /// linger, then FIN; what still arrives is discarded. Calls under way complete with
-  /// `operation_aborted`.
+  /// Lets go: returns at once; what was written is delivered in the background, then FIN, however
+  /// slow its reader, as long as the link lives; what still arrives is discarded. Calls under way
+  /// complete with `operation_aborted`.
   void close();
   /// Resets the flow in both directions at once: the peer's calls fail with `aborted` and `code`,
   /// its reads once it has read what arrived in order. What was written may be lost.

@@ -397,9 +397,10 @@ result<link_ref, failure> endpoint::connect(instant now, const link_config& conf
   return ref;
 }
 
-void endpoint::close_link(instant now, link_ref ref, std::uint64_t code, std::string_view reason) {
+void endpoint::close_link(instant now, link_ref ref, std::uint64_t code, std::string_view reason,
+                          bool bounded) {
   if (auto* l = impl_->find(ref)) {
-    l->close(now, code, reason);
+    l->close(now, code, reason, bounded);
     impl_->after(now, *l);
   }
 }

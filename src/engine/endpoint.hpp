@@ -86,9 +86,12 @@ class endpoint {
   /// and a detail.
   result<link_ref, failure> connect(instant now, const link_config& config);
   /// Ends a link in order: GOAWAY, no new flows, flows get `linger` to finish, BYE,
-  /// link_down{closed}.
-  void close_link(instant now, link_ref link, std::uint64_t code, std::string_view reason);
-  /// Ends it at once: BYE where possible, flows fail with `aborted`.
+  /// link_down{closed}. Flows that were closed get longer while the peer lives, for a slow reader,
+  /// unless `bounded`; without a living path the linger counts from when the last one was lost.
+  void close_link(instant now, link_ref link, std::uint64_t code, std::string_view reason,
+                  bool bounded = false);
+  /// Ends it at once: GOAWAY and BYE where possible, flows fail with `aborted`; those of the peer
+  /// with `peer_lost`.
   void abort_link(instant now, link_ref link);
 
   struct open_options {
@@ -136,8 +139,8 @@ class endpoint {
   /// FIN after what was written; reading goes on. Of a packet flow: when every packet was
   /// acknowledged or given up.
   errc shutdown(instant now, flow_ref flow);
-  /// The application lets go: what was written is delivered in the background for `linger`, what
-  /// arrives is discarded (the peer gets STOP). The ref is invalid afterwards.
+  /// The application lets go: what was written is delivered in the background while the link lives,
+  /// what arrives is discarded (the peer gets STOP). The ref is invalid afterwards.
   void close(instant now, flow_ref flow);
   /// RESET in both directions; the ref is invalid afterwards.
   void abort(instant now, flow_ref flow, std::uint64_t code);

@@ -121,7 +121,6 @@ struct flow {
   errc failed{};               ///< both directions failed with this; set once
   std::uint64_t app_code = 0;  ///< of the peer's REJECT or RESET, else of its STOP
   std::string detail;
-  std::uint64_t linger_mark = 0;  ///< what had been acknowledged when its linger last began
 
   /// The application has more than the placement got: buffer or credit hold it back.
   bool hungry() const noexcept { return wants_write || offered < send.written(); }

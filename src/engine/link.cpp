@@ -162,8 +162,13 @@ void link::check_dark(instant now) {
   }
 }
 
-void link::close(instant now, std::uint64_t code, std::string_view reason) {
-  if (down_ || closing_) return;
+void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
+  if (down_) return;
+  if (bounded && !close_bounded_) {
+    close_bounded_ = true;
+    close_until_ = now + config_.linger;
+  }
+  if (closing_) return check_closing(now);
   closing_ = true;
   close_until_ = now + config_.linger;
   goaway_code_ = code;
@@ -175,18 +180,33 @@ void link::close(instant now, std::uint64_t code, std::string_view reason) {
   check_closing(now);
 }
 
-// Closing ends when every flow was delivered, or the linger ran out; sooner when nobody is there to
-// take what is left.
+// The linger is for flows that somebody may still finish. Without a living path it counts from when
+// the last one was lost, which may be long ago, and is short when the peer closed all of them.
+// While the peer lives, what the application has let go of is delivered however slowly it is read,
+// unless the whole program is told to go.
+instant link::closing_ends() const noexcept {
+  if (!closing_) return never;
+  if (dark_since_ != never) {
+    const auto gone = closed_since_ == never ? never : closed_since_ + defaults::closed_wait;
+    return std::min({close_until_, dark_since_ + config_.linger, gone});
+  }
+  if (close_bounded_ || stalled_) return close_until_;
+  const bool delivering = std::any_of(flows_.begin(), flows_.end(), [](const auto& f) {
+    return f.second->app_closed && !f.second->removing;
+  });
+  return delivering ? never : close_until_;
+}
+
+// Closing ends when every flow was delivered, or the linger ran out.
 void link::check_closing(instant now) {
   if (!closing_ || down_) return;
   const bool told = !goaway_owed_ || dark_since_ != never;
-  const bool nobody = closed_since_ != never && now >= closed_since_ + defaults::closed_wait;
   const bool idle =
       std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
-  if ((idle && told) || nobody || now >= close_until_) finish_down(now, errc::closed, "closed");
+  if ((idle && told) || now >= closing_ends()) finish_down(now, errc::closed, "closed");
 }
 
-// GOAWAY came before, and now BYE: the peer is done with the link.
+// GOAWAY and BYE in one record: the peer is done with the link.
 void link::peer_closed(instant now) {
   const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
     return f.second->removing || f.second->app_closed || f.second->settled();
@@ -202,6 +222,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down_) return;
   down_ = true;
   hello_keys_.reset();
+  goaway_version_ = 1;
   issued_.revoke();
   static_cast<void>(now);
   for (auto& s : slots_) {
@@ -215,7 +236,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
     if (p->closing) continue;
     p->phase = path_phase::dead;
     p->urgent.clear();
-    if (p->ready() && !p->bye_sent && p->handshake_out.empty()) append_bye(*p);
+    if (p->ready() && !p->bye_sent && p->handshake_out.empty()) append_bye(*p, true);
     order_close(*p, p->step == attach_step::done);
   }
   for (const auto& [number, f] : flows_) {
@@ -246,17 +267,14 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down_) return never;
-  auto next = std::min({up_ ? never : dial_deadline_, closing_ ? close_until_ : never, quality_at_,
-                        demand_at_, guard_at_});
+  auto next =
+      std::min({up_ ? never : dial_deadline_, closing_ends(), quality_at_, demand_at_, guard_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
   for (const auto& s : slots_) {
     next = std::min(next, s.next_dial);
     for (const auto& a : s.attempts) next = std::min(next, a.until);
   }
   next = std::min(next, grace_ends());
-  if (closing_ && closed_since_ != never)
-    next = std::min(next, closed_since_ + defaults::closed_wait);
-  if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
   return std::min(next, next_hello());
 }
 
@@ -282,11 +300,6 @@ void link::handle_timeout(instant now, duration lateness) {
   if (guard_at_ <= now) guard_bonds(now);
   if (quality_at_ <= now) {
     route(now, cause::quality);
-  }
-  while (!lingering_.empty() && lingering_.front().first <= now) {
-    auto* f = find(lingering_.front().second);
-    lingering_.pop_front();
-    if (f != nullptr && f->app_closed) linger_over(now, *f);
   }
   if (other_instance_ && !restart_told_ && !any_alive()) {
     restart_told_ = true;

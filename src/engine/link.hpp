@@ -67,7 +67,7 @@ class link {
   // --- life
   errc start(instant now, policy::graph root);               // dialer
   void adopt(instant now, const link_agreement& agreement);  // acceptor, once path 0 is proven
-  void close(instant now, std::uint64_t code, std::string_view reason);
+  void close(instant now, std::uint64_t code, std::string_view reason, bool bounded);
   void fail(instant now, errc code, const std::string& detail);
   bool up() const noexcept { return up_; }
   bool down() const noexcept { return down_; }
@@ -153,12 +153,13 @@ class link {
   void start_over(instant now, const std::string& detail);
   void come_up(instant now);
   void claim_slot();
-  void append_bye(path& p);
+  void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
   instant grace_ends() const noexcept;
   bool all_closed() const noexcept;
   void check_dark(instant now);
+  instant closing_ends() const noexcept;
   void check_closing(instant now);
   void peer_closed(instant now);
 
@@ -308,8 +309,6 @@ class link {
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void let_go(instant now, flow& f, std::uint64_t code);
   void reset_if_delivered(flow& f);
-  void linger(instant now, flow& f);
-  void linger_over(instant now, flow& f);
   void reset_sending(flow& f, std::uint64_t code);
   void settle(flow& f);
   void remove_flow(flow& f);
@@ -365,6 +364,7 @@ class link {
   bool down_ = false;
   bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
   instant close_until_ = never;
+  bool close_bounded_ = false;  ///< a reader who is slow gets no longer than that
   bool peer_going_away_ = false;
   instant dark_since_ = never;
   instant closed_since_ = never;   ///< every path ended by FIN or RST, the last one then
@@ -391,6 +391,7 @@ class link {
   std::string goaway_reason_;
   bool goaway_owed_ = false;
   std::uint64_t peer_goaway_ = 0;
+  bool goaway_here_ = false;  ///< in the record that is being read
 
   // Paths.
   std::vector<std::unique_ptr<path>> paths_;
@@ -431,7 +432,6 @@ class link {
   range_set incoming_closed_;        ///< counters of incoming flows that are over
   fifo<std::uint64_t> ring_;         ///< flows with bytes to place
   fifo<std::uint64_t> control_queue_;
-  fifo<std::pair<instant, std::uint64_t>> lingering_;
   fifo<std::uint64_t> ready_;           ///< flows that owe the application a flow_ready
   std::vector<std::uint64_t> removed_;  ///< flows that are over, until `sweep`
   std::uint64_t opened_ = 0;

@@ -212,7 +212,8 @@ void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
   let_go(now, f, code);
 }
 
-// The application is gone: nobody reads what comes, and our direction ends by itself.
+// The application is gone: nobody reads what comes, and our direction ends by itself. A reader that
+// is slow or paused is not an error: what was written waits for him as long as the link lives.
 void link::let_go(instant now, flow& f, std::uint64_t code) {
   f.app_closed = true;
   if (down_) return remove_flow(f);
@@ -225,7 +226,6 @@ void link::let_go(instant now, flow& f, std::uint64_t code) {
     owe(f, duty_stop);
   }
   f.discard_received();
-  linger(now, f);
   settle(f);
   check_closing(now);
 }
@@ -233,21 +233,6 @@ void link::let_go(instant now, flow& f, std::uint64_t code) {
 // The peer has all of it: what it reads next is the reset.
 void link::reset_if_delivered(flow& f) {
   if (f.reset_after && f.send.all_acknowledged()) reset_sending(f, *f.reset_after);
-}
-
-void link::linger(instant now, flow& f) {
-  f.linger_mark = f.send.acknowledged();
-  lingering_.emplace_back(now + config_.linger, f.number);
-}
-
-// The application let go of it a linger ago. While it moves, or while no path could move it (the
-// grace bounds that), it goes on; a flow that stands still is reset, and forgotten when that is not
-// acknowledged either.
-void link::linger_over(instant now, flow& f) {
-  if (!any_alive() || f.send.acknowledged() != f.linger_mark) return linger(now, f);
-  if (f.reset_code) return remove_flow(f);
-  reset_sending(f, static_cast<std::uint64_t>(errc::timed_out));
-  linger(now, f);
 }
 
 // Our direction ends here: what was not delivered will not be.

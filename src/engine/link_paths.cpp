@@ -451,7 +451,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   if (order) {
     // The peer is told that it is no death, where it may still hear it.
     const bool told = was_path && why == cause::replaced && from != path_phase::suspect;
-    if (told && !p.bye_sent) append_bye(p);
+    if (told && !p.bye_sent) append_bye(p, false);
     order_close(p, told);
   } else {
     p.closing = true;

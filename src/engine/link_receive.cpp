@@ -78,6 +78,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
     replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
+  goaway_here_ = false;
   bool eliciting = false;
   while (true) {
     const auto frame = reader.next();
@@ -121,7 +122,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::bye>) {
           path_down(now, p, cause::bye, "the peer left this path");
-          if (peer_going_away_) peer_closed(now);
+          if (goaway_here_) peer_closed(now);
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::pong>) {
           // A PING carries the number of its record.
@@ -571,6 +572,7 @@ errc link::on(instant now, path&, const wire::select& f) {
 }
 
 errc link::on(instant, path&, const wire::goaway& f) {
+  goaway_here_ = true;
   if (f.version <= peer_goaway_) return errc{};
   peer_goaway_ = f.version;
   if (!peer_going_away_) {

@@ -492,11 +492,11 @@ bool link::put_data(instant now, path& p, record_writer& w) {
   return false;
 }
 
-// The link is over: what was written stays before it in the batch.
-void link::append_bye(path& p) {
+// What was written stays before it in the batch. A BYE that comes with a GOAWAY ends the link too.
+void link::append_bye(path& p, bool link_over) {
   if (p.sealer && p.sealer->worn_out()) return;
   record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min, p.sealing());
-  if (goaway_version_ > 0) w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_});
+  if (link_over) w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_});
   w.put(wire::bye{});
   p.bye_sent = true;
   p.sent.add(w.finish());

@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t transmit_share = 512 * 1024;  // of one carrier in one turn
 constexpr std::size_t read_share = 1024 * 1024;
 constexpr std::size_t late_read_share = 8 * 1024 * 1024;
+constexpr std::size_t last_share = 64 * 1024 * 1024;  // more than a socket holds
 constexpr int pump_turns = 1024;
 constexpr std::size_t factory_calls = 16;
 
@@ -224,8 +225,10 @@ void loop::transmit(const carrier_ptr& to) {
     }
     const auto offered = total_size(pieces);
     const auto result = to->io().write(pieces);
-    if (result.status == transport::io_status::failed)
+    if (result.status == transport::io_status::failed) {
+      read_last_words(to);
       return lost(to, result.code, "write: " + result.code.message());
+    }
     if (result.status == transport::io_status::ok) {
       endpoint_.transmitted(now(), to->id(), result.size);
       total += result.size;
@@ -238,6 +241,20 @@ void loop::transmit(const carrier_ptr& to) {
       unfinished_.push_back(to);
       return;
     }
+  }
+}
+
+// A connection that takes nothing more may still hold what the peer sent before it went.
+void loop::read_last_words(const carrier_ptr& from) {
+  for (std::size_t total = 0; from->open() && total < last_share;) {
+    const auto buffer = endpoint_.receive_buffer(from->id());
+    if (buffer.empty()) return;
+    const auto result = from->io().read(buffer);
+    const bool read = result.status == transport::io_status::ok;
+    endpoint_.received(now(), from->id(), read ? result.size : 0);
+    if (!read) return;
+    total += result.size;
+    drain_events();
   }
 }
 
@@ -352,7 +369,8 @@ bool loop::end_flow(const flow_id& id) {
 void loop::close_links(std::function<void()> when_none_is_left) {
   when_no_link_ = std::move(when_none_is_left);
   if (!ended_)
-    for (const auto& [ref, link] : links_) endpoint_.close_link(now(), ref, 0, "shutting down");
+    for (const auto& [ref, link] : links_)
+      endpoint_.close_link(now(), ref, 0, "shutting down", true);
   touch();
   if (links_.empty() && when_no_link_) std::exchange(when_no_link_, nullptr)();
 }

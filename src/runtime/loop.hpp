@@ -112,6 +112,7 @@ class loop : public std::enable_shared_from_this<loop> {
   /// True when there may be more to read.
   bool read_some(const carrier_ptr& from, std::size_t budget);
   void transmit(const carrier_ptr& to);
+  void read_last_words(const carrier_ptr& from);
   void lost(const carrier_ptr& which, std::error_code code, const std::string& detail);
   carrier_ptr find(engine::carrier_id id) const;
   void half_close(const carrier_ptr& which);

@@ -114,5 +114,52 @@ TEST_F(ends, a_link_is_ended_by_its_id_and_its_peer_learns_it) {
   EXPECT_EQ(server->end_link(id).code, errc::closed);
 }
 
+TEST_F(ends, delivered_is_not_said_when_the_link_is_over) {
+  connect();
+  open();
+  asio::write(near, asio::buffer("acknowledged", 12));
+  near.async_wait(stream::wait_type::delivered, asio::use_future).get();
+  auto other = line->open_stream();
+  asio::write(other, asio::buffer(pattern(1 << 20)));
+  auto delivered = other.async_wait(stream::wait_type::delivered, asio::use_future);
+  line->abort();
+  EXPECT_THROW(delivered.get(), std::system_error);
+  std::error_code code;
+  other.wait(stream::wait_type::delivered, code);
+  EXPECT_TRUE(code);
+  near.wait(stream::wait_type::delivered, code);
+  EXPECT_FALSE(code) << "that one's bytes are there";
+}
+
+TEST_F(ends, what_was_readable_stays_readable_when_the_link_is_over_and_frees_the_engine) {
+  connect();
+  open();
+  asio::write(near, asio::buffer("kept", 4));
+  near.async_wait(stream::wait_type::delivered, asio::use_future).get();
+  line->abort();
+  std::error_code code;
+  far.wait(stream::wait_type::done, code);
+  EXPECT_TRUE(code);
+  EXPECT_EQ(server->status().links.size(), 0u) << "nothing of it is left in the engine";
+  EXPECT_EQ(server->status().budget_used, 0u);
+  EXPECT_EQ(read_to_end(far, code), "kept");
+  EXPECT_EQ(code, errc::peer_lost);
+}
+
+TEST_F(ends, what_a_closed_flow_wrote_survives_the_linger_of_its_link_while_the_reader_pauses) {
+  serve();
+  link_options options;
+  options.linger = 1ms;
+  dial({door->port()}, options);
+  open();
+  const auto text = pattern(1 << 20);
+  asio::write(near, asio::buffer(text));
+  near.close();
+  line.reset();  // the last handle: the link is closed in order
+  std::error_code code;
+  EXPECT_TRUE(read_to_end(far, code) == text);
+  EXPECT_EQ(code, asio::error::eof);
+}
+
 }  // namespace
 }  // namespace rendr::test

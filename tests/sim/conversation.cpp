@@ -14,6 +14,8 @@ std::uint64_t word_of(std::uint64_t seed, std::uint64_t index) {
   return z ^ (z >> 32);
 }
 
+constexpr std::uint64_t reset_code = 41;
+
 }  // namespace
 
 void generate(std::uint64_t seed, std::uint64_t offset, bytes_span out) {
@@ -97,15 +99,38 @@ void conversation::produce(bool at_server) {
     const auto data = bytes_span(chunk).first(static_cast<std::size_t>(n));
     generate(seed_ + (at_server ? 1 : 0), e.written, data);
     const auto took = e.at->ep().write(queue_.now(), e.flow, data);
+    // Who resets does not read: what he sent is read all the same.
+    if (!took && planned(at_server, took.error())) return;
     if (!took) return fail(at_server, took.error(), "write");
     if (*took > n) return bad("took more than was given");
     e.written += *took;
     if (*took < n) return;
   }
   if (e.open && e.writer_done && !e.fin_sent && e.written == e.wanted) {
+    if (plan_.resets == at_server) return reset_behind(at_server);
     finish(at_server);
     settle(at_server);
   }
+}
+
+void conversation::reset_behind(bool at_server) {
+  auto& e = side(at_server);
+  e.open = false;
+  e.fin_sent = e.eof = true;
+  e.at->ep().abort_after_delivery(queue_.now(), e.flow, reset_code);
+  e.at->wake();
+}
+
+// True when it is the reset that was planned, behind all that was written.
+bool conversation::take_reset(bool at_server, errc code) {
+  auto& e = side(at_server);
+  const auto& other = side(!at_server);
+  if (!planned(at_server, code)) return false;
+  if (!other.fin_sent || e.received != other.written) bad("a reset before the last byte");
+  if (e.at->ep().status(e.flow)->app_code != reset_code) bad("a reset with another code");
+  e.eof = e.fin_sent = e.was_reset = true;
+  close(at_server);
+  return true;
 }
 
 void conversation::consume(bool at_server) {
@@ -115,7 +140,10 @@ void conversation::consume(bool at_server) {
   static std::array<std::byte, 65536> expected;
   while (e.open && e.reading && !e.eof) {
     const auto got = e.at->ep().read(queue_.now(), e.flow, in);
-    if (!got) return fail(at_server, got.error(), "read");
+    if (!got) {
+      if (!take_reset(at_server, got.error())) fail(at_server, got.error(), "read");
+      return;
+    }
     const auto n = got->size;
     if (e.received + n > other.written) return bad("delivered more bytes than were written");
     generate(seed_ + (at_server ? 0 : 1), e.received, bytes_span(expected).first(n));
@@ -132,6 +160,7 @@ void conversation::consume(bool at_server) {
     }
     if (got->eof) {
       e.eof = true;
+      if (plan_.resets == !at_server) bad("EOF in place of a reset");
       if (!other.fin_sent || e.received != other.written) bad("EOF before the peer's FIN");
       break;
     }

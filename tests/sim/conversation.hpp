@@ -37,6 +37,9 @@ struct flow_plan {
   std::string root = {};
   bool server_reads = true;
   bool rejects = false;  ///< the server's application refuses
+  /// An end closes with a reset behind all that it wrote, as soon as it wrote that: true for the
+  /// server. The other end reads every byte before it.
+  std::optional<bool> resets = {};
   std::optional<errc>
       may_fail{};  ///< an error that the application may see; any other is a violation
 };
@@ -47,6 +50,7 @@ struct conversation_end : talk_end {
     instant when{};
     std::uint64_t total = 0;  ///< contiguous bytes that the application has read
   };
+  bool was_reset = false;    ///< all was read, and then the peer's reset
   std::uint64_t wanted = 0;  ///< bytes that the application has decided to write
   std::uint64_t written = 0;
   std::uint64_t received = 0;
@@ -57,7 +61,8 @@ struct conversation_end : talk_end {
 };
 
 /// One flow with the applications at both ends. Bytes are generated and verified by offset; every
-/// deviation from "in order, exactly once, EOF after FIN" is a violation.
+/// deviation from "in order, exactly once, EOF after FIN, or the reset after the last byte" is a
+/// violation.
 class conversation final : public talk<flow_plan, conversation_end> {
  public:
   using delivery = conversation_end::delivery;
@@ -87,6 +92,11 @@ class conversation final : public talk<flow_plan, conversation_end> {
   void start(bool at_server);
   void tick(bool at_server);
   void settle(bool at_server);
+  void reset_behind(bool at_server);
+  bool planned(bool at_server, errc code) const override {
+    return plan_.resets == !at_server && code == errc::aborted;
+  }
+  bool take_reset(bool at_server, errc code);
 
   flow_id id_{};
 };

@@ -114,6 +114,48 @@ TEST(reset, reaches_the_peer_from_either_end) {
   }
 }
 
+TEST(reset_behind_the_data, comes_after_the_last_byte_whatever_paths_die) {
+  for (const bool by_server : {false, true}) {
+    world w(two_paths(70));
+    w.connect();
+    w.run(1s);
+    const auto lot = traffic::bulk(20 * mib);
+    flow_plan plan{.up = by_server ? traffic::bulk(gib) : lot,
+                   .down = by_server ? lot : traffic::bulk(gib)};
+    plan.resets = by_server;
+    auto& flow = w.open(plan);
+    w.run(300ms);
+    w.path("a").kill();
+    w.run(500ms);
+    w.path("b").kill();
+    const auto& other = by_server ? flow.client() : flow.server();
+    EXPECT_TRUE(w.run_until([&] { return other.was_reset; }, 120s));
+    EXPECT_EQ(other.received, 20 * mib);
+    EXPECT_EQ(w.finish(), "");
+  }
+}
+
+TEST(closed_flow, is_read_to_its_end_by_who_pauses_longer_than_any_linger) {
+  for (const auto resets : {std::optional<bool>(), std::optional(false)}) {
+    world w(two_paths(71));
+    w.connect();
+    w.run(1s);
+    flow_plan plan{.up = traffic::bulk(3 * mib)};
+    plan.server_reads = false;
+    plan.resets = resets;
+    auto& flow = w.open(plan);
+    w.run(70s);
+    EXPECT_FALSE(flow.client().open) << "it let go of all that it wrote";
+    w.path("a").kill();
+    w.run(2h);
+    flow.resume_reading(true);
+    EXPECT_TRUE(w.run_until([&] { return flow.server().eof; }, 300s));
+    EXPECT_EQ(flow.server().received, 3 * mib);
+    EXPECT_EQ(flow.server().was_reset, resets.has_value());
+    EXPECT_EQ(w.finish(), "");
+  }
+}
+
 TEST(rejection, reaches_the_opener_with_its_code) {
   world w(two_paths(67));
   w.connect();

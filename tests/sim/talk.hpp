@@ -39,7 +39,8 @@ class talk : public application {
   void done(bool at_server, const engine::event::flow_done& event) override {
     auto& e = side(at_server);
     e.app_code = event.app_code;
-    if (event.code != errc{}) return fail(at_server, event.code, "flow_done");
+    if (event.code != errc{} && !planned(at_server, event.code))
+      return fail(at_server, event.code, "flow_done");
     if (e.open) consume(at_server);
     if (e.open && !(e.fin_sent && e.eof)) bad("done before both directions ended");
   }
@@ -88,6 +89,8 @@ class talk : public application {
 
   virtual void produce(bool at_server) = 0;
   virtual void consume(bool at_server) = 0;
+  /// Whether the plan is that this end sees this error.
+  virtual bool planned(bool /*at_server*/, errc /*code*/) const { return false; }
 
   end& side(bool at_server) noexcept { return ends_[at_server ? 1 : 0]; }
   const end& side(bool at_server) const noexcept { return ends_[at_server ? 1 : 0]; }
@@ -134,8 +137,10 @@ class talk : public application {
   /// Ends the direction that this end writes.
   void finish(bool at_server) {
     auto& e = side(at_server);
-    if (const auto code = e.at->ep().shutdown(queue_.now(), e.flow); code != errc{})
-      return fail(at_server, code, "shutdown");
+    if (const auto code = e.at->ep().shutdown(queue_.now(), e.flow); code != errc{}) {
+      if (!planned(at_server, code)) fail(at_server, code, "shutdown");
+      return;
+    }
     e.fin_sent = true;
   }
   void fail(bool at_server, errc code, const std::string& where) {

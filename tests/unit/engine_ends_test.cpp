@@ -29,7 +29,7 @@ class engine_ends : public ::testing::Test {
     for (int i = 0; i < 1000; ++i) {
       const auto part = w.read_all(s, flow);
       out += part;
-      if (part.ends_with("!aborted") || part.ends_with("!closed")) return out;
+      if (part.find('!') != std::string::npos) return out;
       w.advance(1ms);
     }
     return out;
@@ -37,6 +37,18 @@ class engine_ends : public ::testing::Test {
 
   std::vector<event::flow_done> done(const direct_pair::side& s) {
     return direct_pair::all<event::flow_done>(s);
+  }
+
+  std::optional<errc> down(const direct_pair::side& s) {
+    const auto told = direct_pair::all<event::link_down>(s);
+    return told.empty() ? std::nullopt : std::optional(told.back().code);
+  }
+
+  // The dialer is gone without a word, and the acceptor has something for it.
+  void vanish() {
+    w.refuse_dials = true;
+    for (const auto& [id, peer] : w.dialer.peer) w.dialer.dark[id] = w.acceptor.dark[peer] = true;
+    ASSERT_TRUE(w.acceptor.ep.write(w.now, there, as_bytes(std::string(1 << 20, 'x'))));
   }
 
   void expect_nothing_left() {
@@ -52,6 +64,7 @@ class engine_ends : public ::testing::Test {
   link_ref link{};
   flow_ref here{};
   flow_ref there{};
+  std::array<std::byte, 64> buffer{};
 };
 
 TEST_F(engine_ends, a_reset_after_delivery_comes_behind_every_byte) {
@@ -131,7 +144,6 @@ TEST_F(engine_ends, packets_that_arrived_before_a_reset_can_be_received) {
   ASSERT_TRUE(w.dialer.ep.send_packet(w.now, here, as_bytes("two")));
   w.dialer.ep.abort_after_delivery(w.now, here, 9);
   w.advance(50ms);
-  std::array<std::byte, 16> buffer{};
   for (const auto* text : {"one", "two"}) {
     const auto got = w.acceptor.ep.receive_packet(w.now, there, buffer);
     ASSERT_TRUE(got);
@@ -190,6 +202,140 @@ TEST_F(engine_ends, what_a_grace_that_ran_out_discards_is_counted) {
   EXPECT_EQ(status.written, 11u);
   EXPECT_EQ(status.acknowledged, 0u);
   EXPECT_EQ(status.discarded, 11u);
+}
+
+// Both ways, with the reader at either end: nothing but a reader who lives holds it up.
+TEST_F(engine_ends, a_closed_flow_waits_for_a_paused_reader_as_long_as_he_lives) {
+  for (const bool reset : {false, true}) {
+    for (auto* writer : {&w.dialer, &w.acceptor}) {
+      open();
+      auto& reader = w.other(*writer);
+      const auto from = writer == &w.dialer ? here : there;
+      const auto to = writer == &w.dialer ? there : here;
+      const std::string text(3 << 20, 'x');
+      ASSERT_EQ(*writer->ep.write(w.now, from, as_bytes(text)), text.size());
+      if (reset) {
+        writer->ep.abort_after_delivery(w.now, from, 9);
+      } else {
+        writer->ep.close(w.now, from);
+      }
+      w.advance(3h);
+      bool eof = false;
+      std::string got;
+      for (int i = 0; i < 1000 && !eof && !got.ends_with("!aborted"); ++i) {
+        got += w.read_all(reader, to, &eof);
+        w.advance(1ms);
+      }
+      EXPECT_TRUE(got == text + (reset ? "!aborted" : ""));
+      reader.ep.close(w.now, to);
+      w.advance(1s);
+    }
+  }
+  expect_nothing_left();
+}
+
+TEST_F(engine_ends, a_link_that_is_closed_waits_for_a_paused_reader_of_a_closed_flow) {
+  open();
+  const std::string text(1 << 20, 'x');
+  ASSERT_EQ(*w.dialer.ep.write(w.now, here, as_bytes(text)), text.size());
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "");
+  w.advance(10min);
+  std::string got;
+  bool eof = false;
+  for (int i = 0; i < 1000 && !eof; ++i) {
+    got += w.read_all(w.acceptor, there, &eof);
+    w.advance(1ms);
+  }
+  EXPECT_TRUE(got == text);
+  w.acceptor.ep.close(w.now, there);
+  w.advance(1s);
+  EXPECT_EQ(down(w.dialer), errc::closed);
+  EXPECT_EQ(down(w.acceptor), errc::closed);
+}
+
+TEST_F(engine_ends, a_bounded_close_ends_within_its_linger_though_the_reader_lives) {
+  open();
+  const std::string text(1 << 20, 'x');
+  ASSERT_TRUE(w.dialer.ep.write(w.now, here, as_bytes(text)));
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "", true);
+  w.advance(defaults::linger - 1s);
+  EXPECT_FALSE(down(w.dialer));
+  w.advance(2s);
+  EXPECT_EQ(down(w.dialer), errc::closed);
+  EXPECT_EQ(down(w.acceptor), errc::peer_lost);
+  EXPECT_EQ(read_slowly(w.acceptor, there).substr(0, 16384), std::string(16384, 'x'))
+      << "what arrived can be read";
+}
+
+TEST_F(engine_ends, a_close_that_waits_can_be_bounded_later) {
+  open();
+  ASSERT_TRUE(w.dialer.ep.write(w.now, here, as_bytes(std::string(1 << 20, 'x'))));
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "");
+  w.advance(1h);
+  w.dialer.ep.close_link(w.now, link, 0, "", true);
+  w.advance(defaults::linger + 1s);
+  EXPECT_EQ(down(w.dialer), errc::closed);
+}
+
+TEST_F(engine_ends, a_close_without_a_living_peer_counts_from_when_he_was_lost) {
+  open();
+  vanish();
+  w.advance(20s);
+  w.acceptor.ep.close_link(w.now, there.link, 0, "", true);
+  w.advance(defaults::linger - 22s);
+  EXPECT_FALSE(down(w.acceptor)) << "he may still come back";
+  w.advance(6s);
+  EXPECT_EQ(down(w.acceptor), errc::closed);
+}
+
+TEST_F(engine_ends, a_close_when_the_peer_vanished_long_ago_is_over_at_once) {
+  open();
+  vanish();
+  w.acceptor.ep.close(w.now, there);
+  w.advance(defaults::linger + 10s);
+  EXPECT_FALSE(down(w.acceptor)) << "a link without a path lives for its grace";
+  w.acceptor.ep.close_link(w.now, there.link, 0, "");
+  w.settle();
+  EXPECT_EQ(down(w.acceptor), errc::closed);
+}
+
+TEST_F(engine_ends, a_link_that_is_aborted_tells_the_peer) {
+  open();
+  ASSERT_TRUE(w.dialer.ep.write(w.now, here, as_bytes("kept")));
+  w.advance(50ms);
+  w.dialer.ep.abort_link(w.now, link);
+  w.settle();
+  EXPECT_EQ(down(w.acceptor), errc::peer_lost);
+  EXPECT_EQ(w.acceptor.ep.read(w.now, there, buffer)->size, 4u) << "what arrived can be read";
+}
+
+// A path that leaves says BYE as a link does that is over: the other end must not take one for the
+// other, also when it was told before that the link is going to end.
+TEST_F(engine_ends, a_path_that_leaves_a_closing_link_does_not_end_it) {
+  open();
+  ASSERT_EQ(w.dialer.peer.size(), 2u);
+  const auto second = std::next(w.dialer.peer.begin())->first;
+  w.hold(w.dialer, second);
+  ASSERT_FALSE(w.dialer.ep.detach(w.now, link, "b"));
+  w.settle();
+  const std::string text(1 << 20, 'x');
+  ASSERT_EQ(*w.dialer.ep.write(w.now, here, as_bytes(text)), text.size());
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "");
+  w.settle();
+  w.release(w.dialer, second);
+  w.advance(1s);
+  EXPECT_FALSE(down(w.acceptor));
+  std::string got;
+  bool eof = false;
+  for (int i = 0; i < 1000 && !eof; ++i) {
+    got += w.read_all(w.acceptor, there, &eof);
+    w.advance(1ms);
+  }
+  EXPECT_TRUE(got == text);
 }
 
 }  // namespace
