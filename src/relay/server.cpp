@@ -3,7 +3,6 @@
 
 #include <sys/socket.h>
 
-#include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
@@ -90,22 +89,31 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
 
  private:
   void connect(const tcp::resolver::results_type& endpoints) {
-    if (answered_) return;
-    asio::async_connect(
-        socket_, endpoints,
-        [self = this->shared_from_this()](std::error_code error, const tcp::endpoint&) {
-          if (error) return self->fail(error);
-          self->succeed();
-        });
+    endpoints_ = endpoints;
+    next_ = endpoints_.begin();
+    connect_next(make_error_code(std::errc::host_unreachable));
   }
 
-  void succeed() {
-    if (!introduce()) return fail(make_error_code(std::errc::connection_reset));
+  void connect_next(std::error_code last) {
+    if (answered_) return;
+    if (next_ == endpoints_.end()) return fail(last);
+    const auto endpoint = (next_++)->endpoint();
+    std::error_code ignored;
+    socket_.close(ignored);
+    socket_.async_connect(endpoint, [self = this->shared_from_this()](std::error_code error) {
+      if (error && !was_connected(error)) return self->connect_next(error);
+      self->succeed(error);
+    });
+  }
+
+  /// @param ended why the connection is over already.
+  void succeed(std::error_code ended) {
+    if (!ended && !introduce()) return fail(make_error_code(std::errc::connection_reset));
     if (std::exchange(answered_, true)) return;
     timer_.cancel();
     auto joined = std::make_shared<bridge>(
-        std::make_unique<socket_end>(std::move(socket_), state_->options.probes), flow_.accept(),
-        [state = state_, name = to_.name](const bridge_result& result) {
+        std::make_unique<socket_end>(std::move(socket_), state_->options.probes, ended),
+        flow_.accept(), [state = state_, name = to_.name](const bridge_result& result) {
           state->log(severity::debug, "connection to \"" + name + "\" ended: " +
                                           (result.why.code ? result.why.detail : "in order"));
         });
@@ -136,6 +144,8 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   const target& to_;
   incoming flow_;
   tcp::resolver resolver_;
+  tcp::resolver::results_type endpoints_;
+  tcp::resolver::results_type::iterator next_;
   tcp::socket socket_;
   asio::steady_timer timer_;
   bool answered_ = false;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "relay/asio_code.hpp"
 #include "relay/draining_socket.hpp"
 #include "relay/socket_calls.hpp"
 
@@ -33,7 +34,8 @@ void apply(int fd, const keepalive& probes) {
 
 }  // namespace
 
-socket_end::socket_end(tcp::socket socket, const keepalive& probes) : socket_(std::move(socket)) {
+socket_end::socket_end(tcp::socket socket, const keepalive& probes, std::error_code failure)
+    : socket_(std::move(socket)), failure_(portable(failure)) {
   std::error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
@@ -111,6 +113,11 @@ void socket_end::reset() {
   std::error_code ignored;
   socket_.cancel(ignored);
   close_when_drained(std::move(socket_), socket_ending::reset);
+}
+
+bool was_connected(const std::error_code& error) noexcept {
+  const auto code = portable(error);
+  return code == std::errc::connection_reset || code == std::errc::broken_pipe;
 }
 
 void reset_socket(tcp::socket& socket) {

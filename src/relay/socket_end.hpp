@@ -17,7 +17,9 @@ namespace rendr::relay {
 /// the application's kernel has acknowledged what was written or 30 s brought no progress.
 class socket_end final : public byte_end {
  public:
-  explicit socket_end(asio::ip::tcp::socket socket, const keepalive& probes = {});
+  /// @param failure an error that was taken from the socket: it comes behind what can be read.
+  explicit socket_end(asio::ip::tcp::socket socket, const keepalive& probes = {},
+                      std::error_code failure = {});
   ~socket_end() override;
 
   void wait_readable(waiter done) override;
@@ -34,8 +36,12 @@ class socket_end final : public byte_end {
 
   asio::ip::tcp::socket socket_;
   std::unique_ptr<asio::steady_timer> watch_timer_;
-  std::error_code failure_;  ///< of a write: it took the socket's pending error
+  std::error_code failure_;  ///< a write, say, took the socket's pending error
 };
+
+/// The error of a connect is that of a connection that was there: the other side answered, perhaps
+/// sent something, and was gone before this side looked. (Before it answers, a RST is a refusal.)
+bool was_connected(const std::error_code& error) noexcept;
 
 /// Closes a socket so that its peer gets a TCP RST, at once.
 void reset_socket(asio::ip::tcp::socket& socket);

@@ -53,6 +53,17 @@ TEST_F(relay_ends, an_answer_is_read_before_the_reset_that_follows_it) {
   }
 }
 
+TEST_F(relay_ends, a_target_may_answer_and_reset_before_its_connection_was_looked_at) {
+  for (int i = 0; i < 100; ++i) {
+    if (i > 0) join();
+    ASSERT_TRUE(far.send("busy"));
+    ASSERT_TRUE(far.settle());
+    far.reset();
+    EXPECT_EQ(client.receive_all(), "busy");
+    EXPECT_EQ(client.error(), ECONNRESET);
+  }
+}
+
 TEST_F(relay_ends, what_a_client_wrote_before_its_reset_reaches_the_target) {
   for (int i = 0; i < 50; ++i) {
     if (i > 0) join();

@@ -209,6 +209,7 @@ struct memory_lane {
   std::size_t receive_room = 0;
   byte_queue sending;
   byte_queue received;
+  std::uint64_t carried = 0;  ///< bytes that came to the reader's side
   bool fin = false;
   bool fin_received = false;
   bool stopping = false;  ///< the reader let go, the writer does not know
@@ -347,6 +348,7 @@ class memory_flow_pair {
       if (!reader->released) lane.received.push_back(lane.sending.front());
       lane.sending.pop_front();
     }
+    lane.carried += n;
     bool moved = n > 0;
     if (lane.sending.empty() && (lane.fin || lane.reset) && !lane.over()) {
       (lane.fin ? lane.fin_received : lane.reset_received) = true;
@@ -365,6 +367,18 @@ class memory_flow_pair {
     tell();
     return true;
   }
+
+  /// The link is over: what has come can be read, and then both ends fail.
+  void fail() {
+    for (auto* lane : {&up_, &down_}) {
+      lane->discarded = lane->discarded || !lane->sending.empty();
+      lane->sending.clear();
+      lane->stopped = true;
+      if (!lane->fin_received) lane->reset_received = true;
+    }
+    tell();
+  }
+  std::uint64_t carried(bool up) const { return (up ? up_ : down_).carried; }
 
   std::optional<memory_flow> near, far;
 

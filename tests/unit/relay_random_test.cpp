@@ -2,10 +2,12 @@
 // ctest: timeout=300
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/io_context.hpp>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "relay/basic_bridge.hpp"
@@ -23,17 +25,15 @@ constexpr std::size_t largest_write = 20'000;
 constexpr std::size_t patience = 2'000;  // turns in which nothing moved
 
 taken taken_by(const memory_kernel& kernel) {
-  return {kernel.arrived, kernel.arrived, kernel.fin_received, kernel.fin_received};
+  return {kernel.arrived, kernel.arrived, kernel.fin_received, kernel.fin_received, false};
 }
 
 /// What both programs saw against the rules.
-std::string judge_both(const program& near, const memory_kernel& near_kernel, const program& far,
-                       const memory_kernel& far_kernel) {
+std::string judge_both(const program& near, const taken& up, const program& far,
+                       const taken& down) {
   std::string text;
-  if (const auto up = judge(near, taken_by(near_kernel), far); !up.empty()) text += "up: " + up;
-  if (const auto down = judge(far, taken_by(far_kernel), near); !down.empty()) {
-    text += " down: " + down;
-  }
+  if (const auto said = judge(near, up, far); !said.empty()) text += "up: " + said;
+  if (const auto said = judge(far, down, near); !said.empty()) text += "down: " + said;
   return text;
 }
 
@@ -60,7 +60,7 @@ std::string run_direct(std::uint64_t seed) {
     }
     idle = moved ? 0 : idle + 1;
   }
-  return judge_both(near, wire.far, far, wire.near);
+  return judge_both(near, taken_by(wire.far), far, taken_by(wire.near));
 }
 
 /// Both programs with relays and a flow between them.
@@ -83,7 +83,15 @@ std::string run_relayed(std::uint64_t seed) {
   program far(1, {&far_wire.far}, make_script(random, largest_write));
   const std::array<memory_kernel*, 4> kernels{&near_wire.near, &near_wire.far, &far_wire.near,
                                               &far_wire.far};
-  for (std::size_t idle = 0; idle < patience;) {
+  // One link of eight fails under way.
+  std::optional<std::size_t> breaks;
+  if (below(random, 8) == 0) breaks = below(random, 4'000);
+  bool broken = false;
+  for (std::size_t idle = 0, turn = 0; idle < patience; ++turn) {
+    if (turn == breaks) {
+      flow.fail();
+      broken = true;
+    }
     bool moved = false;
     const auto n = 1 + below(random, 4000);
     switch (const auto what = below(random, 12)) {
@@ -113,7 +121,14 @@ std::string run_relayed(std::uint64_t seed) {
     idle = moved ? 0 : idle + 1;
     if (idle > 100 && near.gone() && far.gone() && ended[0] + ended[1] == 2) break;
   }
-  auto text = judge_both(near, near_wire.far, far, far_wire.near);
+  auto up = taken_by(near_wire.far);
+  auto down = taken_by(far_wire.near);
+  if (broken) {
+    up.least = std::min(up.least, flow.carried(true));
+    down.least = std::min(down.least, flow.carried(false));
+    up.broken = down.broken = true;
+  }
+  auto text = judge_both(near, up, far, down);
   if (ended != std::array{1, 1}) {
     text += " bridges that ended: " + std::to_string(ended[0]) + ", " + std::to_string(ended[1]);
   }
@@ -135,6 +150,13 @@ TEST(relay_random, a_relayed_connection_is_as_good_as_a_direct_one) {
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     ASSERT_EQ(run_relayed(seed), "") << "seed " << seed;
   }
+}
+
+// Here the program that waits until its kernel has given everything away, and the one that waits
+// until the other cannot write, waited for each other.
+TEST(relay_random, seed_470_has_no_two_programs_that_wait_for_each_other) {
+  EXPECT_EQ(run_direct(470), "");
+  EXPECT_EQ(run_relayed(470), "");
 }
 
 }  // namespace
