@@ -32,13 +32,58 @@ file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefi
 configure_file(cmake/rendr.pc.in ${PROJECT_BINARY_DIR}/rendr.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/rendr.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
+find_program(RENDR_GZIP gzip)
+set(packaged rendr rendr_engine)
 if(TARGET rendr_cli)
+  list(APPEND packaged rendr_cli)
   install(TARGETS rendr_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   if(RENDR_SYSTEMD)
     install(FILES dist/systemd/rendr-serve@.service DESTINATION lib/systemd/system COMPONENT program)
   endif()
+  # The man page is what the program says of itself; a program for another machine cannot be asked.
+  if(RENDR_GZIP AND NOT CMAKE_CROSSCOMPILING)
+    add_custom_command(OUTPUT rendr.1.gz DEPENDS rendr_cli ${PROJECT_SOURCE_DIR}/scripts/manpage VERBATIM
+      COMMAND ${PROJECT_SOURCE_DIR}/scripts/manpage $<TARGET_FILE:rendr_cli> > rendr.1
+      COMMAND ${RENDR_GZIP} -9nf rendr.1 COMMENT "Writing the man page")
+    add_custom_target(rendr_man ALL DEPENDS rendr.1.gz)
+    list(APPEND packaged rendr_man)
+    install(FILES ${PROJECT_BINARY_DIR}/rendr.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+  endif()
 endif()
-install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+
+# The guides refer to each other, and the README to them, by their places in this tree.
+file(GLOB guides CONFIGURE_DEPENDS docs/*.md)
+set(program_docs ${CMAKE_INSTALL_DATADIR}/doc/rendr)
+set(dev_docs ${CMAKE_INSTALL_DATADIR}/doc/librendr-dev)
+install(FILES README.md LICENSE SECURITY.md DESTINATION ${program_docs} COMPONENT program)
+install(FILES ${guides} DESTINATION ${program_docs}/docs COMPONENT program)
+install(DIRECTORY docs/plots DESTINATION ${program_docs}/docs COMPONENT program)
+install(DIRECTORY examples DESTINATION ${dev_docs} COMPONENT dev)
+foreach(part IN ITEMS program dev)
+  install(FILES dist/debian/copyright DESTINATION ${${part}_docs} COMPONENT ${part})
+endforeach()
+if(RENDR_GZIP)
+  add_custom_command(OUTPUT changelog.gz DEPENDS ${PROJECT_SOURCE_DIR}/CHANGELOG.md VERBATIM
+    COMMAND ${RENDR_GZIP} -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md > changelog.gz)
+  add_custom_target(rendr_changelog ALL DEPENDS changelog.gz)
+  list(APPEND packaged rendr_changelog)
+  foreach(part IN ITEMS program dev)
+    install(FILES ${PROJECT_BINARY_DIR}/changelog.gz DESTINATION ${${part}_docs} COMPONENT ${part})
+  endforeach()
+endif()
+# CPack strips programs; of static libraries, what debuggers want goes as well.
+install(CODE [[
+  if(CMAKE_INSTALL_DO_STRIP)
+    file(GLOB libraries $ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib*/librendr*.a
+         $ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib*/*/librendr*.a)
+    foreach(library IN LISTS libraries)
+      execute_process(COMMAND strip --strip-debug ${library} COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()
+  endif()
+]] COMPONENT dev)
+# What goes into the packages, and nothing else.
+add_custom_target(rendr_package)
+add_dependencies(rendr_package ${packaged})
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "rendr")
@@ -51,11 +96,13 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME rendr)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program. It carries TCP connections over several network paths at once and moves them between the paths
-when one dies, without either end noticing.")
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program. It carries TCP connections over several network paths
+at once and moves them between the paths when one dies, without either
+end noticing.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME librendr-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libasio-dev, libsodium-dev, libgnutls28-dev, libisal-dev, libmnl-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "pkg-config")
 if(RENDR_IPSEC_MB)
   string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libipsec-mb-dev")
 endif()

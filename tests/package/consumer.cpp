@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <rendr/rendr.hpp>
+// rendr first, so that its headers need no other before them; the rest by name
 #include <asio/buffer.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <iostream>
-#include <rendr/rendr.hpp>
+#include <rendr/graph.hpp>
 #include <string_view>
 #include <thread>
 
