@@ -597,7 +597,7 @@ parsed parse(std::span<const std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     for (const auto* sub : all.app.get_subcommands()) chosen = sub;
     if (dynamic_cast<const CLI::CallForHelp*>(&error) != nullptr) {
-      result.text = chosen->help();
+      result.text = chosen->help(chosen == &all.app ? "" : "rendr");
     } else {
       result.code = exit_code::usage;
       result.text = complaint(all, *chosen, error);
