@@ -159,8 +159,8 @@ class runtime {
   [[nodiscard]] failure end_flow(const flow_id& id);
 
   /// Ends in order: listeners close, every link stops taking new flows, open flows get their
-  /// linger. Completes (`void(std::error_code)`) when every link is over, at the latest after the
-  /// longest linger, also when a reader is slow or paused, with no error. May be started once; the runtime is of no use afterwards.
+  /// linger. Completes (`void(std::error_code)`) with no error when every link is over, after the
+  /// longest linger at the latest, however slow a reader. To be started once; it is of no use then.
   template <class Token>
   auto async_shutdown(Token&& token) {
     return asio::async_initiate<Token, void(std::error_code)>(

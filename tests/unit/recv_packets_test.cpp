@@ -33,6 +33,18 @@ struct receiver {
   }
 };
 
+TEST(RecvPackets, WhatIsHereStaysWhenNoMoreWillCome) {
+  receiver r;
+  EXPECT_EQ(r.insert(0, "one"), "fresh");
+  r.packets.cut();
+  EXPECT_EQ(r.insert(3 + extra, "late"), "fresh");
+  EXPECT_EQ(r.packets.consumed(), 4 + extra) << "what comes late counts as read";
+  ASSERT_TRUE(r.packets.readable());
+  EXPECT_EQ(r.read(), "one");
+  EXPECT_FALSE(r.packets.readable());
+  EXPECT_FALSE(r.packets.at_end());
+}
+
 TEST(RecvPackets, AreReadAsTheyCameWholeAndInAnyOrder) {
   receiver r;
   EXPECT_EQ(r.insert(3 + extra, "second"), "fresh");

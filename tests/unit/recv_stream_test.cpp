@@ -59,6 +59,23 @@ TEST(RecvStream, TheEndIsReachedOnlyWhenEveryByteWasRead) {
   EXPECT_TRUE(r.stream.at_end());
 }
 
+TEST(RecvStream, WhatIsReadableStaysWhenTheRestWillNotCome) {
+  receiver r;
+  ASSERT_TRUE(r.insert(0, 10));
+  ASSERT_TRUE(r.insert(20, 6000));
+  ASSERT_TRUE(r.insert(7000, 10));
+  r.stream.cut();
+  EXPECT_EQ(r.stream.readable(), 10u);
+  const auto late = r.insert(10, 10);
+  EXPECT_EQ(late->duplicate, 10u);
+  EXPECT_FALSE(late->readable);
+  std::byte out[20];
+  EXPECT_EQ(r.stream.read(out), 10u);
+  EXPECT_EQ(r.stream.readable(), 0u);
+  EXPECT_FALSE(r.stream.at_end()) << "it is no end in order";
+  EXPECT_EQ(r.pool.in_use(), 0u) << "what lay behind the hole is gone";
+}
+
 TEST(RecvStream, AnEmptyStreamEndsAtOnce) {
   receiver r;
   EXPECT_EQ(r.stream.set_final_size(0), errc{});
