@@ -82,7 +82,7 @@ constexpr std::string_view pipe_footer = R"(
 `rendr forward --help` says what a PATH and a GRAPH is.
 
 Examples:
-  ssh -o ProxyCommand='rendr pipe --to=ssh --path=a=tcp://%h:7000 --path=b=tcp://%h:7001' server
+  ssh -o ProxyCommand='rendr pipe --to=ssh --path=a=tcp://[%h]:7000 --path=b=tcp://[%h]:7001' server
   rendr pipe --to=log --path=tcp://127.0.0.1:7000 < access.log)";
 
 constexpr std::string_view keygen_footer = R"(

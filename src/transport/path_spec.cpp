@@ -167,9 +167,8 @@ class reader {
       const auto close = text.find(']');
       if (close == text.npos) return fail(begin, "host", text, "the \"]\" is missing");
       spec_.host = text.substr(1, close - 1);
-      if (!is_ipv6(spec_.host)) {
-        return fail(begin + 1, "host", spec_.host, "brackets hold an IPv6 address");
-      }
+      if (!is_ipv6(spec_.host)) check_host(begin + 1);
+      if (error_) return;
       colon = close + 1 < text.size() ? close + 1 : text.npos;
       if (colon != text.npos && text[colon] != ':') {
         return fail(begin + colon, "host", text, "after \"]\" comes a colon and the port");

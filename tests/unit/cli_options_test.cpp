@@ -201,6 +201,17 @@ TEST(cli_options, a_keepalive_that_the_system_cannot_have_is_refused_with_the_ru
   }
 }
 
+TEST(cli_options, brackets_may_stand_around_any_host) {
+  const auto serve = accepted<serve_options>(
+      {"serve", "--listen=tcp://[localhost]:7000", "--to=ssh=[db.local]:22", "--to=db=[::1]:5432"});
+  EXPECT_EQ(serve.listen[0].host, "localhost");
+  EXPECT_EQ(to_string(serve.targets[0].address), "db.local:22");
+  const auto forward = accepted<forward_options>(
+      {"forward", "--listen=[127.0.0.1]:0", "--path=tcp://[h.example]:7000"});
+  EXPECT_EQ(to_string(forward.listen), "127.0.0.1:0");
+  EXPECT_EQ(forward.link.paths[0].host, "h.example");
+}
+
 TEST(cli_options, a_mistake_names_the_option_the_value_and_the_rule) {
   struct line {
     std::initializer_list<std::string> words;

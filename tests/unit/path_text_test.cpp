@@ -63,6 +63,8 @@ const std::vector<good> good_texts{
     {"tcp://host:7000,evidence=none", "tcp://host:7000,evidence=none"},
     {"tcp://host:7000,evidence=end_to_end", "tcp://host:7000,evidence=end_to_end"},
     {"tcp=tcp://host:7000", "tcp=tcp://host:7000"},
+    {"tcp://[host.example]:7000", "tcp://host.example:7000"},
+    {"tcp://[192.0.2.7]:7000,bind=192.0.2.1", "tcp://192.0.2.7:7000,bind=192.0.2.1"},
 };
 
 TEST(PathText, GoodTextsReadWriteAndReadTheSame) {
@@ -115,8 +117,12 @@ const std::vector<bad> bad_texts{
     {"tcp://host:7000/x", 11, "port \"7000/x\": a whole number from 1 to 65535"},
     {"tcp://::1:7000", 6, "host \"::1\": an IPv6 address stands in brackets, such as [::1]:7000"},
     {"tcp://[::1:7000", 6, "host \"[::1:7000\": the \"]\" is missing"},
-    {"tcp://[host]:7000", 7, "host \"host\": brackets hold an IPv6 address"},
-    {"tcp://[::1%]:7000", 7, "host \"::1%\": brackets hold an IPv6 address"},
+    {"tcp://[::1%]:7000", 7,
+     "host \"::1%\": a name, an IPv4 address, or an IPv6 address in brackets"},
+    {"tcp://[me@host]:7000", 7,
+     "host \"me@host\": a name, an IPv4 address, or an IPv6 address in brackets"},
+    {"tcp://[300.1.2.3]:7000", 7, "host \"300.1.2.3\": not an IPv4 address"},
+    {"tcp://[]:7000", 7, "host is missing: write host:port"},
     {"tcp://[::1]7000", 11, "host \"[::1]7000\": after \"]\" comes a colon and the port"},
     {"tcp://300.0.0.1:7000", 6, "host \"300.0.0.1\": not an IPv4 address"},
     {"tcp://1.2.3:7000", 6, "host \"1.2.3\": not an IPv4 address"},
