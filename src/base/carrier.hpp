@@ -29,6 +29,7 @@ struct carrier_traits {
   bool secured = false;         ///< encrypted and authenticated below rendr (TLS, QUIC)
   bool loopback = false;        ///< both ends are on this machine
   bool take_plaintext = false;  ///< accepted: records in clear are taken though it is neither
+  bool more_addresses = false;  ///< dialled: the name has others that were not tried yet
   std::uint32_t mtu = 0;        ///< largest datagram; 0 on stream carriers
   std::string local;            ///< for status only, e.g. "192.0.2.7:41830"
   std::string remote;           ///< for status, and the key of the per-source caps

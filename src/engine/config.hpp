@@ -84,6 +84,12 @@ inline constexpr duration redial_max =
     1500ms;  // a path that returns is attached within 2 s (gate G5)
 inline constexpr duration dark_redial =
     500ms;  // while no path lives: the kernel's SYN back-off is slow
+inline constexpr duration redial_quick = 60s;  // so long what is away is asked as above, then up to
+inline constexpr duration redial_slow = 30s;   //   so far apart,
+inline constexpr duration redial_wanted = 5s;  //   and as above so long after an application asked
+inline constexpr duration dial_beside = 1s;    // no answer within this, or 4 RTT: another one too
+inline constexpr duration cold_wait = 2s;  // no other path came up within this: cold ones are asked
+inline constexpr duration cold_rest = 60s;     // others were good for so long: they sleep again
 inline constexpr duration dial_timeout = 10s;  // while another path lives
 inline constexpr duration handshake_timeout = 10s;
 inline constexpr duration token_wait =
@@ -145,7 +151,8 @@ inline constexpr duration late_loop = 5ms;  // handle_timeout later than this: d
 
 static_assert(ping_in_use_min < ping_in_use_max && ping_in_use_max < ping_standby);
 static_assert(death_min < death_max && death_max < no_path_grace);
-static_assert(redial_first < redial_max);
+static_assert(redial_first < redial_max && redial_max < redial_slow);
+static_assert(dial_beside < handshake_timeout && dial_beside < dial_timeout);
 static_assert(flow_reserve < flow_window && flow_window <= flow_window_max);
 static_assert(packet_reserve * 3 / 4 >= wire::max_packet + wire::packet_extra);
 static_assert(packet_queue_min >= wire::max_packet + wire::packet_extra);

@@ -30,12 +30,14 @@ namespace rendr::engine::event {
 // -------------------------------------------------------------------------------
 
 /// Connect path spec `spec`; answer with `endpoint::dialed` or `endpoint::dial_failed` carrying
-/// `attempt`. Abandon the try after `timeout`. Several attempts of one spec may be under way.
+/// `attempt`. Abandon the try after `timeout`. Several attempts of one spec may be under way. The
+/// longer it has been `away`, the older may be what is known of its name.
 struct dial {
   link_ref link{};
   spec_id spec = 0;
   std::uint64_t attempt = 0;
   duration timeout{};
+  duration away{};  ///< for so long, since the network changed or an application asked
 };
 /// The result of this attempt no longer matters: abandon it. A late answer is ignored.
 struct cancel_dial {

@@ -43,12 +43,16 @@ errc link::start(instant now, policy::graph root) {
   roots_.standard().version = 1;
   roots_.standard().text = config_.root;
   install_root(now, roots_.standard(), std::move(root));
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    if (!slots_[leaf].config.cold) schedule_dial(now, leaf, true);
-  }
   const bool all_cold =
       std::all_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
-  if (all_cold) schedule_dial(now, 0, true);
+  const bool any_cold =
+      std::any_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
+  for (auto& s : slots_) s.away_since = now;
+  if (any_cold && !all_cold) cold_at_ = now + defaults::cold_wait;
+  cold_called_ = all_cold;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    if (!slots_[leaf].config.cold || (all_cold && leaf == 0)) schedule_dial(now, leaf, true);
+  }
   dial_due(now);
   return errc{};
 }
@@ -149,6 +153,7 @@ bool link::all_closed() const noexcept {
 // Without a living path the grace runs from the moment that the last one died or became suspect.
 void link::check_dark(instant now) {
   if (!up_ || down_) return;
+  look_at_cold(now, false);
   if (any_alive() || stalled_) {
     dark_since_ = never;
     closed_since_ = never;
@@ -270,6 +275,8 @@ instant link::next_timeout() const noexcept {
   auto next =
       std::min({up_ ? never : dial_deadline_, closing_ends(), quality_at_, demand_at_, guard_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
+  if (!up_) next = std::min(next, cold_at_);
+  if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
   for (const auto& s : slots_) {
     next = std::min(next, s.next_dial);
     for (const auto& a : s.attempts) next = std::min(next, a.until);
@@ -295,6 +302,7 @@ void link::handle_timeout(instant now, duration lateness) {
     if (down_) return;
   }
   start_handshakes(now);
+  if (up_) look_at_cold(now, true);
   dial_due(now);
   if (demand_at_ <= now) look_at_demand(now);
   if (guard_at_ <= now) guard_bonds(now);

@@ -35,10 +35,15 @@ struct leaf_slot {
   // Dialing (dialer only).
   struct attempt {
     std::uint64_t number = 0;
+    instant since{};
     instant until = never;
+    bool patient = false;  ///< no other try was under way: it gets the time that it needs
   };
   std::vector<attempt> attempts;
   instant next_dial = never;
+  instant away_since = never;  ///< it has had no path since; `never` while it has one
+  bool failed = false;         ///< a try of it failed, since the link began
+  unsigned abandoned = 0;      ///< patient tries that got no answer, one after another
   duration backoff{0};
   std::uint64_t dials = 0;
   duration last_rtt{0};
@@ -54,9 +59,9 @@ struct leaf_slot {
 
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
-/// link.cpp (life), link_paths.cpp (attach, loss, redial), link_liveness.cpp, link_receive.cpp,
-/// link_send.cpp, link_flows.cpp (application), link_packets.cpp, link_routing.cpp (graph),
-/// link_demand.cpp (bulk, guards), link_status.cpp.
+/// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
+/// link_receive.cpp, link_send.cpp, link_flows.cpp (application), link_packets.cpp,
+/// link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -145,7 +150,7 @@ class link {
  private:
   // link_status.cpp
   leaf_slot* slot_for(std::string_view name);
-  void leave(instant now, path& p);
+  void leave(instant now, path& p, std::string detail);
 
   // link.cpp
   void prepare_hello();
@@ -181,9 +186,6 @@ class link {
   void replace_old(instant now, path& fresh);
   bool succeeded(const path& p) const noexcept;
   void choose_current(leaf_slot& s, spec_id leaf);
-  void schedule_dial(instant now, spec_id leaf, bool at_once);
-  void dial_due(instant now);
-  void dial(instant now, spec_id leaf);
   void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
   void tell_state(const path& p, wire::path_report state);
   void drain(instant now, path& p, cause why, std::string detail);
@@ -194,7 +196,21 @@ class link {
   void begin_ask(instant now, path& p);
   void take_answer(instant now, path& p, const wire::answer& answer);
   void dial_soon(instant now, spec_id leaf);
+
+  // link_redial.cpp
   bool needs_dial(const leaf_slot& s) const noexcept;
+  bool beside_suspect(const leaf_slot& s) const noexcept;
+  instant asked_since(const leaf_slot& s) const noexcept;
+  bool quick(instant now, const leaf_slot& s) const noexcept;
+  static duration beside_after(duration rtt) noexcept;
+  void schedule_dial(instant now, spec_id leaf, bool at_once);
+  bool make_room(instant now, spec_id leaf);
+  duration dial_time(const leaf_slot& s, bool patient) const noexcept;
+  void dial(instant now, spec_id leaf);
+  void dial_due(instant now);
+  void wanted(instant now);
+  void call_cold(instant now, spec_id failed);
+  void look_at_cold(instant now, bool may_rest);
 
   // link_liveness.cpp
   instant record_deadline(const path& p, const sent_record& record) const noexcept;
@@ -383,6 +399,12 @@ class link {
   bool restart_told_ = false;
   std::string last_dial_error_;
   errc last_dial_code_ = errc::no_path;
+  instant network_at_ = instant::min();    ///< the network changed last
+  instant wanted_since_ = instant::min();  ///< an application asked in vain, and
+  instant wanted_until_ = instant::min();  ///<   so long its wish counts
+  instant cold_at_ = never;                ///< not up by then: cold leaves are dialled too
+  bool cold_called_ = false;
+  instant others_good_since_ = never;  ///< leaves that are not cold have lived since then
   instant last_death_ = instant::min();
   instant last_life_ = instant::min();    ///< evidence of life on any path
   instant heard_again_ = instant::min();  ///< the first after no path had shown any for long

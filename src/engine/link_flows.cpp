@@ -62,7 +62,7 @@ result<flow_ref> link::open(instant now, wire::flow_kind kind,
   f.metadata.assign(options.metadata.begin(), options.metadata.end());
   ++opened_;
   owe(f, duty_open);
-  static_cast<void>(now);
+  wanted(now);
   return flow_ref{ref_, number};
 }
 
@@ -111,12 +111,13 @@ void link::offer(flow& f) {
   wake_data();
 }
 
-result<std::size_t> link::write(instant, flow& f, bytes_view data) {
+result<std::size_t> link::write(instant now, flow& f, bytes_view data) {
   if (f.packets) return errc::mode_mismatch;
   if (f.write_error() != errc{}) return f.write_error();
   if (f.send.finished() || f.app_closed) return errc::closed;
   const auto taken = f.send.write(s_.pool, data, send_room(f));
   if (taken < data.size()) f.wants_write = true;
+  wanted(now);
   offer(f);
   return taken;
 }

@@ -25,11 +25,12 @@ bool link::packet_room(const flow& f, std::uint64_t weight) const noexcept {
   return out.unsent() + weight <= packet_queue() && f.send.buffered() + weight <= send_room(f);
 }
 
-result<bool> link::send_packet(instant, flow& f, bytes_view data) {
+result<bool> link::send_packet(instant now, flow& f, bytes_view data) {
   if (!f.packets) return errc::mode_mismatch;
   if (f.write_error() != errc{}) return f.write_error();
   if (f.send.finished() || f.app_closed) return errc::closed;
   if (data.size() > wire::max_packet) return errc::message_too_large;
+  wanted(now);
   const auto weight = send_packets::weight_of(data.size());
   if (!packet_room(f, weight)) {
     f.wants_write = true;

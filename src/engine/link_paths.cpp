@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How paths come and go: dialing, the handshakes of a carrier, loss, replacement.
+// How paths come and go: the handshakes of a carrier, loss, replacement.
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +10,6 @@ namespace rendr::engine {
 
 namespace {
 
-constexpr std::size_t dark_attempts = 2;
 constexpr std::size_t kept_records = 16;
 
 void send_handshake(services& s, path& p, const wire::handshake_message& message, wire::form form,
@@ -37,8 +36,9 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     const auto it = std::find_if(s.attempts.begin(), s.attempts.end(),
                                  [&](const auto& a) { return a.number == attempt; });
     if (it == s.attempts.end()) continue;
+    const auto since = it->since;
     s.attempts.erase(it);
-    if (down_ || s.removed || full()) return nullptr;
+    if (down_ || s.removed || full() || (!needs_dial(s) && !beside_suspect(s))) return nullptr;
     auto p = std::make_unique<path>();
     p->carrier = carrier_id{++s_.next_carrier};
     p->leaf = leaf;
@@ -46,29 +46,16 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     p->rtt.deadline_variations(s_.config.deadline_variations);
     p->guarded = s.config.plaintext || traits.secured ? wire::guard::checksum : wire::guard::sealed;
     p->evidence = s.config.evidence.value_or(traits.evidence);
-    p->attach_until =
-        now + (any_alive() || !up_ ? defaults::handshake_timeout
-                                   : std::max(2 * defaults::death_min, 6 * s.last_rtt));
+    p->attach_until = now + defaults::handshake_timeout;
+    p->beside_at = now + beside_after(std::max(s.last_rtt, now - since));
     p->last_heard = now;
+    s.next_dial = std::min(s.next_dial, p->beside_at);
     paths_.push_back(std::move(p));
     s.shown = path_phase::attaching;
     start_handshakes(now);
     return paths_.back().get();
   }
   return nullptr;
-}
-
-void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
-                       std::string_view detail) {
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    auto& s = slots_[leaf];
-    const auto gone = std::erase_if(s.attempts, [&](const auto& a) { return a.number == attempt; });
-    if (gone == 0) continue;
-    last_dial_error_ =
-        s.config.name + ": " + (detail.empty() ? code.message() : std::string(detail));
-    if (code.category() == error_category()) last_dial_code_ = static_cast<errc>(code.value());
-    schedule_dial(now, leaf, false);
-  }
 }
 
 // While a path lives that may carry them, fresh tokens are on their way: an attach waits for one
@@ -302,6 +289,8 @@ void link::establish(instant now, path& p) {
   auto& s = slot(p.leaf);
   s.known = true;
   s.silent_end = false;
+  s.away_since = never;
+  s.abandoned = 0;
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
   ask_next_ = false;
@@ -408,6 +397,7 @@ void link::drain(instant now, path& p, cause why, std::string detail) {
 void link::end_drained(instant now, path& p) {
   set_phase(now, p, path_phase::dead, cause::detached, "everything on it was acknowledged");
   auto& s = slot(p.leaf);
+  if (s.config.cold && !s.removed) s.shown = path_phase::idle;
   if (s.current != nullptr) s.shown = s.current->phase;
   told_.erase(p.id);
   order_close(p, true);
@@ -480,7 +470,10 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   // peer that refuses its frames would be dialled without end.
   const bool lived = was_path && now - p.attached_at >= defaults::death_min;
   if (lived) s.backoff = duration(0);
-  if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived);
+  if (s.current == nullptr && s.away_since == never) s.away_since = now;
+  const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;
+  if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived || next_address);
+  if (!was_path && why != cause::replaced) call_cold(now, p.leaf);
   check_dark(now);
   wake_all();
 }
@@ -492,90 +485,6 @@ void link::forget(path& p) {
 bool link::any_alive() const noexcept {
   return std::any_of(paths_.begin(), paths_.end(),
                      [](const auto& p) { return p->ready() && p->carries(); });
-}
-
-bool link::needs_dial(const leaf_slot& s) const noexcept {
-  if (side_ != role::dialer || down_ || s.removed) return false;
-  if (s.config.cold && any_alive()) return false;
-  if (s.current != nullptr && s.current->phase != path_phase::suspect) return false;
-  // A suspect path is dialled beside only while nothing else lives: else it soon dies or clears.
-  return s.current == nullptr || !any_alive();
-}
-
-void link::schedule_dial(instant now, spec_id leaf, bool at_once) {
-  auto& s = slots_[leaf];
-  if (!needs_dial(s)) {
-    s.next_dial = never;
-    return;
-  }
-  const bool dark = up_ && !any_alive();
-  duration wait{0};
-  if (!at_once) {
-    s.backoff = s.backoff == duration(0) ? duration(defaults::redial_first)
-                                         : std::min<duration>(2 * s.backoff, defaults::redial_max);
-  }
-  if (dark) {
-    wait = at_once ? duration(0) : duration(defaults::dark_redial);
-  } else if (!at_once) {
-    const auto spread = s.backoff.count() / 5;
-    wait = s.backoff + duration(s_.jitter.between(-spread, 0));
-  }
-  s.next_dial = std::min(s.next_dial, now + wait);
-}
-
-void link::dial(instant now, spec_id leaf) {
-  auto& s = slots_[leaf];
-  const bool dark = up_ && !any_alive();
-  const auto carriers =
-      static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(), [&](const auto& p) {
-        return p->leaf == leaf && !p->closing && p->step != attach_step::done;
-      }));
-  if (s.attempts.size() + carriers >= (dark ? dark_attempts : 1)) {
-    s.next_dial = dark ? now + defaults::dark_redial : never;
-    return;
-  }
-  duration timeout = defaults::dial_timeout;
-  if (dark) {
-    timeout = std::max<duration>(defaults::dark_redial, 3 * s.last_rtt);
-  } else if (s.known) {
-    timeout = std::max<duration>(defaults::redial_max, 3 * s.last_rtt);
-  }
-  const auto number = next_attempt_++;
-  s.attempts.push_back({number, now + timeout});
-  ++s.totals.dials;
-  if (s.current == nullptr) s.shown = path_phase::dialing;
-  s_.events.order(event::dial{ref_, leaf, number, timeout});
-  s.next_dial = dark ? now + defaults::dark_redial : never;
-}
-
-void link::dial_due(instant now) {
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    auto& s = slots_[leaf];
-    std::vector<std::uint64_t> over;
-    for (const auto& a : s.attempts) {
-      if (a.until <= now) over.push_back(a.number);
-    }
-    for (const auto number : over) {
-      s_.events.order(event::cancel_dial{ref_, number});
-      dial_failed(now, number, make_error_code(errc::timed_out), "no answer in time");
-    }
-    if (s.next_dial > now) continue;
-    s.next_dial = never;
-    if (needs_dial(s)) dial(now, leaf);
-  }
-}
-
-void link::network_changed(instant now) {
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    auto& s = slots_[leaf];
-    s.backoff = duration(0);
-    schedule_dial(now, leaf, true);
-    // What made it suspect may have lasted: a fresh path beside it shows, by whatever route is
-    // there now.
-    const bool suspect = s.current != nullptr && s.current->phase == path_phase::suspect;
-    if (suspect && side_ == role::dialer && !down_ && !s.removed && !needs_dial(s)) dial(now, leaf);
-  }
-  ask_for_life();
 }
 
 }  // namespace rendr::engine

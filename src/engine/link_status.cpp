@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers to questions, and leaves that come and go by command.
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "engine/link.hpp"
@@ -125,6 +126,7 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   s->config = config;
   s->removed = false;
   s->backoff = duration(0);
+  s->away_since = now;
   const auto leaf = static_cast<spec_id>(s - slots_.data());
   place_attached(now);
   schedule_dial(now, leaf, true);
@@ -149,10 +151,10 @@ leaf_slot* link::slot_for(std::string_view name) {
   return nullptr;
 }
 
-void link::leave(instant now, path& p) {
+void link::leave(instant now, path& p, std::string detail) {
   p.leaving = true;
   tell_state(p, wire::path_report::draining);
-  drain(now, p, cause::detached, "detached by command");
+  drain(now, p, cause::detached, std::move(detail));
   s_.transmit.wake(p.carrier);
   wake_control();
 }
@@ -175,7 +177,7 @@ std::optional<failure> link::detach(instant now, std::string_view leaf) {
     }
     for (auto* p : carriers) {
       if (p->ready()) {
-        leave(now, *p);
+        leave(now, *p, "detached by command");
       } else {
         path_down(now, *p, cause::detached, "detached by command");
       }

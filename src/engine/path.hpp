@@ -49,6 +49,7 @@ struct path {
   // Handshake.
   attach_step step = attach_step::waiting;
   instant attach_until = never;
+  instant beside_at = never;    ///< dialer: unanswered until then, it has another dial beside it
   instant token_until = never;  ///< dialer: its attach waits for a fresh token until then
   std::optional<dialer_attach> attaching;
   std::unique_ptr<const link_question> question;

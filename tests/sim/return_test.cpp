@@ -69,6 +69,27 @@ TEST(all_dark, for_a_minute_resumes_within_a_second) {
   }
 }
 
+TEST(all_dark, is_left_by_a_path_whose_round_trip_is_longer_than_a_dial_waits) {
+  auto s = two_paths(58);
+  s.paths[1] = path("b", 1200ms, 50 * mbit);
+  world w(s);
+  w.path("b").refuse(true);  // so that nothing is known of it
+  w.connect();
+  w.run(1s);
+  auto& flow = w.open({.up = traffic::paced(kib, 10ms, 1000)});
+  w.run(2s);
+  w.path("a").blackhole(true);
+  w.path("b").refuse(false);
+  const auto since = w.now();
+  w.run(100ms);
+  const auto had = flow.server().received;
+  ASSERT_TRUE(w.run_until([&] { return flow.server().received > had; }, 60s));
+  expect_at_most("a slow path alone is there after", ms(w.now() - since), 12'000, "ms");
+  EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
+  w.path("a").blackhole(false);
+  EXPECT_EQ(w.finish(), "");
+}
+
 TEST(old_bytes, that_arrive_two_minutes_late_revive_and_double_nothing) {
   world w(two_paths(55));
   w.connect();

@@ -135,6 +135,8 @@ class direct_pair {
   side acceptor;
   link_ref link{};
   bool refuse_dials = false;
+  std::map<spec_id, bool> refused;  ///< so are dials of these leaves
+  bool mute_dials = false;          ///< whoever is dialled now takes the connection and is mute
   carrier_traits traits{.evidence = evidence_kind::end_to_end,
                         .loopback = true,
                         .local = {},
@@ -188,7 +190,7 @@ class direct_pair {
 
   void obey(side& from, side& to, const any_event& e) {
     if (const auto* d = std::get_if<event::dial>(&e)) {
-      if (refuse_dials) {
+      if (refuse_dials || refused[d->spec]) {
         from.ep.dial_failed(now, d->link, d->attempt,
                             std::make_error_code(std::errc::connection_refused), "");
         return;
@@ -199,6 +201,7 @@ class direct_pair {
       if (!there) return from.ep.path_down(now, *here, {}, "");
       from.peer[*here] = *there;
       to.peer[*there] = *here;
+      if (mute_dials) from.dark[*here] = to.dark[*there] = true;
     } else if (const auto* c = std::get_if<event::close_carrier>(&e)) {
       ++from.closed;
       if (!c->flush) cut(from, to, c->carrier);
