@@ -5,6 +5,7 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/async_result.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ void cancel_operation(const std::shared_ptr<listener_core>& core, std::uint64_t 
 
 /// Where a listener waits for paths.
 struct listen_options {
-  std::string host = {};        ///< an address of this machine, "localhost", or "*" / "" for all
+  /// A name or an address of this machine; "::", "*" or "" for all of both families.
+  std::string host = {};
   std::uint16_t port = 0;       ///< 0: the system chooses; see `listener::port`
   std::string device = {};      ///< only connections through this network device (SO_BINDTODEVICE)
   std::string congestion = {};  ///< TCP_CONGESTION of accepted connections; empty: the system's
@@ -32,6 +34,9 @@ struct listen_options {
   /// does a peer's `plaintext` path from elsewhere. See `link_options::insecure`.
   bool insecure = false;
   int backlog = 1024;
+  /// Told, as a sentence, when an address of the host cannot be listened on for now, and when it is
+  /// (`good`). On the runtime's first loop; it must not wait, throw or close the listener.
+  std::function<void(bool good, const std::string& sentence)> on_change = {};
 };
 
 /// Takes links of other instances, and hands out the flows that they open. A runtime has at most
@@ -48,16 +53,19 @@ class listener {
 
   executor_type get_executor() const;
 
-  /// Listens on one more tcp address. Waits for the name's resolution: not on a loop thread, unless
-  /// the host is a literal address. Fails with the system's error (address in use, cannot assign,
-  /// permission denied) and a detail with the address; with `permission_denied` off loopback
-  /// without credentials or `insecure`; with `limit_reached` when the runtime has another listener.
+  /// Listens on all addresses of one more host. Waits for the name's resolution, 3 s at most: not
+  /// on a loop thread, unless the host is a literal address. An address or a device that is not
+  /// there yet is no failure: it is waited for, and bound to again when it was made anew (see
+  /// `listen_options::on_change`). Fails with the system's error (address in use, permission
+  /// denied) and a detail with the address when nothing can be bound; with `permission_denied` off
+  /// loopback without credentials or `insecure`; with `limit_reached` when the runtime has another
+  /// listener.
   [[nodiscard]] failure listen(const listen_options& options);
   /// Takes a connected stream socket that the embedder accepted. rendr owns it from now on.
   [[nodiscard]] failure adopt(int fd, bool secured = false);
-  /// The port of the last `listen`; 0 before.
+  /// The port of the last `listen`; 0 before, and while it waits for what is not there.
   std::uint16_t port() const;
-  /// Every address it listens on, e.g. "127.0.0.1:7000".
+  /// Every address it listens on now, e.g. "127.0.0.1:7000".
   std::vector<std::string> addresses() const;
 
   /// The next flow that a peer opens, of whatever link. `void(std::error_code, incoming)`. Several

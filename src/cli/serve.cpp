@@ -24,6 +24,12 @@ std::optional<exit_code> listen_on(listener& at, const serve_options& options, c
     where.device = spec.device;
     where.congestion = spec.cc;
     where.insecure = options.insecure;
+    where.on_change = [&to](bool good, const std::string& sentence) {
+      if (good)
+        to.info(sentence);
+      else
+        to.warn(sentence);
+    };
     if (const auto why = at.listen(where); why.code) {
       auto text = "--listen=" + to_text(spec) + ": " + why.detail;
       if (why.code == errc::permission_denied && !options.insecure) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/forwarder.hpp"
 
+#include <sys/socket.h>
+
 #include <asio/any_io_executor.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/ip/tcp.hpp>
@@ -8,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <deque>
+#include <future>
 #include <set>
 #include <utility>
 
@@ -17,6 +20,7 @@
 #include "relay/descriptors.hpp"
 #include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
+#include "transport/tcp_standing.hpp"
 #include "wire/metadata.hpp"
 
 namespace rendr::relay {
@@ -37,6 +41,17 @@ namespace {
 constexpr auto accept_pause = 100ms;  // out of descriptors: others must end first
 constexpr std::size_t waiting_at_most = 64;
 constexpr auto redial_pause = 1s;  // a link that is refused at once must not be dialled in a spin
+
+tcp::socket socket_of(const asio::any_io_executor& loop, transport::unique_fd fd) {
+  tcp::socket socket(loop);
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &size) != 0) return socket;
+  std::error_code ignored;
+  socket.assign(local.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd.get(), ignored);
+  if (!ignored) fd.release();
+  return socket;
+}
 
 /// The current link of one loop. Everything happens on that loop.
 class lane : public std::enable_shared_from_this<lane> {
@@ -222,71 +237,76 @@ class lane : public std::enable_shared_from_this<lane> {
 
 struct forwarder::shared : std::enable_shared_from_this<shared> {
   shared(runtime& on, forwarder_options chosen)
-      : options(std::move(chosen)), acceptor(on.get_executor()), pause(on.get_executor()) {
+      : options(std::move(chosen)), executor(on.get_executor()), pause(executor) {
     for (unsigned i = 0; i < options.lanes; ++i) {
       lanes.push_back(std::make_shared<lane>(on, options, i));
     }
   }
 
   failure bind();
-  void accept_next();
-  void accept_later();
+  void take(transport::unique_fd fd);
+  void look();
 
   forwarder_options options;
-  tcp::acceptor acceptor;
+  asio::any_io_executor executor;
   asio::steady_timer pause;
+  std::unique_ptr<transport::standing_listener> place;  ///< on the executor
+  std::atomic<std::uint16_t> bound_port = 0;
   std::vector<std::shared_ptr<lane>> lanes;
   std::size_t next = 0;
-  bool stopped = false;
+  bool held = true;  ///< `place` is
 };
 
 failure forwarder::shared::bind() {
-  const bool v6 = options.host.find(':') != std::string::npos;
-  const auto where =
-      (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
-  std::error_code code;
-  tcp::resolver resolver(acceptor.get_executor());
-  const auto found =
-      resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, code);
-  if (code) return {portable(code), "cannot resolve " + options.host + ": " + code.message()};
-  const auto endpoint = found.begin()->endpoint();
-  acceptor.open(endpoint.protocol(), code);
-  if (!code) acceptor.set_option(tcp::acceptor::reuse_address(true), code);
-  if (!code) acceptor.bind(endpoint, code);
-  if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
-  if (code) return {portable(code), "cannot listen on " + where + ": " + code.message()};
-  return {};
-}
-
-/// When something may have become free.
-void forwarder::shared::accept_later() {
-  pause.expires_after(accept_pause);
-  pause.async_wait([self = shared_from_this()](std::error_code cancelled) {
-    if (!cancelled && !self->stopped) self->accept_next();
+  transport::listen_place where{options.host == "*" ? std::string() : options.host,
+                                options.port,
+                                {},
+                                asio::socket_base::max_listen_connections};
+  const auto found = transport::addresses_of(where);
+  transport::standing_listener::handlers to;
+  to.on_accept = [weak = weak_from_this()](transport::unique_fd fd) {
+    if (const auto self = weak.lock()) self->take(std::move(fd));
+  };
+  to.tell = [log = options.log](bool good, const std::string& sentence) {
+    if (log) log(good ? severity::info : severity::warn, sentence, sentence);
+  };
+  // Until all is begun, what connects waits.
+  std::promise<transport::step_failure> told;
+  asio::post(executor, [&] {
+    transport::step_failure why;
+    place = transport::standing_listener::open(executor, where, found, std::move(to), why);
+    if (place) {
+      place->hold(true);
+      bound_port = place->port();
+    }
+    told.set_value(std::move(why));
   });
+  const auto why = told.get_future().get();
+  if (!why) return {};
+  return {portable(why.code), "cannot listen on " + options.host + ": " + why.detail};
 }
 
-void forwarder::shared::accept_next() {
-  // What cannot be carried waits in the kernel, where nobody resets it.
+void forwarder::shared::take(transport::unique_fd fd) {
+  const auto to = lanes[next++ % lanes.size()];
+  auto loop = to->executor();
+  asio::dispatch(loop, [to, loop, fd = std::make_shared<transport::unique_fd>(std::move(fd))] {
+    to->carry(socket_of(loop, std::move(*fd)));
+  });
+  look();
+}
+
+/// What cannot be carried waits in the kernel, where nobody resets it.
+void forwarder::shared::look() {
+  if (!place) return;
   const bool short_of = descriptors_are_short();
   if (short_of && options.log) options.log(severity::warn, few_descriptors, few_descriptors);
-  if (short_of || lanes[next % lanes.size()]->full()) return accept_later();
-  const auto to = lanes[next++ % lanes.size()];
-  acceptor.async_accept(
-      to->executor(), [self = shared_from_this(), to](std::error_code code, auto socket) {
-        if (self->stopped || code == asio::error::operation_aborted) return;
-        if (code) {
-          if (self->options.log) {
-            self->options.log(severity::warn, "cannot accept: " + code.message(), "accept");
-          }
-          return self->accept_later();
-        }
-        auto loop = to->executor();
-        asio::dispatch(loop, [to, taken = tcp::socket(std::move(socket))]() mutable {
-          to->carry(std::move(taken));
-        });
-        self->accept_next();
-      });
+  const bool waits = short_of || lanes[next % lanes.size()]->full();
+  if (std::exchange(held, waits) != waits) place->hold(waits);
+  if (!waits) return;
+  pause.expires_after(accept_pause);
+  pause.async_wait([self = shared_from_this()](std::error_code cancelled) {
+    if (!cancelled) self->look();
+  });
 }
 
 forwarder::forwarder(runtime& on, forwarder_options options)
@@ -299,25 +319,19 @@ failure forwarder::start() {
   if (auto why = state_->bind(); why.code) return why;
   for (const auto& l : state_->lanes) {
     if (auto why = l->begin(); why.code) {
-      std::error_code ignored;
-      state_->acceptor.close(ignored);
+      stop();
       return why;
     }
   }
-  asio::post(state_->acceptor.get_executor(), [state = state_] { state->accept_next(); });
+  asio::post(state_->executor, [state = state_] { state->look(); });
   return {};
 }
 
-std::uint16_t forwarder::port() const {
-  std::error_code ignored;
-  return state_->acceptor.local_endpoint(ignored).port();
-}
+std::uint16_t forwarder::port() const { return state_->bound_port; }
 
 void forwarder::stop() {
-  asio::post(state_->acceptor.get_executor(), [state = state_] {
-    state->stopped = true;
-    std::error_code ignored;
-    state->acceptor.close(ignored);
+  asio::post(state_->executor, [state = state_] {
+    state->place.reset();
     state->pause.cancel();
   });
   for (const auto& l : state_->lanes) {

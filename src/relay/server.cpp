@@ -16,6 +16,7 @@
 #include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
 #include "rendr/link.hpp"
+#include "transport/tcp_dial.hpp"
 #include "wire/metadata.hpp"
 
 namespace rendr::relay {
@@ -23,9 +24,18 @@ namespace rendr::relay {
 using asio::ip::tcp;
 
 struct server::shared {
+  shared(listener& taken, server_options chosen) : from(taken), options(std::move(chosen)) {
+    for (std::size_t i = 0; i < options.targets.size(); ++i)
+      ranks.push_back(std::make_shared<transport::address_ranks>());
+  }
+
   listener& from;
   server_options options;
+  std::vector<std::shared_ptr<transport::address_ranks>> ranks;  // of each target
 
+  std::shared_ptr<transport::address_ranks> ranks_of(const target& one) const {
+    return ranks[static_cast<std::size_t>(&one - options.targets.data())];
+  }
   const target* find(std::string_view name) const {
     for (const auto& t : options.targets) {
       if (t.name == name) return &t;
@@ -38,6 +48,9 @@ struct server::shared {
 };
 
 namespace {
+
+/// Connections that come together share what was found for the name of their target.
+constexpr duration name_age = std::chrono::seconds(1);
 
 /// The name in the metadata; nullopt: they are malformed.
 std::optional<std::string> target_name(std::span<const std::byte> metadata) {
@@ -62,57 +75,36 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
  public:
   connecting(std::shared_ptr<State> state, const target& to, incoming flow,
              const asio::any_io_executor& loop)
-      : state_(std::move(state)),
-        to_(to),
-        flow_(std::move(flow)),
-        resolver_(loop),
-        socket_(loop),
-        timer_(loop, state_->options.connect_timeout) {}
+      : state_(std::move(state)), to_(to), flow_(std::move(flow)), loop_(loop), names_(loop) {}
 
   void start() {
-    timer_.async_wait([self = this->shared_from_this()](std::error_code error) {
-      if (!error) self->fail(make_error_code(std::errc::timed_out));
-    });
-    std::error_code not_literal;
-    const auto address = asio::ip::make_address(to_.host, not_literal);
-    if (!not_literal) {
-      return connect(tcp::resolver::results_type::create(tcp::endpoint(address, to_.port), to_.host,
-                                                         std::to_string(to_.port)));
-    }
-    resolver_.async_resolve(to_.host, std::to_string(to_.port),
-                            [self = this->shared_from_this()](
-                                std::error_code error, const tcp::resolver::results_type& found) {
-                              if (error) return self->fail(error);
-                              self->connect(found);
-                            });
+    transport::tcp_target where;
+    where.host = to_.host;
+    where.port = to_.port;
+    where.ranks = state_->ranks_of(to_);
+    where.name_age = name_age;
+    where.off_loopback = true;
+    where.ended_too = true;
+    dial_ = transport::connect_tcp(loop_, names_, std::move(where), state_->options.connect_timeout,
+                                   [self = this->shared_from_this()](transport::connected made) {
+                                     const auto under_way = std::move(self->dial_);
+                                     if (made.fd)
+                                       self->succeed(std::move(made));
+                                     else
+                                       self->fail(made.code == errc::timed_out
+                                                      ? make_error_code(std::errc::timed_out)
+                                                      : made.code);
+                                   });
   }
 
  private:
-  void connect(const tcp::resolver::results_type& endpoints) {
-    endpoints_ = endpoints;
-    next_ = endpoints_.begin();
-    connect_next(make_error_code(std::errc::host_unreachable));
-  }
-
-  void connect_next(std::error_code last) {
-    if (answered_) return;
-    if (next_ == endpoints_.end()) return fail(last);
-    const auto endpoint = (next_++)->endpoint();
-    std::error_code ignored;
-    socket_.close(ignored);
-    socket_.async_connect(endpoint, [self = this->shared_from_this()](std::error_code error) {
-      if (error && !was_connected(error)) return self->connect_next(error);
-      self->succeed(error);
-    });
-  }
-
-  /// @param ended why the connection is over already.
-  void succeed(std::error_code ended) {
-    if (!ended && !introduce()) return fail(make_error_code(std::errc::connection_reset));
-    if (std::exchange(answered_, true)) return;
-    timer_.cancel();
+  void succeed(transport::connected made) {
+    state_->ranks_of(to_)->good(made.address);
+    const auto ended = made.code;  // why the connection is over already
+    if (!ended && !introduce(made.fd)) return fail(make_error_code(std::errc::connection_reset));
+    tcp::socket socket(loop_, made.address.protocol(), made.fd.release());
     auto joined = std::make_shared<bridge>(
-        std::make_unique<socket_end>(std::move(socket_), state_->options.probes, ended),
+        std::make_unique<socket_end>(std::move(socket), state_->options.probes, ended),
         flow_.accept(), [state = state_, name = to_.name](const bridge_result& result) {
           state->log(severity::debug, "connection to \"" + name + "\" ended: " +
                                           (result.why.code ? result.why.detail : "in order"));
@@ -121,19 +113,14 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   }
 
   /// The header of the PROXY protocol. It fits into the empty buffer of a new connection.
-  bool introduce() {
+  bool introduce(const transport::unique_fd& fd) const {
     const auto header = proxy_header(to_.proxy, find_origin(flow_.metadata()));
     return header.empty() ||
-           ::send(socket_.native_handle(), header.data(), header.size(),
-                  MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(header.size());
+           ::send(fd.get(), header.data(), header.size(), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(header.size());
   }
 
   void fail(std::error_code error) {
-    if (std::exchange(answered_, true)) return;
-    timer_.cancel();
-    resolver_.cancel();
-    std::error_code ignored;
-    socket_.close(ignored);
     const auto text = to_.host + ":" + std::to_string(to_.port) + ": " + error.message();
     const auto line = "target \"" + to_.name + "\" at " + text;
     state_->log(severity::warn, line, line);
@@ -143,18 +130,15 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   std::shared_ptr<State> state_;
   const target& to_;
   incoming flow_;
-  tcp::resolver resolver_;
-  tcp::resolver::results_type endpoints_;
-  tcp::resolver::results_type::iterator next_;
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  bool answered_ = false;
+  asio::any_io_executor loop_;
+  transport::resolver names_;
+  std::unique_ptr<transport::dial> dial_;
 };
 
 }  // namespace
 
 server::server(listener& from, server_options options)
-    : state_(std::make_shared<shared>(shared{from, std::move(options)})) {}
+    : state_(std::make_shared<shared>(from, std::move(options))) {}
 
 void server::start() { accept_next(state_); }
 

@@ -115,11 +115,6 @@ void socket_end::reset() {
   close_when_drained(std::move(socket_), socket_ending::reset);
 }
 
-bool was_connected(const std::error_code& error) noexcept {
-  const auto code = portable(error);
-  return code == std::errc::connection_reset || code == std::errc::broken_pipe;
-}
-
 void reset_socket(tcp::socket& socket) {
   std::error_code ignored;
   socket.set_option(asio::socket_base::linger(true, 0), ignored);

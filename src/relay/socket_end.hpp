@@ -39,10 +39,6 @@ class socket_end final : public byte_end {
   std::error_code failure_;  ///< a write, say, took the socket's pending error
 };
 
-/// The error of a connect is that of a connection that was there: the other side answered, perhaps
-/// sent something, and was gone before this side looked. (Before it answers, a RST is a refusal.)
-bool was_connected(const std::error_code& error) noexcept;
-
 /// Closes a socket so that its peer gets a TCP RST, at once.
 void reset_socket(asio::ip::tcp::socket& socket);
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstddef>
 #include <memory>
@@ -44,6 +45,7 @@ class carrier final : public transport::io_sink, public std::enable_shared_from_
   bool blocked = false;     ///< the socket takes no more; `writable` will tell
   bool unfinished = false;  ///< in the loop's list of carriers with more to write
   bool stranger = false;    ///< it ends without having proved anything
+  std::optional<asio::ip::tcp::endpoint> dialled;  ///< the address of a name that it was dialled at
 
  private:
   void arm(std::chrono::steady_clock::duration limit);

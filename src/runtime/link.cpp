@@ -295,7 +295,7 @@ failure link::attach(path_spec path) {
           return why;
         auto made = engine.attach(now, core_->ref, config_of(path));
         if (!made) return made.error();
-        core_->leaves[*made] = {std::move(path), std::nullopt};
+        core_->leaves[*made] = {std::move(path)};
         return std::nullopt;
       });
 }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <asio/ip/tcp.hpp>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -18,6 +17,7 @@
 #include "rendr/link.hpp"
 #include "rendr/path_spec.hpp"
 #include "runtime/accept_queue.hpp"
+#include "transport/address_ranks.hpp"
 #include "transport/stream_io.hpp"
 
 namespace rendr::detail {
@@ -28,7 +28,7 @@ struct runtime_core;
 /// One leaf of a dialled link: how to make its connection.
 struct leaf {
   path_spec spec;
-  std::optional<asio::ip::tcp::endpoint> last_good;
+  std::shared_ptr<transport::address_ranks> ranks = std::make_shared<transport::address_ranks>();
 };
 
 /// What the runtime knows of one link. Everything outside `shared` belongs to the loop's thread.

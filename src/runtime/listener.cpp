@@ -9,7 +9,6 @@
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
 #include "transport/fd_dial.hpp"
-#include "transport/resolver.hpp"
 #include "transport/tcp_socket.hpp"
 
 namespace rendr {
@@ -31,61 +30,67 @@ failure listener_core::listen(const listen_options& options) {
       return {errc::limit_reached, "this runtime has another open listener; use that one"};
     owner->listener = weak_from_this();
   }
-  const auto host = options.host == "*" ? std::string() : options.host;
   auto& first = *owner->loops.front();
-  transport::resolved found;
+  auto chosen = options;
+  if (chosen.host == "*") chosen.host.clear();
   std::error_code not_literal;
-  const auto literal = asio::ip::make_address(host, not_literal);
-  if (!not_literal) {
-    found.addresses.emplace_back(literal, options.port);
-  } else if (owner->on_any_loop()) {
+  asio::ip::make_address(chosen.host, not_literal);
+  if (not_literal && owner->on_any_loop())
     return {std::make_error_code(std::errc::resource_deadlock_would_occur),
             "resolving '" + options.host + "' would stop the loop: give a literal address"};
-  } else {
-    found = transport::resolve_blocking(host, options.port, true);
-  }
-  if (found.code) return {found.code, found.detail};
+  const auto found = transport::addresses_of({chosen.host, chosen.port, {}, 0});
   failure why;
-  auto chosen = options;
-  for (const auto& address : found.addresses) {
-    auto at = address;
-    at.port(chosen.port);
-    const auto failed = first.call([&] { why = listen_on(at, chosen); });
-    if (failed) return {failed, "the first loop cannot be asked from here"};
-    if (why.code) return why;
-    // All addresses of a name get the port that the system chose for the first.
-    const std::lock_guard lock(mutex);
-    chosen.port = addresses.back().port();
-  }
-  return {};
+  const auto failed = first.call([&] { why = listen_on(chosen, found); });
+  if (failed) return {failed, "the first loop cannot be asked from here"};
+  return why;
 }
 
-failure listener_core::listen_on(const asio::ip::tcp::endpoint& address,
-                                 const listen_options& options) {
+failure listener_core::listen_on(const listen_options& options, const transport::resolved& found) {
+  if (closed) return {errc::closed, "the listener is closed"};
   const auto& demanded = owner->options.accepted_credentials;
   const bool proves_peer = demanded.psk || demanded.allowed_keys;
-  if (!options.insecure && !proves_peer && !transport::is_loopback(address.address()))
+  auto& first = *owner->loops.front();
+  if (!handing_over) handing_over = std::make_shared<handover>(*owner);
+  transport::listen_place place{options.host, options.port, {}, options.backlog};
+  place.options.device = options.device;
+  place.options.congestion = options.congestion;
+  std::size_t row = 0;
+  {
+    const std::lock_guard lock(mutex);
+    row = addresses.size();
+    addresses.emplace_back();
+  }
+  transport::standing_listener::handlers to;
+  to.on_accept = [weak = std::weak_ptr(handing_over),
+                  plaintext = options.insecure](transport::unique_fd fd) {
+    if (const auto strong = weak.lock()) strong->take(std::move(fd), plaintext);
+  };
+  to.forbids = [allowed = options.insecure || proves_peer](
+                   const asio::ip::tcp::endpoint& address) -> transport::step_failure {
+    if (allowed || transport::is_loopback(address.address())) return {};
     return {errc::permission_denied,
             transport::to_text(address) +
                 " is not on loopback, and whoever reaches it could open flows: demand a "
                 "pre-shared key or allowed keys, or set insecure to accept anybody"};
-  auto& first = *owner->loops.front();
-  if (!handing_over) handing_over = std::make_shared<handover>(*owner);
-  transport::tcp_options socket_options;
-  socket_options.device = options.device;
-  socket_options.congestion = options.congestion;
+  };
+  to.tell = [told = options.on_change](bool good, const std::string& sentence) {
+    if (told) told(good, sentence);
+  };
+  to.bound = [weak = weak_from_this(), row](const std::vector<asio::ip::tcp::endpoint>& now) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->mutex);
+    self->addresses[row] = now;
+  };
   transport::step_failure why;
-  auto acceptor = transport::listen_tcp(
-      first.executor(), address, socket_options, options.backlog,
-      [weak = std::weak_ptr(handing_over), plaintext = options.insecure](transport::unique_fd fd) {
-        if (const auto strong = weak.lock()) strong->take(std::move(fd), plaintext);
-      },
-      why);
-  if (!acceptor) return {why.code, why.detail};
-  const std::lock_guard lock(mutex);
-  if (closed) return {errc::closed, "the listener is closed"};
-  addresses.push_back(acceptor->local());
-  acceptors.push_back(std::move(acceptor));
+  auto standing = transport::standing_listener::open(first.executor(), std::move(place), found,
+                                                     std::move(to), why);
+  if (!standing) {
+    const std::lock_guard lock(mutex);
+    addresses.pop_back();
+    return {why.code, why.detail};
+  }
+  places.push_back(std::move(standing));
   return {};
 }
 
@@ -95,7 +100,7 @@ void listener_core::close() {
     if (std::exchange(closed, true)) return;
   }
   const auto stop = [this] {
-    acceptors.clear();
+    places.clear();
     if (handing_over) handing_over->close();
   };
   auto& first = *owner->loops.front();
@@ -152,13 +157,16 @@ failure listener::adopt(int fd, bool secured) {
 
 std::uint16_t listener::port() const {
   const std::lock_guard lock(core_->mutex);
-  return core_->addresses.empty() ? std::uint16_t{0} : core_->addresses.back().port();
+  if (core_->addresses.empty() || core_->addresses.back().empty()) return 0;
+  return core_->addresses.back().back().port();
 }
 
 std::vector<std::string> listener::addresses() const {
   const std::lock_guard lock(core_->mutex);
   std::vector<std::string> result;
-  for (const auto& address : core_->addresses) result.push_back(transport::to_text(address));
+  for (const auto& place : core_->addresses) {
+    for (const auto& address : place) result.push_back(transport::to_text(address));
+  }
   return result;
 }
 

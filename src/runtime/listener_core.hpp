@@ -11,7 +11,7 @@
 #include "rendr/listener.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/handover.hpp"
-#include "transport/tcp_listen.hpp"
+#include "transport/tcp_standing.hpp"
 
 namespace rendr::detail {
 
@@ -23,19 +23,20 @@ struct listener_core : std::enable_shared_from_this<listener_core> {
 
   failure listen(const listen_options& options);
   /// On the first loop's thread.
-  failure listen_on(const asio::ip::tcp::endpoint& address, const listen_options& options);
+  failure listen_on(const listen_options& options, const transport::resolved& found);
   void close();
 
   const std::shared_ptr<runtime_core> owner;
   const std::shared_ptr<accept_queue> queue;
 
   // The first loop's thread.
-  std::vector<std::unique_ptr<transport::tcp_acceptor>> acceptors;
+  std::vector<std::unique_ptr<transport::standing_listener>> places;
   std::shared_ptr<handover> handing_over;
 
   mutable std::mutex mutex;  // guards what follows
   bool closed = false;
-  std::vector<asio::ip::tcp::endpoint> addresses;
+  /// Of each place: where it listens now.
+  std::vector<std::vector<asio::ip::tcp::endpoint>> addresses;
 };
 
 }  // namespace rendr::detail

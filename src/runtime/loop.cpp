@@ -318,6 +318,7 @@ void loop::links_changed() {
 
 void loop::network_changed(const transport::net_change& change) {
   if (ended_) return;
+  names_->network_changed();
   for (const auto& [id, one] : carriers_) {
     const auto local = change.lost.empty() ? std::nullopt : one->io().local_address();
     const auto lost =

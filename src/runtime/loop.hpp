@@ -4,6 +4,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <deque>
@@ -122,8 +123,8 @@ class loop : public std::enable_shared_from_this<loop> {
   void links_changed();
   void refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason);
   void check_delivery();
-  void dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec, std::uint64_t attempt,
-              transport::opened result);
+  void dialed(const std::shared_ptr<link_core>& link, std::uint64_t attempt,
+              transport::opened result, std::optional<asio::ip::tcp::endpoint> address);
 
   void obey(engine::event::dial& event);
   void obey(engine::event::cancel_dial& event);

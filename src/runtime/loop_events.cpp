@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the loop obeys what the engine asks for and passes on what the application must know.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/link_core.hpp"
@@ -13,12 +15,22 @@ namespace rendr::detail {
 
 namespace {
 
-transport::tcp_target target_of(const leaf& from, bool off_loopback) {
+// What is away for long is asked for ever more seldom: so may its name be.
+constexpr duration youngest_name = std::chrono::seconds(1);
+constexpr duration oldest_name = std::chrono::seconds(30);
+constexpr int name_share = 8;
+
+duration name_age(duration away) {
+  return std::clamp<duration>(away / name_share, youngest_name, oldest_name);
+}
+
+transport::tcp_target target_of(const leaf& from, bool off_loopback, duration away) {
   transport::tcp_target target;
   target.host = from.spec.host;
   target.port = from.spec.port;
   target.options = {from.spec.bind, from.spec.device, from.spec.mark, from.spec.cc};
-  target.last_good = from.last_good;
+  target.ranks = from.ranks;
+  target.name_age = name_age(away);
   target.off_loopback = off_loopback;
   return target;
 }
@@ -40,34 +52,30 @@ void loop::obey(engine::event::dial& event) {
   if (found == link->leaves.end())
     return endpoint_.dial_failed(now(), event.link, event.attempt, errc::invalid_argument,
                                  "no such path");
-  const auto conclude = [this, weak = std::weak_ptr(link), spec = event.spec,
-                         attempt = event.attempt](transport::opened result) {
-    if (const auto strong = weak.lock()) dialed(strong, spec, attempt, std::move(result));
+  const auto conclude = [this, weak = std::weak_ptr(link), attempt = event.attempt](
+                            transport::opened result,
+                            const std::optional<asio::ip::tcp::endpoint>& address) {
+    if (const auto strong = weak.lock()) dialed(strong, attempt, std::move(result), address);
   };
   const auto& one = found->second;
   if (one.spec.transport == "tcp") {
     link->dials[event.attempt] = transport::dial_tcp(
-        executor(), *names_, target_of(one, link->may_leave(one.spec)), event.timeout,
-        [conclude, weak = std::weak_ptr(link), spec = event.spec](
-            transport::opened result, const std::optional<asio::ip::tcp::endpoint>& address) {
-          if (const auto strong = weak.lock(); strong && address)
-            strong->leaves[spec].last_good = address;
-          conclude(std::move(result));
-        });
+        executor(), *names_, target_of(one, link->may_leave(one.spec), event.away), event.timeout,
+        conclude);
     return;
   }
   auto factory = owner_.factory(one.spec.transport);
   if (!factory)
     return endpoint_.dial_failed(now(), event.link, event.attempt, errc::unavailable,
                                  "no transport '" + one.spec.transport + "'");
-  link->dials[event.attempt] =
-      transport::dial_fd(executor(), *factories_, maker_of(factory, one.spec, event.timeout),
-                         link->may_leave(one.spec), event.timeout, conclude);
+  link->dials[event.attempt] = transport::dial_fd(
+      executor(), *factories_, maker_of(factory, one.spec, event.timeout),
+      link->may_leave(one.spec), event.timeout,
+      [conclude](transport::opened result) { conclude(std::move(result), std::nullopt); });
 }
 
-void loop::dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec,
-                  std::uint64_t attempt, transport::opened result) {
-  static_cast<void>(spec);
+void loop::dialed(const std::shared_ptr<link_core>& link, std::uint64_t attempt,
+                  transport::opened result, std::optional<asio::ip::tcp::endpoint> address) {
   const auto own = link->dials.extract(attempt);
   if (ended_ || link->down) {
     if (result.io) result.io->close();
@@ -76,7 +84,9 @@ void loop::dialed(const std::shared_ptr<link_core>& link, engine::spec_id spec,
   if (!result.io) {
     endpoint_.dial_failed(now(), link->ref, attempt, result.code, result.detail);
   } else if (const auto id = endpoint_.dialed(now(), link->ref, attempt, result.traits)) {
-    carriers_[*id] = std::make_shared<carrier>(*this, *id, std::move(result.io));
+    const auto fresh = std::make_shared<carrier>(*this, *id, std::move(result.io));
+    fresh->dialled = std::move(address);
+    carriers_[*id] = fresh;
   } else {
     result.io->close();
   }
@@ -179,12 +189,19 @@ void loop::obey(engine::event::flow_done& event) {
 }
 
 void loop::obey(engine::event::path_changed& event) {
-  if (const auto link = find(event.link))
-    tell(*link, {{},
-                 {},
-                 events::path_changed{event.name, static_cast<path_phase>(event.from),
-                                      static_cast<path_phase>(event.to),
-                                      static_cast<cause>(event.why), event.detail}});
+  const auto link = find(event.link);
+  if (!link) return;
+  const auto one = find(event.carrier);
+  const auto leaf = link->leaves.find(event.spec);
+  // An address is good when its handshake succeeded.
+  if (one && one->dialled && leaf != link->leaves.end() &&
+      event.to == engine::path_phase::standby && event.from == engine::path_phase::attaching)
+    leaf->second.ranks->good(*one->dialled);
+  tell(*link, {{},
+               {},
+               events::path_changed{event.name, static_cast<path_phase>(event.from),
+                                    static_cast<path_phase>(event.to),
+                                    static_cast<cause>(event.why), event.detail}});
 }
 
 void loop::obey(engine::event::migration& event) {

@@ -103,7 +103,7 @@ int take_address(const nlmsghdr* message, void* to) {
       (parts.flags & IFA_F_DADFAILED) == 0 &&
       ((parts.flags & IFA_F_TENTATIVE) == 0 || (parts.flags & IFA_F_OPTIMISTIC) != 0);
   auto& entry = result.addresses[*address];
-  if (!entry.usable) entry = {on.name, valid && on.up};
+  if (!entry.usable) entry = {on.name, parts.info->ifa_index, valid && on.up};
   return went;
 }
 

@@ -12,6 +12,7 @@ namespace rendr::transport {
 /// An address of this machine.
 struct net_address {
   std::string device;
+  unsigned index = 0;   ///< of the device: another one under the same name was made anew
   bool usable = false;  ///< assigned, not tentative, and its device is up and has a carrier
 };
 

@@ -52,6 +52,9 @@ net_change compare(const net_addresses& before, const net_addresses& after) {
       change.lost.push_back({address, address.to_string() + " left " + was.device});
     else if (!now->second.usable)
       change.lost.push_back({address, was.device + " of " + address.to_string() + " is down"});
+    else if (now->second.device == was.device && now->second.index != was.index)
+      change.lost.push_back(
+          {address, was.device + " of " + address.to_string() + " was made anew"});
   }
   return change;
 }
@@ -59,7 +62,7 @@ net_change compare(const net_addresses& before, const net_addresses& after) {
 bool equal(const net_addresses& a, const net_addresses& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
     return x.first == y.first && x.second.device == y.second.device &&
-           x.second.usable == y.second.usable;
+           x.second.index == y.second.index && x.second.usable == y.second.usable;
   });
 }
 

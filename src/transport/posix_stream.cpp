@@ -28,6 +28,10 @@ std::optional<asio::ip::tcp::endpoint> ip_endpoint(const sockaddr_storage& stora
   asio::ip::tcp::endpoint endpoint;
   if (size > endpoint.capacity()) return std::nullopt;
   std::memcpy(endpoint.data(), &storage, size);
+  // A socket that takes both families shows IPv4 in the clothes of IPv6.
+  const auto address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    endpoint.address(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
   return endpoint;
 }
 

@@ -1,114 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/resolver.hpp"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <asio/error.hpp>
 #include <asio/post.hpp>
-#include <cerrno>
-#include <cstring>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 namespace rendr::transport {
 
 namespace {
 
-std::error_code code_of(int gai) {
-  switch (gai) {
-    case EAI_SYSTEM:
-      return {errno, std::system_category()};
-    case EAI_AGAIN:
-      return asio::error::host_not_found_try_again;
-    case EAI_MEMORY:
-      return std::make_error_code(std::errc::not_enough_memory);
-    default:
-      return asio::error::host_not_found;
-  }
-}
-
-std::vector<asio::ip::tcp::endpoint> take_turns(const std::vector<asio::ip::tcp::endpoint>& all) {
-  std::vector<asio::ip::tcp::endpoint> first;
-  std::vector<asio::ip::tcp::endpoint> second;
-  for (const auto& endpoint : all)
-    (endpoint.protocol() == all.front().protocol() ? first : second).push_back(endpoint);
-  std::vector<asio::ip::tcp::endpoint> result;
-  for (std::size_t i = 0; i < first.size() || i < second.size(); ++i) {
-    if (i < first.size()) result.push_back(first[i]);
-    if (i < second.size()) result.push_back(second[i]);
-  }
-  return result;
-}
+constexpr std::chrono::milliseconds look_again{1001};  // just past what overtaking asks for
 
 }  // namespace
 
-resolved resolve_blocking(const std::string& host, std::uint16_t port, bool passive) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_protocol = IPPROTO_TCP;
-  hints.ai_flags = passive ? AI_PASSIVE : 0;
-  addrinfo* list = nullptr;
-  resolved result;
-  const int gai = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(),
-                                &hints, &list);
-  if (gai != 0) {
-    result.code = code_of(gai);
-    result.detail = "resolve '" + host + "': " +
-                    (gai == EAI_SYSTEM ? result.code.message() : std::string(::gai_strerror(gai)));
-    return result;
+struct resolver::shared : std::enable_shared_from_this<resolver::shared> {
+  shared(const asio::any_io_executor& e, std::shared_ptr<lookups> n)
+      : timer(std::in_place, e), executor(e), names(std::move(n)) {}
+
+  // The loop's thread.
+  std::optional<asio::steady_timer> timer;  // empty once the owner is gone, for the context may be
+  std::map<std::string, std::size_t> asked;
+  bool armed = false;
+
+  std::mutex mutex;
+  std::optional<asio::any_io_executor> executor;  // likewise
+  const std::shared_ptr<lookups> names;
+
+  void post(std::function<void()> function) {
+    const std::lock_guard lock(mutex);
+    if (executor) asio::post(*executor, std::move(function));
   }
-  std::vector<asio::ip::tcp::endpoint> all;
-  for (const auto* at = list; at != nullptr; at = at->ai_next) {
-    asio::ip::tcp::endpoint endpoint;
-    if (at->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), at->ai_addr, at->ai_addrlen);
-    all.push_back(endpoint);
+
+  void arm() {
+    if (std::exchange(armed, true)) return;
+    timer->expires_after(look_again);
+    timer->async_wait([weak = weak_from_this()](const std::error_code& code) {
+      const auto self = weak.lock();
+      if (code || !self || !self->timer) return;
+      self->armed = false;
+      for (const auto& [host, n] : self->asked) self->names->overtake(host);
+      if (!self->asked.empty()) self->arm();
+    });
   }
-  ::freeaddrinfo(list);
-  if (!all.empty()) result.addresses = take_turns(all);
-  if (all.empty()) {
-    result.code = asio::error::host_not_found;
-    result.detail = "resolve '" + host + "': it has no address";
+
+  void answered(const std::string& host) {
+    const auto found = asked.find(host);
+    if (found != asked.end() && --found->second == 0) asked.erase(found);
+    if (!asked.empty() || !armed) return;
+    timer->cancel();
+    armed = false;
   }
-  return result;
+};
+
+resolver::resolver(const asio::any_io_executor& executor, std::shared_ptr<lookups> names)
+    : names_(std::move(names)), shared_(std::make_shared<shared>(executor, names_)) {}
+
+resolver::~resolver() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->executor.reset();
+  shared_->timer.reset();
 }
 
-resolver::resolver(const asio::any_io_executor& executor)
-    : executor_(executor),
-      waiting_(std::make_shared<std::map<std::string, std::vector<waiter>>>()),
-      threads_(executor, 8) {}
-
-void resolver::resolve(const std::string& host, std::uint16_t port, std::weak_ptr<void> owner,
-                       handler done) {
-  auto& waiters = (*waiting_)[host];
-  waiters.push_back({std::move(owner), port, std::move(done)});
-  if (waiters.size() > 1) return;
-  const auto conclude = [this, alive = std::weak_ptr<void>(waiting_),
-                         host](const resolved& answer) {
-    if (alive.lock()) finish(host, answer);
+void resolver::resolve(const std::string& host, std::uint16_t port, duration max_age,
+                       std::weak_ptr<void> owner, handler done) {
+  const auto tell = [weak = std::weak_ptr(shared_), host, port, owner = std::move(owner),
+                     done = std::move(done)](const resolved& answer) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->post([weak, host, port, owner, done, own = answer]() mutable {
+      const auto here = weak.lock();
+      if (!here || !here->timer) return;
+      here->answered(host);
+      if (!owner.lock()) return;
+      for (auto& endpoint : own.addresses) endpoint.port(port);
+      done(own);
+    });
   };
-  const bool started = threads_.run([host, conclude]() -> side_threads::conclusion {
-    return [conclude, answer = resolve_blocking(host, 0)] { conclude(answer); };
-  });
-  if (started) return;
-  resolved busy;
-  busy.code = std::make_error_code(std::errc::resource_unavailable_try_again);
-  busy.detail = "resolve '" + host + "': too many names are being resolved";
-  asio::post(executor_, [conclude, busy] { conclude(busy); });
-}
-
-void resolver::finish(const std::string& host, const resolved& answer) {
-  const auto found = waiting_->find(host);
-  if (found == waiting_->end()) return;
-  const auto waiters = std::move(found->second);
-  waiting_->erase(found);
-  for (const auto& one : waiters) {
-    if (!one.owner.lock()) continue;
-    auto own = answer;
-    for (auto& endpoint : own.addresses) endpoint.port(one.port);
-    one.done(own);
+  ++shared_->asked[host];
+  std::error_code not_literal;
+  const auto literal = asio::ip::make_address(host, not_literal);
+  if (!not_literal) {
+    resolved answer;
+    answer.addresses.emplace_back(literal, port);
+    return tell(answer);
   }
+  names_->find(host, max_age, tell);
+  shared_->arm();
 }
 
 }  // namespace rendr::transport

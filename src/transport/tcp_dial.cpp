@@ -44,12 +44,14 @@ bool connected_to_itself(int fd) {
 
 class race : public std::enable_shared_from_this<race> {
  public:
-  race(asio::any_io_executor executor, tcp_target target, dial_handler done)
+  race(asio::any_io_executor executor, tcp_target target, std::function<void(connected)> done)
       : executor_(std::move(executor)),
         target_(std::move(target)),
         done_(std::move(done)),
         stagger_(executor_),
-        limit_(executor_) {}
+        limit_(executor_) {
+    if (!target_.ranks) target_.ranks = std::make_shared<address_ranks>();
+  }
 
   void begin(resolver& names, duration timeout) {
     limit_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(timeout));
@@ -59,13 +61,13 @@ class race : public std::enable_shared_from_this<race> {
     std::error_code not_literal;
     const auto literal = asio::ip::make_address(target_.host, not_literal);
     if (!not_literal) {
-      waiting_.emplace_back(literal, target_.port);
+      target_.ranks->known({{literal, target_.port}});
     } else {
-      if (target_.last_good) waiting_.push_back(*target_.last_good);
       resolving_ = true;
-      names.resolve(target_.host, target_.port, weak_from_this(),
+      names.resolve(target_.host, target_.port, target_.name_age, weak_from_this(),
                     [this](const resolved& answer) { names_known(answer); });
     }
+    line_up();
     asio::post(executor_, [self = shared_from_this()] { self->start_next(); });
   }
 
@@ -85,13 +87,25 @@ class race : public std::enable_shared_from_this<race> {
   void names_known(const resolved& answer) {
     resolving_ = false;
     if (!done_) return;
-    if (answer.code) note(answer.code, answer.detail);
-    for (const auto& address : answer.addresses)
-      if (address != target_.last_good) waiting_.push_back(address);
+    if (answer.code) {
+      note(answer.code, answer.detail);
+    } else {
+      target_.ranks->known(answer.addresses);
+      line_up();
+    }
     if (running_.empty())
       start_next();
     else
       arm_stagger();
+  }
+
+  // What was tried in this race is not tried again in it.
+  void line_up() {
+    const auto order = target_.ranks->order();
+    waiting_.assign(order.begin(), order.end());
+    std::erase_if(waiting_, [this](const auto& address) {
+      return std::find(begun_.begin(), begun_.end(), address) != begun_.end();
+    });
   }
 
   void note(std::error_code code, const std::string& detail) {
@@ -104,6 +118,8 @@ class race : public std::enable_shared_from_this<race> {
     while (done_ && !waiting_.empty()) {
       const auto address = waiting_.front();
       waiting_.pop_front();
+      begun_.push_back(address);
+      target_.ranks->tried(address);
       if (start(address)) return arm_stagger();
     }
     if (done_ && running_.empty() && !resolving_) fail();
@@ -166,12 +182,15 @@ class race : public std::enable_shared_from_this<race> {
     unique_fd fd(one->descriptor.release());
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
     if (number == 0 && connected_to_itself(fd.get())) number = ECONNREFUSED;
+    // Before the other end answers, a reset is a refusal.
+    if (target_.ended_too && (number == ECONNRESET || number == EPIPE))
+      return finish({std::move(fd), {number, std::system_category()}, {}, one->address});
     if (number != 0) {
       note_errno(one->address, number);
       stagger_.cancel();
       return start_next();
     }
-    finish(adopt_tcp(executor_, std::move(fd)), one->address);
+    finish({std::move(fd), {}, {}, one->address});
   }
 
   void time_out() {
@@ -179,25 +198,26 @@ class race : public std::enable_shared_from_this<race> {
     std::string detail = "connect to " + target_.host + " port " + std::to_string(target_.port) +
                          ": no answer in time";
     if (!detail_.empty()) detail += " (" + detail_ + ")";
-    finish({nullptr, {}, errc::timed_out, std::move(detail)}, std::nullopt);
+    finish({{}, errc::timed_out, std::move(detail), {}});
   }
 
-  void fail() { finish({nullptr, {}, code_, detail_}, std::nullopt); }
+  void fail() { finish({{}, code_, detail_, {}}); }
 
-  void finish(opened result, std::optional<asio::ip::tcp::endpoint> address) {
+  void finish(connected result) {
     const auto done = std::move(done_);
     const auto self = shared_from_this();
     cancel();
-    done(std::move(result), std::move(address));
+    done(std::move(result));
   }
 
   asio::any_io_executor executor_;
   tcp_target target_;
-  dial_handler done_;
+  std::function<void(connected)> done_;
   asio::steady_timer stagger_;
   asio::steady_timer limit_;
   std::deque<asio::ip::tcp::endpoint> waiting_;
   std::list<std::shared_ptr<attempt>> running_;
+  std::vector<asio::ip::tcp::endpoint> begun_;
   bool resolving_ = false;
   std::error_code code_;
   std::string detail_;
@@ -216,11 +236,27 @@ class tcp_dial final : public dial {
 
 }  // namespace
 
-std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
-                               tcp_target target, duration timeout, dial_handler done) {
+std::unique_ptr<dial> connect_tcp(const asio::any_io_executor& executor, resolver& names,
+                                  tcp_target target, duration timeout,
+                                  std::function<void(connected)> done) {
   auto one = std::make_shared<race>(executor, std::move(target), std::move(done));
   one->begin(names, timeout);
   return std::make_unique<tcp_dial>(std::move(one));
+}
+
+std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
+                               tcp_target target, duration timeout, dial_handler done) {
+  if (!target.ranks) target.ranks = std::make_shared<address_ranks>();
+  const auto ranks = target.ranks;
+  return connect_tcp(
+      executor, names, std::move(target), timeout,
+      [executor, ranks, done = std::move(done)](connected result) {
+        if (!result.fd)
+          return done({nullptr, {}, result.code, std::move(result.detail)}, std::nullopt);
+        auto carrier = adopt_tcp(executor, std::move(result.fd));
+        carrier.traits.more_addresses = ranks->more();
+        done(std::move(carrier), result.address);
+      });
 }
 
 }  // namespace rendr::transport

@@ -29,6 +29,11 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
     wait();
   }
 
+  void hold(bool on) {
+    held_ = on;
+    if (!on && on_accept_) wait();
+  }
+
   void stop() {
     on_accept_ = nullptr;
     timer_.cancel();
@@ -38,14 +43,17 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
 
  private:
   void wait() {
+    if (held_ || waiting_) return;
+    waiting_ = true;
     descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
                            [self = shared_from_this()](const std::error_code& code) {
+                             self->waiting_ = false;
                              if (!code && self->on_accept_) self->take();
                            });
   }
 
   void take() {
-    for (int i = 0; i < batch && on_accept_; ++i) {
+    for (int i = 0; i < batch && on_accept_ && !held_; ++i) {
       unique_fd fd(
           ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd) {
@@ -62,8 +70,10 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
   }
 
   void pause() {
+    waiting_ = true;
     timer_.expires_after(pause_when_full);
     timer_.async_wait([self = shared_from_this()](const std::error_code& code) {
+      self->waiting_ = false;
       if (!code && self->on_accept_) self->wait();
     });
   }
@@ -71,6 +81,8 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
   asio::posix::stream_descriptor descriptor_;
   asio::steady_timer timer_;
   accept_handler on_accept_;
+  bool held_ = false;
+  bool waiting_ = false;  ///< a handler is under way
 };
 
 class acceptor final : public tcp_acceptor {
@@ -81,6 +93,7 @@ class acceptor final : public tcp_acceptor {
   acceptor& operator=(const acceptor&) = delete;
   ~acceptor() override { loop_->stop(); }
   asio::ip::tcp::endpoint local() const override { return local_; }
+  void hold(bool on) override { loop_->hold(on); }
 
  private:
   std::shared_ptr<accept_loop> loop_;
@@ -97,7 +110,8 @@ step_failure failed(const char* what, const asio::ip::tcp::endpoint& address) {
 std::unique_ptr<tcp_acceptor> listen_tcp(const asio::any_io_executor& executor,
                                          const asio::ip::tcp::endpoint& address,
                                          const tcp_options& options, int backlog,
-                                         accept_handler on_accept, step_failure& why) {
+                                         accept_handler on_accept, step_failure& why,
+                                         bool both_families) {
   tcp_options before = options;
   before.bind.clear();
   unique_fd fd;
@@ -105,7 +119,9 @@ std::unique_ptr<tcp_acceptor> listen_tcp(const asio::any_io_executor& executor,
   if (why) return nullptr;
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address.address().is_v6()) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  const int alone = both_families ? 0 : 1;
+  if (address.address().is_v6())
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof alone);
   if (::bind(fd.get(), address.data(), static_cast<socklen_t>(address.size())) != 0) {
     why = failed("bind to", address);
     return nullptr;

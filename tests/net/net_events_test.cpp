@@ -304,6 +304,20 @@ TEST_F(network_watch, finds_out_what_the_kernel_had_to_drop) {
   EXPECT_EQ(lost_, std::vector<std::string>{"10.1.0.1 left lo"});
 }
 
+TEST_F(network_watch, tells_a_device_that_was_made_anew_between_two_looks) {
+  auto device = here_->tun("made0", {10, 7, 0, 1}, {10, 7, 0, 2}, 1500);
+  watch_->watch(true);
+  await_reports(1);
+  watch_->watch(false);
+  device = owned_fd();
+  device = here_->tun("made0", {10, 7, 0, 1}, {10, 7, 0, 2}, 1500);
+  lost_.clear();
+  const auto before = reports_;
+  watch_->watch(true);
+  await_reports(before + 1);
+  EXPECT_EQ(lost_, std::vector<std::string>{"made0 of 10.7.0.1 was made anew"});
+}
+
 TEST_F(network_watch, that_is_off_reports_nothing_and_forgets_nothing) {
   watch_->watch(true);
   watch_->watch(false);

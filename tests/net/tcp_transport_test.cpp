@@ -2,6 +2,7 @@
 // ctest: timeout=60
 #include <sys/socket.h>
 
+#include <asio/error.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -9,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "rendr/error.hpp"
 #include "support/net_fixture.hpp"
+#include "support/netns.hpp"
 #include "transport/memory_pipe.hpp"
 #include "transport/resolver.hpp"
 #include "transport/tcp_dial.hpp"
@@ -37,13 +40,27 @@ class tcp_transport : public net_test {
   }
   opened dial_to(tcp_target target, duration timeout = 5s) {
     std::optional<opened> answer;
-    const auto under_way = dial_tcp(context.get_executor(), names, std::move(target), timeout,
+    const auto under_way = dial_tcp(context.get_executor(), *names, std::move(target), timeout,
                                     [&](opened result, std::optional<tcp::endpoint> address) {
                                       answer = std::move(result);
                                       worked = address;
                                     });
     run_until([&] { return answer.has_value(); });
     return std::move(*answer);
+  }
+  // What names stand for here.
+  void asks_nobody() {
+    names = std::make_unique<resolver>(
+        context.get_executor(), std::make_shared<lookups>([](const std::string&) {
+          return resolved{asio::error::host_not_found_try_again, "no answer", {}};
+        }));
+  }
+  void name_means(std::vector<tcp::endpoint> addresses) {
+    names = std::make_unique<resolver>(
+        context.get_executor(),
+        std::make_shared<lookups>([addresses = std::move(addresses)](const std::string&) {
+          return resolved{{}, {}, addresses};
+        }));
   }
   void run_until(const std::function<bool()>& done) {
     asio::steady_timer limit(context, 10s);
@@ -66,7 +83,7 @@ class tcp_transport : public net_test {
 
   asio::io_context context;
   asio::steady_timer keeps_reactor{context};  // its descriptors are there before the test begins
-  resolver names{context.get_executor()};
+  std::unique_ptr<resolver> names = std::make_unique<resolver>(context.get_executor());
   std::unique_ptr<tcp_acceptor> acceptor;
   opened accepted;
   std::optional<tcp::endpoint> worked;
@@ -128,11 +145,74 @@ TEST_F(tcp_transport, a_name_with_a_dead_first_family_is_reached_by_the_other) {
 }
 
 TEST_F(tcp_transport, the_address_that_worked_is_tried_while_the_name_is_unknown) {
+  asks_nobody();
   const tcp::endpoint good(asio::ip::address_v4::loopback(), listen());
-  auto near = dial_to({"no-such-host.invalid", good.port(), {}, good, false});
+  const auto ranks = std::make_shared<address_ranks>();
+  ranks->known({good});
+  auto near = dial_to({"gone.test", good.port(), {}, ranks, false});
   ASSERT_TRUE(near.io) << near.detail;
   near.io->close();
-  run_until([&] { return names.idle(); });
+}
+
+TEST_F(tcp_transport, after_an_address_that_did_not_serve_comes_the_next) {
+  const tcp::endpoint good(asio::ip::address_v4::loopback(), listen());
+  const tcp::endpoint bad(asio::ip::make_address("127.0.0.3"), good.port());
+  step_failure why;
+  const auto other = listen_tcp(
+      context.get_executor(), bad, {}, 16, [](const unique_fd&) {}, why);
+  ASSERT_TRUE(other) << why.detail;
+  name_means({bad, good});
+  const auto ranks = std::make_shared<address_ranks>();
+  bool first = true;
+  for (const auto& expected : {bad, good, bad, good}) {
+    auto near = dial_to({"two.test", good.port(), {}, ranks, false});
+    ASSERT_TRUE(near.io) << near.detail;
+    EXPECT_EQ(*worked, expected) << "connecting alone proves nothing";
+    EXPECT_EQ(near.traits.more_addresses, first) << "the other was not tried yet";
+    first = false;
+    near.io->close();
+  }
+  ranks->good(good);
+  auto near = dial_to({"two.test", good.port(), {}, ranks, false});
+  EXPECT_EQ(*worked, good) << "the last good one first";
+  near.io->close();
+}
+
+TEST_F(tcp_transport, a_silent_address_is_passed_by) {
+  if (const auto why_not = netns::unavailable(); !why_not.empty()) GTEST_SKIP() << why_not;
+  const netns net;
+  const netns::scope here(net);
+  const auto hole = net.tun("hole0", {192, 0, 2, 1}, {192, 0, 2, 99}, 1500);  // nobody reads it
+  const tcp::endpoint good(asio::ip::address_v4::loopback(), listen());
+  name_means({{asio::ip::make_address("192.0.2.99"), good.port()}, good});
+  auto near = dial_to({"two.test", good.port(), {}, {}, true}, 1h);
+  ASSERT_TRUE(near.io) << near.detail;
+  EXPECT_EQ(*worked, good);
+  near.io->close();
+}
+
+TEST_F(tcp_transport, a_changed_answer_is_followed) {
+  const auto port = listen();
+  const auto ranks = std::make_shared<address_ranks>();
+  ranks->known({{asio::ip::make_address("127.0.0.9"), port}});
+  name_means({{asio::ip::address_v4::loopback(), port}});
+  auto near = dial_to({"moved.test", port, {}, ranks, false});
+  ASSERT_TRUE(near.io) << near.detail;
+  near.io->close();
+  EXPECT_EQ(ranks->order().size(), 1u);
+}
+
+TEST_F(tcp_transport, of_a_thousand_addresses_some_are_tried) {
+  std::vector<tcp::endpoint> many;
+  for (unsigned i = 1; i <= 1000; ++i)
+    many.emplace_back(asio::ip::address_v4(0x7f010000 + i), std::uint16_t{0});
+  name_means(many);
+  auto refused = dial_to({"many.test", 1, {}, {}, false});
+  EXPECT_FALSE(refused.io);
+  EXPECT_EQ(refused.code, std::errc::connection_refused);
+  EXPECT_LT(refused.detail.size(), 600u);
+  name_means({});
+  EXPECT_FALSE(dial_to({"none.test", 1, {}, {}, false}).io);
 }
 
 TEST_F(tcp_transport, failures_say_where_and_why) {
