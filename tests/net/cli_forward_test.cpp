@@ -166,7 +166,7 @@ TEST(cli_forward_alone, new_connections_reach_a_restarted_server) {
   server.reset();
   server =
       std::make_unique<serving>(port, std::vector<relay::target>{{"", "127.0.0.1", target.port()}});
-  ASSERT_EQ(client_side.restarted.get_future().wait_for(20s), std::future_status::ready);
+  ASSERT_EQ(client_side.link_lost.get_future().wait_for(20s), std::future_status::ready);
   auto fresh = client_side.connect();
   ASSERT_TRUE(fresh.send("again"));
   auto far = target.accept();

@@ -54,9 +54,10 @@ struct forwarding {
     path.port = server_port;
     chosen.link.paths.push_back(path);
     chosen.on_event = [this](const link_event& event) {
-      if (std::holds_alternative<events::peer_restarted>(event.what) && !told.exchange(true)) {
-        restarted.set_value();
-      }
+      const bool useless = std::holds_alternative<events::peer_restarted>(event.what) ||
+                           std::holds_alternative<events::going_away>(event.what) ||
+                           std::holds_alternative<events::link_down>(event.what);
+      if (useless && !told.exchange(true)) link_lost.set_value();
     };
     over.emplace(instance, std::move(chosen));
     const auto why = over->start();
@@ -64,7 +65,7 @@ struct forwarding {
   }
   plain_socket connect() const { return plain_socket::connect(over->port()); }
 
-  std::promise<void> restarted;
+  std::promise<void> link_lost;  ///< its first link is not used for new connections any more
   std::atomic<bool> told = false;
   runtime instance;
   std::optional<relay::forwarder> over;
