@@ -86,7 +86,7 @@ class lane : public std::enable_shared_from_this<lane> {
     }
     waiting_.push_back(
         {std::move(socket), std::chrono::steady_clock::now() + options_.connect_timeout});
-    if (waiting_.size() == 1) return open_waiting();
+    if (waiting_.size() == 1) open_waiting();
     full_ = waiting_.size() >= waiting_at_most;
   }
 
@@ -111,6 +111,7 @@ class lane : public std::enable_shared_from_this<lane> {
   /// Begins the connections that wait, in their order. Where there are no more flows or no more
   /// memory, each has its turn as others end.
   void open_waiting() {
+    if (useless_) return;  // `redial` comes soon
     while (!waiting_.empty()) {
       auto& next = waiting_.front();
       const auto why = open(next.socket);
@@ -187,6 +188,7 @@ class lane : public std::enable_shared_from_this<lane> {
       lost_early_ = true;
       return;
     }
+    useless_ = true;
     const auto age = std::chrono::steady_clock::now() - last_dial_;
     if (age >= redial_pause) return redial();
     retry_ = std::make_unique<asio::steady_timer>(executor(), redial_pause);
@@ -197,11 +199,14 @@ class lane : public std::enable_shared_from_this<lane> {
 
   void redial() {
     if (stopped_) return;
+    useless_ = false;
     link fresh(runtime_);
     if (const auto why = start(fresh); why.code) {
-      return log(severity::warn, "no new link: " + why.detail, "no new link");
+      log(severity::warn, "no new link: " + why.detail, "no new link");
+    } else {
+      link_ = std::move(fresh);  // the old one closes when the last of its bridges has ended
     }
-    link_ = std::move(fresh);  // the old one closes when the last of its bridges has ended
+    open_waiting();
   }
 
   void ended(const bridge_result& result) {
@@ -230,6 +235,7 @@ class lane : public std::enable_shared_from_this<lane> {
   std::atomic<bool> full_{false};
   bool ready_ = false;       ///< `link_` is the one of the first dial or a later one
   bool lost_early_ = false;  ///< and that was over before it got there
+  bool useless_ = false;     ///< new connections wait for the link that is dialled soon
   bool stopped_ = false;
 };
 
