@@ -6,6 +6,7 @@
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -74,6 +75,7 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   void wait_flow();
   void read_flow();
   void write_end(std::size_t offset, std::size_t size);
+  void watch_stall(bool gone_before, std::uint64_t written_before);
   void end_event(bridge_event event, std::error_code code);
   void flow_event(bridge_event event, std::error_code code);
   void apply(bridge_event event);
@@ -85,8 +87,12 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   Flow flow_;
   finished done_;
   std::unique_ptr<asio::steady_timer> timer_;
-  buffer up_;    ///< from the end to the flow
-  buffer down_;  ///< from the flow to the end
+  std::unique_ptr<asio::steady_timer> stall_;  ///< runs while the end blocks
+  bool stall_runs_ = false;
+  bool blocked_ = false;       ///< the end takes nothing now
+  std::uint64_t written_ = 0;  ///< to the end
+  buffer up_;                  ///< from the end to the flow
+  buffer down_;                ///< from the flow to the end
   std::uint64_t to_flow_ = 0;
   std::uint64_t from_flow_ = 0;
   failure end_failure_;   ///< the first of the end
@@ -215,9 +221,13 @@ template <class Flow>
 void basic_bridge<Flow>::write_end(std::size_t offset, std::size_t size) {
   std::error_code error;
   while (offset < size && !error) {
-    offset += end_->write(down_.span().subspan(offset, size - offset), error);
+    const auto n = end_->write(down_.span().subspan(offset, size - offset), error);
+    offset += n;
+    written_ += n;
   }
-  if (error == std::errc::operation_would_block) {
+  blocked_ = error == std::errc::operation_would_block;
+  if (blocked_) {
+    if (!stall_runs_) watch_stall(false, written_);
     end_->wait_writable([self = self(), offset, size](std::error_code failed) {
       if (!self->pumping()) return;
       if (!failed) return self->write_end(offset, size);
@@ -230,6 +240,27 @@ void basic_bridge<Flow>::write_end(std::size_t offset, std::size_t size) {
   down_ = buffer();
   if (error) end_event(bridge_event::end_takes_no_more, error);
   if (pumping()) wait_flow();
+}
+
+// While the link lives, a reader may pause for as long as he likes. When it is gone nobody waits
+// for him to read, and what he does not take goes with it.
+template <class Flow>
+void basic_bridge<Flow>::watch_stall(bool gone_before, std::uint64_t written_before) {
+  stall_runs_ = true;
+  if (!stall_) stall_ = std::make_unique<asio::steady_timer>(flow_.get_executor());
+  stall_->expires_after(std::chrono::seconds(4));
+  stall_->async_wait([self = self(), gone_before, written_before](std::error_code error) {
+    self->stall_runs_ = false;
+    if (error || !self->pumping() || !self->blocked_) return;
+    const auto why = self->flow_.error();
+    const bool gone =
+        why.code == errc::no_path || why.code == errc::peer_lost || why.code == errc::limit_reached;
+    if (!gone || !gone_before || self->written_ != written_before)
+      return self->watch_stall(gone, self->written_);
+    self->flow_failure_ = why;
+    self->end_->drop();
+    self->finish(self->result_of(blame::flow));
+  });
 }
 
 template <class Flow>
@@ -317,6 +348,7 @@ template <class Flow>
 void basic_bridge<Flow>::finish(bridge_result result) {
   phase_ = phase::finished;
   if (timer_) timer_->cancel();
+  if (stall_) stall_->cancel();
   flow_.close();
   up_ = buffer();
   down_ = buffer();

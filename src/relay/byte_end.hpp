@@ -40,6 +40,8 @@ class byte_end {
   /// Ends both directions so that the other side cannot take it for an end of stream, behind what
   /// was written; returns at once.
   virtual void reset() = 0;
+  /// The same at once: what was written and not taken is lost.
+  virtual void drop() { reset(); }
 };
 
 }  // namespace rendr::relay

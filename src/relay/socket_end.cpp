@@ -115,6 +115,11 @@ void socket_end::reset() {
   close_when_drained(std::move(socket_), socket_ending::reset);
 }
 
+void socket_end::drop() {
+  if (watch_timer_) watch_timer_->cancel();
+  if (socket_.is_open()) reset_socket(socket_);
+}
+
 void reset_socket(tcp::socket& socket) {
   std::error_code ignored;
   socket.set_option(asio::socket_base::linger(true, 0), ignored);

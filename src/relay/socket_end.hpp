@@ -30,6 +30,7 @@ class socket_end final : public byte_end {
   void finish_writing() override;
   void close() override;
   void reset() override;
+  void drop() override;
 
  private:
   void watch_later(waiter done);

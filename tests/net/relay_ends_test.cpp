@@ -134,6 +134,25 @@ TEST_F(relay_ends, both_directions_are_delivered_when_both_programs_close_at_onc
   EXPECT_EQ(far.error(), 0);
 }
 
+// While the link lives it would wait for him.
+TEST(relay_end_of_link, ends_a_connection_whose_reader_takes_nothing) {
+  plain_listener target;
+  const auto port = free_port();
+  const serving server(port, {{"", "127.0.0.1", target.port()}});
+  auto client_side = std::make_unique<forwarding>(port);
+  auto client = client_side->connect();
+  const auto far = target.accept();
+  const std::string block(64 << 10, 'x');
+  pollfd out{client.handle(), POLLOUT, 0};
+  while (::poll(&out, 1, 1000) == 1) {
+    ASSERT_GE(::send(client.handle(), block.data(), block.size(), MSG_DONTWAIT), 0);
+  }
+  client_side.reset();
+  pollfd end{far.handle(), 0, 0};  // a reset shows by itself
+  ASSERT_EQ(::poll(&end, 1, 60'000), 1);
+  EXPECT_NE(end.revents & POLLERR, 0);
+}
+
 TEST_F(relay_ends, urgent_bytes_keep_their_place_in_the_stream) {
   const auto passes = [](plain_socket& from, plain_socket& to) {
     set_no_delay(from);
