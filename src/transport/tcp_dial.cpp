@@ -68,7 +68,10 @@ class race : public std::enable_shared_from_this<race> {
                     [this](const resolved& answer) { names_known(answer); });
     }
     line_up();
-    asio::post(executor_, [self = shared_from_this()] { self->start_next(); });
+    // An answer that was known already has begun by then: its second address waits for its turn.
+    asio::post(executor_, [self = shared_from_this()] {
+      if (self->running_.empty()) self->start_next();
+    });
   }
 
   void cancel() {

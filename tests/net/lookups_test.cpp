@@ -139,11 +139,14 @@ TEST_F(lookups_test, one_that_failed_is_not_the_last_word_while_another_is_under
 
 TEST_F(lookups_test, stuck_names_stall_no_other_one) {
   std::vector<std::future<resolved>> stuck;
+  const auto name = [](int i) { return "stuck" + std::to_string(i); };
+  for (int asks = 0; asks < 50; ++asks) {
+    for (int i = 0; i < 10; ++i) stuck.push_back(find(name(i)));
+  }
   for (int i = 0; i < 10; ++i) {
-    for (int asks = 0; asks < 50; ++asks) stuck.push_back(find("stuck" + std::to_string(i)));
-    overtake("stuck" + std::to_string(i), 2);
-    names.overtake("stuck" + std::to_string(i));
-    EXPECT_EQ(slow->count("stuck" + std::to_string(i)), 2u) << "threads of one name";
+    overtake(name(i), 2);
+    names.overtake(name(i));
+    EXPECT_EQ(slow->count(name(i)), 2u) << "threads of one name";
   }
   auto quick = find("quick");
   slow->answer("quick", 1, found("192.0.2.1"));

@@ -158,14 +158,15 @@ TEST_F(tcp_transport, after_an_address_that_did_not_serve_comes_the_next) {
   const tcp::endpoint good(asio::ip::address_v4::loopback(), listen());
   const tcp::endpoint bad(asio::ip::make_address("127.0.0.3"), good.port());
   step_failure why;
+  int knocks = 0;
   const auto other = listen_tcp(
-      context.get_executor(), bad, {}, 16, [](const unique_fd&) {}, why);
+      context.get_executor(), bad, {}, 16, [&](const unique_fd&) { ++knocks; }, why);
   ASSERT_TRUE(other) << why.detail;
   name_means({bad, good});
   const auto ranks = std::make_shared<address_ranks>();
   bool first = true;
   for (const auto& expected : {bad, good, bad, good}) {
-    auto near = dial_to({"two.test", good.port(), {}, ranks, false});
+    auto near = dial_to({"two.test", good.port(), {}, ranks, false, 1h});
     ASSERT_TRUE(near.io) << near.detail;
     EXPECT_EQ(*worked, expected) << "connecting alone proves nothing";
     EXPECT_EQ(near.traits.more_addresses, first) << "the other was not tried yet";
@@ -176,6 +177,9 @@ TEST_F(tcp_transport, after_an_address_that_did_not_serve_comes_the_next) {
   auto near = dial_to({"two.test", good.port(), {}, ranks, false});
   EXPECT_EQ(*worked, good) << "the last good one first";
   near.io->close();
+  context.restart();
+  context.poll();
+  EXPECT_EQ(knocks, 2) << "who is second waits for its turn, also when the name was known";
 }
 
 TEST_F(tcp_transport, a_silent_address_is_passed_by) {
