@@ -59,6 +59,9 @@ exit_code run_forward(const forward_options& options, console& to) {
     lines(event);
   };
   relay::forwarder forwarder(instance, std::move(forwarding));
+  // Before anything is said: who reads that it runs may end it.
+  ending end(
+      to, instance, [&forwarder](int) { forwarder.stop(); }, main_thread);
   if (const auto why = forwarder.start(); why.code) {
     to.error(why.detail.empty() ? why.code.message() : why.detail);
     return exit_code_of(why.code);
@@ -67,9 +70,6 @@ exit_code run_forward(const forward_options& options, console& to) {
   bound.port = forwarder.port();
   to.info("listening on " + to_string(bound));
   warn_of_plaintext(options.link.paths, to);
-
-  ending end(
-      to, instance, [&forwarder](int) { forwarder.stop(); }, main_thread);
   end.wait();
   return exit_code::ok;
 }

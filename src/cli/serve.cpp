@@ -112,6 +112,8 @@ exit_code run_serve(const serve_options& options, console& to) {
   serving.log = sink_of(to);
   relay::server server(at, std::move(serving));
   server.start();
+  // Before anything is said: who reads that it runs may end it.
+  ending end(to, instance, [&at](int) { at.close(); });
   for (const auto& address : at.addresses()) to.info("serving on " + address);
   if (keys->own_key) to.info("the key of this server is " + to_text(public_key_of(*keys->own_key)));
   if (options.insecure) {
@@ -120,8 +122,6 @@ exit_code run_serve(const serve_options& options, console& to) {
   } else if (open_to_all && keys->own_key) {
     to.warn("--key-file alone: whoever knows its public half may use the targets");
   }
-
-  ending end(to, instance, [&at](int) { at.close(); });
   end.wait();
   return exit_code::ok;
 }
