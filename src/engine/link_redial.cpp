@@ -22,7 +22,7 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
     if (it == s.attempts.end()) continue;
     // Abandoned, by this end or by the driver: it may need more time.
     const bool late = code == errc::timed_out || code == std::errc::timed_out;
-    s.abandoned += it->patient && late ? 1 : 0;
+    s.abandoned += it->patient && late ? 1U : 0U;
     s.attempts.erase(it);
     last_dial_error_ =
         s.config.name + ": " + (detail.empty() ? code.message() : std::string(detail));
