@@ -56,7 +56,24 @@ install_packages() {
   rm -f "$log"
 }
 
-# build PRESET [TARGET...]: configures and builds, quietly: only warnings, errors and one closing line are printed.
+# of_build: passes on what ninja says, but of its count one line in 30 s.
+of_build() {
+  local line last=$SECONDS
+  while IFS= read -r line; do
+    case $line in
+      'ninja: no work to do'* | 'ninja: Entering directory'*) ;;
+      \[[0-9]*/[0-9]*\]*)
+        [ $((SECONDS - last)) -ge 30 ] || continue
+        last=$SECONDS
+        say "$line"
+        ;;
+      *) say "$line" ;;
+    esac
+  done
+}
+
+# build PRESET [TARGET...]: configures and builds. Printed are warnings, errors, one closing line, and how far it is: on
+# a terminal ninja's own count, elsewhere a line every 30 s.
 # CONFIGURE_ARGS may hold further options for the configuration.
 build() {
   local preset=$1 log start=$SECONDS tool
@@ -74,7 +91,11 @@ build() {
   say "Building preset $preset ..."
   (
     set -o pipefail
-    ninja -C "$root/build/$preset" -j "$(nproc)" --quiet "$@" 2>&1 | sed '/^ninja: no work to do/d' >&2
+    if [ -t 2 ]; then
+      ninja -C "$root/build/$preset" -j "$(nproc)" "$@" >&2
+    else
+      ninja -C "$root/build/$preset" -j "$(nproc)" "$@" 2>&1 | of_build
+    fi
   ) || die "the build of preset $preset failed"
   say "Built preset $preset in $((SECONDS - start)) s."
 }
