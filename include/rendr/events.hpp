@@ -4,20 +4,31 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "rendr/credentials.hpp"
 #include "rendr/error.hpp"
 #include "rendr/status.hpp"
 
 /// What observers are told. Events are for people, logs and live views: nothing needs to be done
 /// about them, and when their queue (256 per loop) is full the newest are dropped and counted.
+///
+/// Words of the peer are in `going_away::reason`, `link_down::why`, `path_changed::detail`,
+/// `dial::why` and `path_missing::reason`, and in the failures of flows. They are escaped: no
+/// control byte, no line end, only whole UTF-8. Whoever shows them as HTML or in a shell escapes
+/// for that.
 namespace rendr::events {
 
 /// The link has its first path and its keys. It comes again, and `link_status::id` is another one,
 /// when the peer forgot the link before it had taken part in it.
 struct link_up {
   instance_id peer{};
+  std::string address;  ///< the peer's, of the first path: "192.0.2.7:41830"; may be empty
+  /// The key that the peer proved to have. A dialer without a key of its own shows a new one each
+  /// time, which only an acceptor with `credentials::allowed_keys` refuses.
+  std::optional<public_key> key;
 };
 /// The link is over and all its flows have failed or ended. Always the last event of a link.
 /// `code` is `errc::closed` after `link::close`, `no_path` when the grace ran out, `peer_lost`
@@ -43,6 +54,27 @@ struct path_changed {
   cause why{};
   std::string detail;
 };
+/// A leaf is dialled (`why.code` is 0), or a dial came to nothing. For debugging: there are many
+/// while a path is away.
+struct dial {
+  std::string path;
+  failure why;
+};
+/// A leaf that is dialled is not up. It is told once after 4 s, at once when waiting mends
+/// nothing (no such device, a missing right, an address that is not here, a wrong key), and again
+/// when the reason changes, a few times. `path_changed` tells when it comes up after all.
+struct path_missing {
+  std::string path;
+  duration after{};      ///< since its first dial, or since it was lost
+  bool lasting = false;  ///< this machine or the peer refuses it: waiting mends nothing
+  std::string reason;
+};
+/// A connection that came to a listener was refused, or ended before it had proven where it
+/// belongs. Of no link: `link_event::link` is zero, and only `runtime_options::on_event` sees it.
+struct stranger_refused {
+  std::string address;
+  failure why;
+};
 /// New data of a root, or of one flow that needs a bulk child, goes another way from now on.
 struct migration {
   std::string root;  ///< empty: the default root
@@ -65,7 +97,8 @@ struct link_event {
   link_id link{};
   link_side side{};
   std::variant<events::link_up, events::link_down, events::peer_restarted, events::going_away,
-               events::path_changed, events::migration>
+               events::path_changed, events::migration, events::dial, events::path_missing,
+               events::stranger_refused>
       what;
 };
 

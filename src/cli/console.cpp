@@ -160,7 +160,7 @@ void console::log(log_level level, std::string_view line, std::string_view cause
   if (!shows(level)) return;
   const std::lock_guard lock(mutex_);
   const auto number = static_cast<int>(level);
-  const bool counts = !cause.empty() && level != log_level::debug;
+  const bool counts = !cause.empty() && level_ != log_level::debug;
   if (counts && !repeated_.is_first(log_writer::clock::now(), cause, number, line)) {
     return;
   }

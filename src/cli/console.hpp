@@ -36,8 +36,8 @@ bool is_journal(int fd);
 ///
 /// A line is one line whatever is in it: what commands a terminal is escaped, and more lines show
 /// only where they are indented by two blanks. It never waits for the reader of `err`. Lines with
-/// the same `cause` are counted: the first is told at once, the rest once a minute. For debugging,
-/// each is told.
+/// the same `cause` are counted: the first is told at once, the rest once a minute. Of a log
+/// for debugging nothing is left out.
 class console {
  public:
   /// Writes at once.

@@ -59,9 +59,10 @@ std::vector<std::string> demo_watch::new_lines() {
     judge(happened);
     const auto* path = std::get_if<events::path_changed>(&happened.event.what);
     const bool small =
-        path != nullptr && (path->to == path_phase::dialing || path->to == path_phase::attaching ||
-                            path->to == path_phase::late || path->from == path_phase::late ||
-                            path->from == path_phase::dialing);
+        std::holds_alternative<events::dial>(happened.event.what) ||
+        (path != nullptr && (path->to == path_phase::dialing || path->to == path_phase::attaching ||
+                             path->to == path_phase::late || path->from == path_phase::late ||
+                             path->from == path_phase::dialing));
     if (!small) lines.push_back(format_duration(happened.at) + "  " + to_line(happened.event));
   }
   return lines;

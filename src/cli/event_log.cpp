@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/event_log.hpp"
 
+#include <algorithm>
+#include <chrono>
+
+#include "rendr/credentials.hpp"
 #include "rendr/types.hpp"
 
 namespace rendr::cli {
@@ -22,7 +26,10 @@ std::string what(const events::migration& e, const std::string& node) {
 
 struct line_of {
   std::string operator()(const events::link_up& e) const {
-    return "link is up, the peer is " + to_hex(e.peer).substr(0, 8);
+    auto text = "link is up, the peer is " + to_hex(e.peer).substr(0, 8);
+    if (!e.address.empty()) text += " at " + e.address;
+    if (e.key) text += " with the key " + to_text(*e.key);
+    return text;
   }
   std::string operator()(const events::link_down& e) const {
     return "link is over: " + (e.why.detail.empty() ? e.why.code.message() : e.why.detail);
@@ -44,54 +51,76 @@ struct line_of {
     const auto why = with_detail(e.why == cause::none ? "" : to_string(e.why), e.reason);
     return what(e, node) + " (" + with_detail(why, e.evidence) + ")";
   }
+  std::string operator()(const events::stranger_refused& e) const {
+    return "a connection from " + (e.address.empty() ? "an unknown address" : e.address) +
+           " was refused: " + e.why.detail;
+  }
+  std::string operator()(const events::dial& e) const {
+    if (!e.why.code) return "path " + e.path + " is dialled";
+    return "path " + e.path + ": a dial failed: " + e.why.detail;
+  }
+  std::string operator()(const events::path_missing& e) const {
+    if (e.lasting) {
+      return "path " + e.path + " cannot come up: " + e.reason + std::string(hint_of(e.reason));
+    }
+    const auto seconds = std::chrono::round<std::chrono::seconds>(e.after).count();
+    return "path " + e.path + " is not up after " + std::to_string(seconds) + " s: " + e.reason;
+  }
 };
 
 }  // namespace
+
+std::string_view hint_of(std::string_view reason) {
+  const auto says = [&](std::string_view part) { return reason.find(part) != reason.npos; };
+  if (says("allowed key")) return "; see --key-file and --peer-key, and `rendr keygen --help`";
+  if (says("pre-shared key")) return "; see --psk-file, which `rendr keygen --psk` makes";
+  if (says("public key")) return "; see --peer-key: `rendr keygen --show` prints it at the server";
+  return {};
+}
 
 std::string to_line(const link_event& event) { return std::visit(line_of{}, event.what); }
 
 log_level level_of(const link_event& event) {
   if (const auto* path = std::get_if<events::path_changed>(&event.what)) {
+    const bool was_up = path->from != path_phase::idle && path->from != path_phase::dialing &&
+                        path->from != path_phase::attaching && path->from != path_phase::dead;
     const bool fault = path->to == path_phase::dead || path->to == path_phase::suspect;
     const bool harmless = path->why == cause::bye || path->why == cause::local_close ||
                           path->why == cause::detached || path->why == cause::replaced;
-    if (fault && !harmless) return log_level::warn;
-    return log_level::debug;
+    if (fault) return was_up && !harmless ? log_level::warn : log_level::debug;
+    const bool is_up = path->to == path_phase::standby || path->to == path_phase::active;
+    const bool news = !was_up || path->from == path_phase::suspect;
+    return is_up && news ? log_level::info : log_level::debug;
   }
   if (const auto* down = std::get_if<events::link_down>(&event.what)) {
     return down->why.code == errc::closed ? log_level::info : log_level::warn;
   }
-  if (std::holds_alternative<events::peer_restarted>(event.what)) return log_level::warn;
-  return log_level::info;
+  if (std::holds_alternative<events::dial>(event.what)) return log_level::debug;
+  const bool warns = std::holds_alternative<events::peer_restarted>(event.what) ||
+                     std::holds_alternative<events::path_missing>(event.what) ||
+                     std::holds_alternative<events::stranger_refused>(event.what);
+  return warns ? log_level::warn : log_level::info;
+}
+
+std::string cause_of(const link_event& event) {
+  if (const auto* stranger = std::get_if<events::stranger_refused>(&event.what)) {
+    // Whatever port he came from.
+    return stranger->address.substr(0, stranger->address.rfind(':')) + " " + stranger->why.detail;
+  }
+  if (const auto* move = std::get_if<events::migration>(&event.what)) {
+    return "move " + move->root + " " + move->node + " " + move->from + " " + move->to;
+  }
+  const bool of_a_path = std::holds_alternative<events::path_changed>(event.what) ||
+                         std::holds_alternative<events::path_missing>(event.what);
+  return of_a_path ? to_line(event) : std::string();
 }
 
 void event_log::operator()(const link_event& event) {
-  const auto line = to_line(event);
   auto level = level_of(event);
-  if (level == log_level::warn && !is_news(event)) level = log_level::debug;
-  switch (level) {
-    case log_level::error:
-      return console_.error(line);
-    case log_level::warn:
-      return console_.warn(line);
-    case log_level::info:
-      return console_.info(line);
-    case log_level::debug:
-      return console_.debug(line);
+  if (faults_are_no_news_ && std::holds_alternative<events::path_changed>(event.what)) {
+    level = std::max(level, log_level::info);
   }
-}
-
-bool event_log::is_news(const link_event& event) {
-  const auto* path = std::get_if<events::path_changed>(&event.what);
-  const std::lock_guard lock(mutex_);
-  if (path == nullptr) return true;
-  const auto fault = std::string(to_string(path->why)) + path->detail;
-  auto& last = last_fault_[to_hex(event.link) + path->path];
-  const bool was_alive = path->from == path_phase::active || path->from == path_phase::standby ||
-                         path->from == path_phase::late;
-  if (last == fault && !was_alive) return false;
-  last = fault;
-  return true;
+  if (console_.shows(level)) console_.log(level, to_line(event), cause_of(event));
 }
 
 relay::log_sink sink_of(console& to) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/forwarder.hpp"
 
+#include <unistd.h>
+
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <memory>
@@ -18,6 +20,7 @@
 namespace rendr::cli {
 
 exit_code run_forward(const forward_options& options, console& to) {
+  if (!is_journal(STDERR_FILENO)) to.stamp_lines();
   event_log events(to);
   remarks notes;
   auto keys = load_credentials(options.link.keys, &notes);

@@ -103,7 +103,7 @@ constexpr std::string_view insecure_help =
 
 /// What CLI11 fills in, as texts; `parse` checks and converts them.
 struct raw {
-  std::string level = "info";
+  std::string level;
   bool quiet = false;
   std::string file, size, root, rate, delay, max_gap, report;
   std::string grace, grace_closed, connect_timeout, loops, keepalive, state_dir, target;
@@ -137,7 +137,8 @@ void list_option(CLI::App& app, const std::string& name, std::vector<std::string
 
 void add_common(CLI::App& app, raw& to) {
   app.set_help_flag("--help,-h", "Print this help and leave");
-  text_option(app, "--log-level", to.level, "error, warn, info or debug (info)", "LEVEL");
+  text_option(app, "--log-level", to.level, "error, warn, info or debug (info; pipe: warn)",
+              "LEVEL");
   app.add_flag("--quiet", to.quiet, "Errors only on stderr; results still go to stdout");
 }
 
@@ -529,7 +530,8 @@ serve_options serve_of(const raw& from) {
   return to;
 }
 
-log_level level_of(const raw& from) {
+log_level level_of(const raw& from, bool pipes) {
+  if (from.level.empty()) return pipes ? log_level::warn : log_level::info;
   static const std::vector<std::string> levels{"error", "warn", "info", "debug"};
   const auto at = std::find(levels.begin(), levels.end(), from.level);
   if (at == levels.end()) {
@@ -561,7 +563,7 @@ std::string complaint(const commands& all, const CLI::App& chosen, const CLI::Pa
 
 command_line convert(const commands& all, const raw& from) {
   command_line to;
-  to.level = level_of(from);
+  to.level = level_of(from, all.pipe->parsed());
   to.quiet = from.quiet;
   if (all.demo->parsed()) {
     to.command = demo_of(from);

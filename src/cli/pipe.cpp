@@ -27,9 +27,14 @@ namespace {
 
 exit_code judge(const relay::bridge_result& result, console& to) {
   if (!result.why.code) return exit_code::ok;
+  if (result.why.code == std::errc::broken_pipe) {
+    // Whoever read stdout has gone, as `head` does: he knows, and others are not told either.
+    to.info("nobody reads stdout any more");
+    return exit_code::failed;
+  }
   auto text = result.why.detail.empty() ? result.why.code.message() : result.why.detail;
   if (result.reason == relay::code::none) {
-    to.error(text);
+    to.error(text + std::string(hint_of(text)));
     return exit_code_of(result.why.code);
   }
   to.error(std::string(to_string(result.reason)) + ": " + text);
@@ -56,6 +61,7 @@ link_options dialled_by(const dial_options& from, credentials keys) {
 exit_code run_pipe(const pipe_options& options, console& to) {
   // Declared before the runtime: its loop may use them until it is gone.
   event_log events(to);
+  events.faults_are_no_news();
   std::optional<relay::bridge_result> outcome;
   std::weak_ptr<relay::bridge> bridge;
   std::optional<ending> end;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <optional>
 
 #include "cli/commands.hpp"
@@ -88,6 +90,7 @@ exit_code run_serve(const serve_options& options, console& to) {
   for (const auto& note : notes) to.warn(note);
   const bool open_to_all = !keys->psk && !keys->allowed_keys;
 
+  if (!is_journal(STDERR_FILENO)) to.stamp_lines();
   event_log events(to);
   runtime_options chosen;
   chosen.loops = static_cast<unsigned>(options.loops);

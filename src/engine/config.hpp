@@ -92,6 +92,8 @@ inline constexpr duration cold_wait = 2s;  // no other path came up within this:
 inline constexpr duration cold_rest = 60s;     // others were good for so long: they sleep again
 inline constexpr duration dial_timeout = 10s;  // while another path lives
 inline constexpr duration handshake_timeout = 10s;
+inline constexpr duration missing_after =
+    4s;  // a path that is not up for so long is told (a person waits 5 s)
 inline constexpr duration token_wait =
     250ms;  // for a fresh token before an attach shows a used one
 inline constexpr duration hello_race = 250ms;  // before a second carrier says HELLO too

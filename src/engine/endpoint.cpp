@@ -207,7 +207,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
     auto made = std::make_unique<link>(shared, ref, role::acceptor, config.accepted);
     l = made.get();
     links.emplace(ref, std::move(made));
-    l->adopt(now, *a.agreement);
+    l->adopt(now, *a.agreement, a.carrier->traits.remote);
     by_id.emplace(l->keys().link, ref);
     accepted_links.add(ref, std::move(a.source));
   }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/crypto.hpp"
 #include "engine/types.hpp"
 #include "rendr/error.hpp"
 #include "rendr/time.hpp"
@@ -68,6 +70,8 @@ struct need_evidence {
 struct link_up {
   link_ref link{};
   instance_id peer{};
+  std::string remote;                     ///< the far end of its first path
+  std::optional<crypto::public_key> key;  ///< the static key that the peer proved
 };
 /// The link is over; all its flows failed with the same code. Nothing of it can be used after this.
 struct link_down {
@@ -131,6 +135,34 @@ struct path_changed {
   cause why{};
   std::string detail;
 };
+/// A dial of a leaf began.
+struct dial_began {
+  link_ref link{};
+  spec_id spec = 0;
+  std::string name;
+};
+/// A dial failed, or its carrier ended before it was a path.
+struct dial_ended {
+  link_ref link{};
+  spec_id spec = 0;
+  std::string name;
+  std::error_code code;
+  std::string detail;
+};
+/// A leaf that is dialled is not up for so long; again when the reason changes, a few times.
+struct path_missing {
+  link_ref link{};
+  std::string name;
+  duration after{};
+  bool lasting = false;  ///< waiting mends nothing
+  std::string reason;
+};
+/// A connection that came here was refused, or ended before it had proven where it belongs.
+struct stranger_refused {
+  std::string remote;
+  errc code{};
+  std::string reason;
+};
 /// The paths that carry new data of a root changed.
 struct migration {
   link_ref link{};
@@ -151,6 +183,7 @@ using any_event =
     std::variant<event::dial, event::cancel_dial, event::close_carrier, event::need_evidence,
                  event::link_up, event::link_down, event::peer_restarted, event::going_away,
                  event::incoming_flow, event::flow_ready, event::flow_done, event::path_changed,
-                 event::migration, event::slot_claimed>;
+                 event::migration, event::slot_claimed, event::dial_began, event::dial_ended,
+                 event::path_missing, event::stranger_refused>;
 
 }  // namespace rendr::engine

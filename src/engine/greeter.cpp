@@ -57,6 +57,8 @@ bool greeter::make_room(const std::string& source, bool capped) {
     });
     if (it == carriers_.end()) return false;
     ++evicted_;
+    s_.events.observe(event::stranger_refused{it->carrier->traits.remote, errc::limit_reached,
+                                              "too many connections have proven nothing yet"});
     drop(*it, false);
     return true;
   };
@@ -136,13 +138,25 @@ void greeter::drop(guest& g, bool flush) {
   if (flush) s_.transmit.wake(g.carrier->carrier);
 }
 
-void greeter::refuse(guest& g, errc code, std::string_view reason, const secret<32>* reset_token) {
+void greeter::cast_out(guest& g, errc code, std::string_view why) {
   ++failed_;
+  s_.events.observe(event::stranger_refused{g.carrier->traits.remote, code, std::string(why)});
+  drop(g, false);
+}
+
+void greeter::refuse(guest& g, errc code, std::string_view reason, const secret<32>* reset_token) {
+  refuse(g, {code, std::string(reason), {}}, reset_token);
+}
+
+void greeter::refuse(guest& g, const hello_refusal& why, const secret<32>* reset_token) {
+  ++failed_;
+  s_.events.observe(event::stranger_refused{g.carrier->traits.remote, why.code,
+                                            why.told_here.empty() ? why.reason : why.told_here});
   wire::refuse message;
-  message.code = static_cast<std::uint64_t>(code);
+  message.code = static_cast<std::uint64_t>(why.code);
   message.versions = std::uint64_t{1} << wire::version;
   message.instance = s_.config.instance;
-  message.reason = reason;
+  message.reason = why.reason;
   if (reset_token != nullptr) {
     const auto token = reset_token->view();
     std::copy(token.begin(), token.end(), message.reset_token.begin());
@@ -161,8 +175,7 @@ std::optional<greeter::admission> greeter::received(instant now, path& p, link_d
       if (first.error() == errc::version_mismatch) {
         refuse(*g, errc::version_mismatch, "this wire version is not spoken here");
       } else {
-        ++failed_;
-        drop(*g, false);
+        cast_out(*g, errc::protocol_violation, "the first bytes are not rendr's");
       }
       return std::nullopt;
     }
@@ -173,14 +186,12 @@ std::optional<greeter::admission> greeter::received(instant now, path& p, link_d
   while (!p.closing) {
     const auto record = p.in.next(nullptr);
     if (!record || (record->has_value() && (*record)->kind != wire::record_kind::handshake)) {
-      ++failed_;
-      drop(*g, false);
+      cast_out(*g, errc::protocol_violation, "its first record is malformed");
       return std::nullopt;
     }
     if (!record->has_value()) {
       if (p.in.pending() <= unproven_bytes) return std::nullopt;
-      ++failed_;
-      drop(*g, false);
+      cast_out(*g, errc::protocol_violation, "it says too much before it has proven anything");
       return std::nullopt;
     }
     p.next_expected = (*record)->number + 1;
@@ -214,8 +225,7 @@ std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_vie
       return take_proof(now, g, *ack, links);
     }
   }
-  ++failed_;
-  drop(g, false);
+  cast_out(g, errc::protocol_violation, "a handshake message is malformed or out of turn");
   return std::nullopt;
 }
 
@@ -245,7 +255,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
     const auto token = s_.mint.make(s_.secrets);
     auto made =
         acceptor_hello::make(self, keys_, s_.mint.reset_of(token), token, hello, s_.secrets);
-    if (!made) return refuse(g, made.error().code, made.error().reason);
+    if (!made) return refuse(g, made.error());
     if (hellos_.size() >= s_.config.handshakes) evict_hello();
     // As long as the link itself would live without a path: the dialer counts it as up already.
     const auto life = std::clamp<duration>(grace, defaults::handshake_timeout, longest_pending);
@@ -364,8 +374,7 @@ std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
   const bool good =
       g.hello ? confirmed(now, g, ack, links, out) : attached(now, g, ack, links, out);
   if (!good) {
-    ++failed_;
-    drop(g, false);
+    cast_out(g, errc::auth_failed, "its proof does not verify");
     return std::nullopt;
   }
   g.carrier->challenged.reset();
@@ -444,8 +453,7 @@ instant greeter::next_timeout() const noexcept {
 void greeter::handle_timeout(instant now) {
   for (auto& g : carriers_) {
     if (g.carrier->closing || g.carrier->attach_until > now) continue;
-    ++failed_;
-    drop(g, false);
+    cast_out(g, errc::timed_out, "it has proven nothing in time");
   }
   if (hellos_until_ > now) return;
   hellos_until_ = never;

@@ -111,9 +111,12 @@ class greeter {
   void send(path& p, const wire::handshake_message& message, wire::form form);
   void refuse(guest& g, errc code, std::string_view reason,
               const secret<32>* reset_token = nullptr);
+  void refuse(guest& g, const hello_refusal& why, const secret<32>* reset_token = nullptr);
   void drop(guest& g, bool flush);
   void recognize(guest& g);
   void leave(guest& g);
+  /// Ends one that broke a rule; observers hear why, he does not.
+  void cast_out(guest& g, errc code, std::string_view why);
 
   services& s_;
   const hello_keys keys_;

@@ -138,7 +138,7 @@ noise::handshake_keys dialer_keys(const hello_keys& keys, drbg& random) noexcept
 /// Whether a hello of this pattern can prove what is demanded here.
 std::optional<hello_refusal> demand(hello_pattern pattern, const hello_keys& keys) {
   const auto refuse = [](std::string reason) {
-    return hello_refusal{errc::auth_failed, std::move(reason)};
+    return hello_refusal{errc::auth_failed, std::move(reason), {}};
   };
   switch (pattern) {
     case hello_pattern::nn:
@@ -158,22 +158,26 @@ std::optional<hello_refusal> demand(hello_pattern pattern, const hello_keys& key
   }
   return hello_refusal{
       errc::version_mismatch,
-      "handshake pattern " + std::to_string(static_cast<unsigned>(pattern)) + " is not known here"};
+      "handshake pattern " + std::to_string(static_cast<unsigned>(pattern)) + " is not known here",
+      {}};
 }
 
 /// Why the first Noise message was not taken.
 hello_refusal unread(errc code, hello_pattern pattern) {
-  if (code != errc::auth_failed) return {code, make_error_code(code).message()};
-  return {code, pattern == hello_pattern::nn_psk0
-                    ? "the pre-shared key is not that of this server"
-                    : "the pinned public key is not that of this server"};
+  if (code != errc::auth_failed) return {code, make_error_code(code).message(), {}};
+  return {code,
+          pattern == hello_pattern::nn_psk0 ? "the pre-shared key is not that of this server"
+                                            : "the pinned public key is not that of this server",
+          {}};
 }
 
 /// Why a client of this key is turned away; nullopt: it is not.
 std::optional<hello_refusal> unlisted(const hello_keys& keys, const crypto::public_key& client) {
   if (keys.allowed && !std::binary_search(keys.allowed->begin(), keys.allowed->end(), client)) {
-    return hello_refusal{errc::auth_failed, "the client's key " + fingerprint(client) +
-                                                " is not on the list of allowed keys"};
+    const auto why = [](const std::string& key) {
+      return "the client's key " + key + " is not on the list of allowed keys";
+    };
+    return hello_refusal{errc::auth_failed, why(fingerprint(client)), why(to_text(client))};
   }
   return std::nullopt;
 }
@@ -281,7 +285,9 @@ result<acceptor_hello, hello_refusal> acceptor_hello::make(const hello_offer& se
                                                            const secret<32>& reset_token,
                                                            const routing_token& token,
                                                            const wire::hello& hello, drbg& random) {
-  const auto plain = [](errc code) { return hello_refusal{code, make_error_code(code).message()}; };
+  const auto plain = [](errc code) {
+    return hello_refusal{code, make_error_code(code).message(), {}};
+  };
   const auto features =
       agree(self, {hello.instance, hello.required, hello.optional, hello.grace_ms});
   if (!features) return plain(features.error());

@@ -73,6 +73,7 @@ struct hello_keys {
 struct hello_refusal {
   errc code{};
   std::string reason;
+  std::string told_here = {};  ///< the same for this end's people, who may see the whole key
 };
 
 /// What one end says of itself in a hello.

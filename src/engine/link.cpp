@@ -97,12 +97,12 @@ void link::start_over(instant now, const std::string& detail) {
   start_handshakes(now);
 }
 
-void link::adopt(instant now, const link_agreement& agreement) {
+void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
   agreement_ = agreement;
   made_at_ = now;
   issued_.begin(s_.tokens, ref_, agreement_.token);
   issued_.refill(s_.secrets, s_.mint);
-  come_up(now);
+  come_up(remote);
 }
 
 // What stands for the slot at this peer stands for nothing at another one.
@@ -117,14 +117,14 @@ void link::claim_slot() {
   slot_owed_ = true;
 }
 
-void link::come_up(instant) {
+void link::come_up(const std::string& remote) {
   up_ = true;
   if (side_ == role::dialer) {
     roots_.owe_graphs();
     claim_slot();
   }
   roots_.owe_selections();
-  s_.events.order(event::link_up{ref_, agreement_.peer});
+  s_.events.order(event::link_up{ref_, agreement_.peer, remote, agreement_.peer_key});
 }
 
 void link::order_close(path& p, bool flush) {
@@ -278,7 +278,7 @@ instant link::next_timeout() const noexcept {
   if (!up_) next = std::min(next, cold_at_);
   if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
   for (const auto& s : slots_) {
-    next = std::min(next, s.next_dial);
+    next = std::min({next, s.next_dial, tells_missing_at(s)});
     for (const auto& a : s.attempts) next = std::min(next, a.until);
   }
   next = std::min(next, grace_ends());

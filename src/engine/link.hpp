@@ -48,6 +48,15 @@ struct leaf_slot {
   std::uint64_t dials = 0;
   duration last_rtt{0};
 
+  // Why it has no path though it is dialled, and what observers were told of that (dialer only).
+  struct absence {
+    instant since = never;
+    bool lasting = false;  ///< waiting mends nothing
+    std::string reason;
+    std::vector<std::string> told;
+  };
+  absence missing;
+
   // History.
   unsigned flaps = 0;
   instant flap_at = instant::min();
@@ -61,7 +70,8 @@ struct leaf_slot {
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
 /// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
 /// link_receive.cpp, link_send.cpp, link_flows.cpp (application), link_packets.cpp,
-/// link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_status.cpp.
+/// link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_missing.cpp,
+/// link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -70,8 +80,9 @@ class link {
   ~link();
 
   // --- life
-  errc start(instant now, policy::graph root);               // dialer
-  void adopt(instant now, const link_agreement& agreement);  // acceptor, once path 0 is proven
+  errc start(instant now, policy::graph root);  // dialer
+  /// Acceptor, once path 0 is proven, which came from `remote`.
+  void adopt(instant now, const link_agreement& agreement, const std::string& remote);
   void close(instant now, std::uint64_t code, std::string_view reason, bool bounded);
   void fail(instant now, errc code, const std::string& detail);
   bool up() const noexcept { return up_; }
@@ -156,7 +167,7 @@ class link {
   void prepare_hello();
   void confirmed() noexcept;
   void start_over(instant now, const std::string& detail);
-  void come_up(instant now);
+  void come_up(const std::string& remote);
   void claim_slot();
   void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
@@ -211,6 +222,15 @@ class link {
   void wanted(instant now);
   void call_cold(instant now, spec_id failed);
   void look_at_cold(instant now, bool may_rest);
+
+  // link_missing.cpp
+  std::string vain_reason(const path& p, cause why, const std::string& detail) const;
+  void ended_in_vain(instant now, spec_id leaf, cause why, const std::string& reason);
+  bool is_missing(const leaf_slot& s) const noexcept;
+  void dial_ended(instant now, spec_id leaf, const std::error_code& code, std::string_view reason);
+  void tell_missing(instant now, leaf_slot& s);
+  instant tells_missing_at(const leaf_slot& s) const noexcept;
+  void tell_all_missing(instant now);
 
   // link_liveness.cpp
   instant record_deadline(const path& p, const sent_record& record) const noexcept;

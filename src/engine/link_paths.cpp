@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "engine/link.hpp"
 #include "engine/record_writer.hpp"
 
@@ -203,7 +204,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   const auto outcome = make_confirm(agreement_.keys, ends(), p.terms(), {});
   p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome.ack, wire::form::hello, {});
-  come_up(now);
+  come_up(p.traits.remote);
   establish(now, p);
   // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
   std::vector<path*> losers;
@@ -259,12 +260,11 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
           ? static_cast<errc>(refusal.code)
           : errc::refused;
   last_dial_code_ = code;
-  last_dial_error_ =
-      slots_[p.leaf].config.name + ": the peer refused: " + std::string(refusal.reason);
+  const auto reason = escaped(refusal.reason);
+  last_dial_error_ = slots_[p.leaf].config.name + ": the peer refused: " + reason;
   const auto leaf = p.leaf;
   const auto step = p.step;
-  path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused,
-            std::string(refusal.reason));
+  path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused, reason);
   if (!up_ || down_ || any_alive()) return false;
   if (step == attach_step::asking) {
     foreign_since_ = never;
@@ -291,6 +291,7 @@ void link::establish(instant now, path& p) {
   s.silent_end = false;
   s.away_since = never;
   s.abandoned = 0;
+  s.missing = {};
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
   other_instance_.reset();
   ask_next_ = false;
@@ -422,6 +423,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
                      why != cause::replaced && why != cause::local_close;
   if (was_path && p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
   const auto from = p.phase;
+  const auto vain = vain_reason(p, why, detail);
   set_phase(now, p, path_phase::dead, why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
@@ -474,6 +476,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;
   if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived || next_address);
   if (!was_path && why != cause::replaced) call_cold(now, p.leaf);
+  if (!vain.empty()) ended_in_vain(now, p.leaf, why, vain);
   check_dark(now);
   wake_all();
 }

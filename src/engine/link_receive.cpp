@@ -2,6 +2,7 @@
 // What comes in: records into frames, frames into flows, acknowledgements into evidence.
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "engine/link.hpp"
 #include "policy/graph_text.hpp"
 
@@ -450,7 +451,7 @@ errc link::on(instant, path&, const wire::reject& f) {
     return errc::protocol_violation;
   rejected.answer = flow_answer::rejected;
   rejected.open_acknowledged = true;
-  fail_flow(rejected, errc::rejected, f.code, std::string(f.reason));
+  fail_flow(rejected, errc::rejected, f.code, escaped(f.reason));
   settle(rejected);
   return errc{};
 }
@@ -577,7 +578,7 @@ errc link::on(instant, path&, const wire::goaway& f) {
   peer_goaway_ = f.version;
   if (!peer_going_away_) {
     peer_going_away_ = true;
-    s_.events.order(event::going_away{ref_, f.code, std::string(f.reason)});
+    s_.events.order(event::going_away{ref_, f.code, escaped(f.reason)});
   }
   return errc{};
 }

@@ -29,6 +29,7 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
     if (code.category() == error_category()) last_dial_code_ = static_cast<errc>(code.value());
     schedule_dial(now, leaf, false);
     call_cold(now, leaf);
+    dial_ended(now, leaf, code, detail.empty() ? code.message() : std::string(detail));
   }
 }
 
@@ -149,7 +150,9 @@ void link::dial(instant now, spec_id leaf) {
   if (s.current == nullptr) s.shown = path_phase::dialing;
   const auto since = std::max(asked_since(s), wanted_since_);
   const auto away = since == instant::min() ? duration(0) : now - since;
+  if (s.current == nullptr && s.missing.since == never) s.missing.since = now;
   s_.events.order(event::dial{ref_, leaf, number, timeout, away});
+  s_.events.observe(event::dial_began{ref_, leaf, s.config.name});
   s.next_dial = never;
   if (dark && hurry) {
     s.next_dial = now + defaults::dark_redial;
@@ -159,6 +162,7 @@ void link::dial(instant now, spec_id leaf) {
 }
 
 void link::dial_due(instant now) {
+  tell_all_missing(now);
   if (!up_ && now >= cold_at_) {
     cold_at_ = never;
     cold_called_ = true;

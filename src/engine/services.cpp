@@ -7,7 +7,11 @@ namespace {
 
 bool observation(const any_event& e) noexcept {
   return std::holds_alternative<event::path_changed>(e) ||
-         std::holds_alternative<event::migration>(e);
+         std::holds_alternative<event::migration>(e) ||
+         std::holds_alternative<event::dial_began>(e) ||
+         std::holds_alternative<event::dial_ended>(e) ||
+         std::holds_alternative<event::path_missing>(e) ||
+         std::holds_alternative<event::stranger_refused>(e);
 }
 
 }  // namespace

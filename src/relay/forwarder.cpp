@@ -71,7 +71,8 @@ class lane : public std::enable_shared_from_this<lane> {
     asio::post(executor_, [self = shared_from_this(), fresh]() mutable {
       self->link_ = std::move(fresh);
       self->ready_ = true;
-      if (self->lost_early_) self->redial();
+      if (self->lost_early_) return self->redial();
+      if (self->up_early_) self->ask_for_target();
     });
     return {};
   }
@@ -177,6 +178,11 @@ class lane : public std::enable_shared_from_this<lane> {
     if (options_.on_event) options_.on_event(event);
     if (generation != generation_ || stopped_) return;
     if (const auto* path = std::get_if<events::path_changed>(&event.what)) note(*path);
+    if (std::holds_alternative<events::link_up>(event.what)) {
+      if (ready_) return ask_for_target();
+      up_early_ = true;
+      return;
+    }
     const bool over = std::holds_alternative<events::link_down>(event.what);
     const bool useless = over || std::holds_alternative<events::peer_restarted>(event.what) ||
                          std::holds_alternative<events::going_away>(event.what);
@@ -195,6 +201,23 @@ class lane : public std::enable_shared_from_this<lane> {
     retry_->async_wait([self = shared_from_this(), generation](std::error_code code) {
       if (!code && generation == self->generation_) self->redial();
     });
+  }
+
+  // A wrong name is told now, not to the first of the users.
+  void ask_for_target() {
+    if (loop_ != 0) return;  // one of the lanes asks for all
+    open_options open;
+    open.metadata = metadata_;
+    wire::append_metadata(open.metadata, wire::metadata_type::query, {});
+    failure why;
+    auto flow = std::make_shared<stream>(link_.open_stream(open, why));
+    if (why.code) return;
+    flow->async_wait(
+        stream::wait_type::accepted, [self = shared_from_this(), flow](std::error_code error) {
+          const auto said = static_cast<relay::code>(flow->app_code());
+          if (error != errc::rejected || said != code::unknown_target) return;
+          self->log(severity::warn, "--to: the server says: " + flow->error().detail, "--to");
+        });
   }
 
   void redial() {
@@ -236,6 +259,7 @@ class lane : public std::enable_shared_from_this<lane> {
   bool ready_ = false;       ///< `link_` is the one of the first dial or a later one
   bool lost_early_ = false;  ///< and that was over before it got there
   bool useless_ = false;     ///< new connections wait for the link that is dialled soon
+  bool up_early_ = false;    ///< or was up before
   bool stopped_ = false;
 };
 

@@ -11,8 +11,7 @@ namespace rendr::relay {
 enum class severity : std::uint8_t { warn, info, debug };
 
 /// Where the relays tell what happens, from any thread. Lines with the same `cause`, a key that
-/// people do not see, may be counted instead of told again; without one, and for debugging, each is
-/// told.
+/// people do not see, may be counted instead of told again; without one each is told.
 using log_sink = std::function<void(severity, std::string_view line, std::string_view cause)>;
 
 }  // namespace rendr::relay

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.hpp"
 #include "relay/asio_code.hpp"
 #include "relay/bridge.hpp"
 #include "relay/codes.hpp"
@@ -42,6 +43,20 @@ struct server::shared {
     }
     return nullptr;
   }
+  /// What is said of a name that nobody has. Whoever hears it has a link: he proved himself.
+  std::string unknown(std::string_view name) const {
+    constexpr std::size_t most = 200;  // a reason has 256 bytes
+    std::string text = "no target is named " + quoted(name) + "; there is ";
+    std::string_view comma;
+    for (const auto& t : options.targets) {
+      const auto next = t.name.empty() ? "one without a name" : quoted(t.name);
+      if (text.size() + next.size() > most) return text + ", ...";
+      text += comma;
+      text += next;
+      comma = ", ";
+    }
+    return text;
+  }
   void log(severity level, std::string_view line, std::string_view cause = {}) const {
     if (options.log) options.log(level, line, cause);
   }
@@ -57,6 +72,11 @@ std::optional<std::string> target_name(std::span<const std::byte> metadata) {
   const auto item = wire::find_metadata(metadata, wire::metadata_type::target);
   if (!item) return std::nullopt;
   return *item ? std::string(as_text(**item)) : std::string();
+}
+
+bool is_query(std::span<const std::byte> metadata) {
+  const auto item = wire::find_metadata(metadata, wire::metadata_type::query);
+  return item && *item;
 }
 
 code code_of(const std::error_code& raw) {
@@ -158,9 +178,11 @@ void server::accept_next(const std::shared_ptr<shared>& state) {
     const auto name = target_name(flow.metadata());
     const auto* to = name ? state->find(*name) : nullptr;
     if (to == nullptr) {
-      const auto text = name ? "no target is named \"" + *name + "\"" : "malformed metadata";
+      const auto text = name ? state->unknown(*name) : "malformed metadata";
       state->log(severity::warn, "a flow was refused: " + text, text);
       flow.reject(static_cast<std::uint64_t>(code::unknown_target), text);
+    } else if (is_query(flow.metadata())) {
+      flow.reject(static_cast<std::uint64_t>(code::none), "there is such a target");
     } else if (flow.kind() == flow_kind::packet) {
       state->log(severity::warn, "a packet flow was refused: the targets are streams",
                  "packet flow");

@@ -120,6 +120,7 @@ class loop : public std::enable_shared_from_this<loop> {
   void turn_away(const carrier_ptr& stranger);
   std::shared_ptr<link_core> find(engine::link_ref ref) const;
   void tell(const link_core& link, link_event event);
+  void tell(const link_event& event, const link_observer* of_link);
   void links_changed();
   void refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason);
   void check_delivery();
@@ -140,6 +141,10 @@ class loop : public std::enable_shared_from_this<loop> {
   void obey(engine::event::path_changed& event);
   void obey(engine::event::migration& event);
   void obey(engine::event::slot_claimed& event);
+  void obey(engine::event::dial_began& event);
+  void obey(engine::event::dial_ended& event);
+  void obey(engine::event::path_missing& event);
+  void obey(engine::event::stranger_refused& event);
 
   runtime_core& owner_;
   const unsigned index_;

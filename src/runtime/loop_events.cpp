@@ -122,7 +122,7 @@ void loop::obey(engine::event::link_up& event) {
   }
   const auto snapshot = endpoint_.status(last_now_, event.link);
   link->came_up(snapshot ? snapshot->id : link_id{}, event.peer);
-  tell(*link, {{}, {}, events::link_up{event.peer}});
+  tell(*link, {{}, {}, events::link_up{event.peer, event.remote, event.key}});
 }
 
 void loop::obey(engine::event::link_down& event) {
@@ -223,14 +223,39 @@ void loop::obey(engine::event::slot_claimed& event) {
   }
 }
 
+void loop::obey(engine::event::dial_began& event) {
+  if (const auto link = find(event.link)) tell(*link, {{}, {}, events::dial{event.name, {}}});
+}
+
+void loop::obey(engine::event::dial_ended& event) {
+  if (const auto link = find(event.link))
+    tell(*link, {{}, {}, events::dial{event.name, {event.code, event.detail}}});
+}
+
+void loop::obey(engine::event::path_missing& event) {
+  if (const auto link = find(event.link))
+    tell(*link,
+         {{}, {}, events::path_missing{event.name, event.after, event.lasting, event.reason}});
+}
+
+void loop::obey(engine::event::stranger_refused& event) {
+  tell(
+      {{}, link_side::acceptor, events::stranger_refused{event.remote, {event.code, event.reason}}},
+      nullptr);
+}
+
 void loop::tell(const link_core& link, link_event event) {
   event.side = link.side;
   {
     const std::lock_guard lock(link.mutex);
     event.link = link.shared.id;
   }
-  for (const auto* observer : {&link.observer, &owner_.options.on_event}) {
-    if (!*observer) continue;
+  tell(event, &link.observer);
+}
+
+void loop::tell(const link_event& event, const link_observer* of_link) {
+  for (const auto* observer : {of_link, &std::as_const(owner_.options.on_event)}) {
+    if (observer == nullptr || !*observer) continue;
     try {
       (*observer)(event);
     } catch (...) {

@@ -35,16 +35,15 @@ bool set_text(int fd, int level, int option, const std::string& value) noexcept 
 step_failure bind_local(int fd, const asio::ip::tcp::endpoint& target, const std::string& text) {
   std::error_code code;
   const auto local = asio::ip::make_address(text, code);
-  if (code) return {code, "local address '" + text + "' is not an IP address"};
+  if (code) return {code, "bind=" + text + " is not an IP address"};
   if (local.is_v6() != target.address().is_v6())
-    return {
-        std::make_error_code(std::errc::address_family_not_supported),
-        "local address " + text + " and target " + to_text(target) + " are of different families"};
+    return {std::make_error_code(std::errc::address_family_not_supported),
+            "bind=" + text + " and the target " + to_text(target) + " are of different families"};
   set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_flag(fd, IPPROTO_IP, bind_address_no_port, 1);
   const asio::ip::tcp::endpoint endpoint(local, 0);
   if (::bind(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
-    return failed("bind to local address " + text);
+    return failed("bind=" + text);
   return {};
 }
 
@@ -56,13 +55,14 @@ step_failure open_tcp(const asio::ip::tcp::endpoint& target, const tcp_options& 
                         SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd) return failed("open a socket");
   if (!options.device.empty() && !set_text(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.device))
-    return failed("bind to device '" + options.device + "'");
+    return failed("device=" + options.device);
   if (options.mark &&
       ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &*options.mark, sizeof *options.mark) != 0)
-    return failed("set mark " + std::to_string(*options.mark) + " (needs CAP_NET_ADMIN)");
+    return failed("mark=" + std::to_string(*options.mark) + " needs CAP_NET_ADMIN");
   if (!options.congestion.empty() &&
       !set_text(fd.get(), IPPROTO_TCP, TCP_CONGESTION, options.congestion))
-    return failed("set congestion control '" + options.congestion + "'");
+    return failed("cc=" + options.congestion +
+                  " is not among net.ipv4.tcp_allowed_congestion_control");
   if (!options.bind.empty()) {
     if (auto bad = bind_local(fd.get(), target, options.bind)) return bad;
   }

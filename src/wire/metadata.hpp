@@ -14,6 +14,7 @@ namespace rendr::wire {
 /// the flow does. A program may put bytes of its own there instead, if both of its ends agree.
 enum class metadata_type : std::uint64_t {
   target = 0x02,       ///< the name of what the flow is for, e.g. "ssh"
+  query = 0x03,        ///< nothing is to be carried: is there such a target? A REJECT answers
   l3_identity = 0x04,  ///< reserved: addresses, ports and protocol of a captured flow
   origin = 0x05,       ///< both ends of the connection that the flow carries; may be ignored
 };

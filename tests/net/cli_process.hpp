@@ -20,7 +20,15 @@ namespace rendr::test {
 /// stdin and stdout (which stay the caller's). Killed when the object goes.
 class process {
  public:
-  explicit process(std::vector<std::string> arguments, int stdin_fd = -1, int stdout_fd = -1) {
+  /// Where a descriptor leads instead of to a pipe: a path, or "-": it is closed.
+  struct leads {
+    std::string out = {};
+    std::string err = {};
+  };
+  explicit process(std::vector<std::string> arguments, int stdin_fd = -1, int stdout_fd = -1)
+      : process(std::move(arguments), leads{}, stdin_fd, stdout_fd) {}
+  process(std::vector<std::string> arguments, const leads& to, int stdin_fd = -1,
+          int stdout_fd = -1) {
     int in[2];
     int out[2];
     int err[2];
@@ -37,6 +45,8 @@ class process {
       ::dup2(stdin_fd >= 0 ? stdin_fd : in[0], 0);
       ::dup2(stdout_fd >= 0 ? stdout_fd : out[1], 1);
       ::dup2(err[1], 2);
+      lead(1, to.out);
+      lead(2, to.err);
       ::execv(RENDR_PROGRAM, words.data());
       ::_exit(127);
     }
@@ -55,8 +65,39 @@ class process {
       ::waitpid(pid_, nullptr, 0);
     }
     close_input();
-    ::close(out_);
+    if (out_ >= 0) ::close(out_);
     ::close(err_);
+  }
+
+  /// Makes the pipe behind its stderr as small as can be, and full.
+  void stuff_errors() const {
+    ::fcntl(err_, F_SETPIPE_SZ, 4096);
+    const auto path = "/proc/" + std::to_string(pid_) + "/fd/2";
+    const int own = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    while (::write(own, "#", 1) == 1) {
+    }
+    ::close(own);
+  }
+  /// The exit code, found without reading anything; -1: it did not end in 60 s.
+  int finish_unread() {
+    for (auto left = std::chrono::milliseconds(60'000); left.count() > 0;
+         left -= std::chrono::milliseconds(10)) {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        ended_ = true;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+      }
+      ::poll(nullptr, 0, 10);
+    }
+    return -1;
+  }
+  void close_output() { ::close(std::exchange(out_, -1)); }
+  /// What a descriptor of it is, e.g. "/dev/null".
+  std::string descriptor(int fd) const {
+    char name[4096];
+    const auto path = "/proc/" + std::to_string(pid_) + "/fd/" + std::to_string(fd);
+    const auto n = ::readlink(path.c_str(), name, sizeof name);
+    return n < 0 ? std::string() : std::string(name, static_cast<std::size_t>(n));
   }
 
   void signal(int number) const { ::kill(pid_, number); }
@@ -97,6 +138,16 @@ class process {
   const std::string& errors() const { return errors_; }
 
  private:
+  static void lead(int fd, const std::string& to) {
+    if (to.empty()) return;
+    ::close(fd);
+    if (to == "-") return;
+    int made = ::open(to.c_str(), O_WRONLY);
+    if (made < 0) made = ::open(to.c_str(), O_RDONLY);  // a directory
+    ::dup2(made, fd);
+    if (made != fd) ::close(made);
+  }
+
   /// One read of what comes first; false at the end or the limit.
   bool read_more(std::chrono::steady_clock::time_point limit, bool until_both_end) {
     pollfd fds[2] = {{out_open_ ? out_ : -1, POLLIN, 0}, {err_open_ ? err_ : -1, POLLIN, 0}};

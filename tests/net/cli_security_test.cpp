@@ -146,7 +146,8 @@ TEST_F(cli_security, forward_with_a_wrong_key_says_so_and_with_the_right_one_is_
   make_psk("wrong");
   serve({"--psk-file=" + at("psk")});
   process wrong(dialing("forward", {"--listen=127.0.0.1:0", "--psk-file=" + at("wrong")}));
-  EXPECT_TRUE(wrong.await_error("proof: the pre-shared key is not that of this server"))
+  EXPECT_TRUE(wrong.await_error(
+      "path p1 cannot come up: the pre-shared key is not that of this server; see --psk-file"))
       << wrong.errors();
   process right(dialing("forward", {"--listen=127.0.0.1:0", "--psk-file=" + at("psk")}));
   EXPECT_TRUE(right.await_error("link is up")) << right.errors();

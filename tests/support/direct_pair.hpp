@@ -55,6 +55,7 @@ class direct_pair {
       path_config leaf;
       leaf.name = std::string(1, static_cast<char>('a' + i));
       leaf.plaintext = !sealed;
+      leaf.cold = i >= cold_from;
       c.paths.push_back(leaf);
     }
     c.root = std::move(root);
@@ -137,6 +138,8 @@ class direct_pair {
   bool refuse_dials = false;
   std::map<spec_id, bool> refused;  ///< so are dials of these leaves
   bool mute_dials = false;          ///< whoever is dialled now takes the connection and is mute
+  failure refusal{std::make_error_code(std::errc::connection_refused), ""};
+  std::size_t cold_from = 100;  ///< paths from this number on are cold
   carrier_traits traits{.evidence = evidence_kind::end_to_end,
                         .loopback = true,
                         .local = {},
@@ -191,8 +194,7 @@ class direct_pair {
   void obey(side& from, side& to, const any_event& e) {
     if (const auto* d = std::get_if<event::dial>(&e)) {
       if (refuse_dials || refused[d->spec]) {
-        from.ep.dial_failed(now, d->link, d->attempt,
-                            std::make_error_code(std::errc::connection_refused), "");
+        from.ep.dial_failed(now, d->link, d->attempt, refusal.code, refusal.detail);
         return;
       }
       const auto here = from.ep.dialed(now, d->link, d->attempt, traits);

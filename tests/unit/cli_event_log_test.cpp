@@ -50,17 +50,83 @@ TEST(event_log, a_bond_rests_a_child_and_takes_it_again) {
             "fat takes lte again (quality: the probe was good)");
 }
 
-TEST(event_log, a_fault_that_repeats_is_told_once) {
+struct event_log_of_text : testing::Test {
   std::ostringstream out;
   std::ostringstream err;
+};
+
+TEST_F(event_log_of_text, a_fault_that_repeats_is_told_once_and_counted) {
+  {
+    console to(out, err, log_level::info, false, {});
+    event_log log(to);
+    for (int i = 0; i < 3; ++i) {
+      log(about(change(path_phase::active, path_phase::dead, cause::carrier_eof, "it ended")));
+    }
+    EXPECT_EQ(err.str(), "rendr: warning: path lte: active -> dead (carrier ended: it ended)\n");
+  }
+  EXPECT_NE(err.str().find("(and 2 more of these in the last minute)"), std::string::npos);
+  EXPECT_EQ(out.str(), "");
+}
+
+TEST_F(event_log_of_text, a_path_that_is_not_up_is_a_warning_with_its_reason) {
+  console to(out, err, log_level::warn, false, {});
+  event_log log(to);
+  log(about(events::dial{"lte", {}}));
+  log(about(events::dial{"lte", {std::make_error_code(std::errc::connection_refused), "no"}}));
+  EXPECT_EQ(err.str(), "") << "a dial is for debugging";
+  log(about(events::path_missing{"lte", std::chrono::seconds(4), false, "Connection refused"}));
+  log(about(events::path_missing{"lte", {}, true, "device=nosuch0: No such device"}));
+  EXPECT_EQ(err.str(),
+            "rendr: warning: path lte is not up after 4 s: Connection refused\n"
+            "rendr: warning: path lte cannot come up: device=nosuch0: No such device\n");
+}
+
+TEST_F(event_log_of_text, a_path_that_comes_up_or_returns_is_told) {
   console to(out, err, log_level::info, false, {});
   event_log log(to);
-  const auto faulty = change(path_phase::dialing, path_phase::dead, cause::refused, "no");
-  for (int i = 0; i < 3; ++i) log(about(faulty));
-  EXPECT_EQ(err.str(), "rendr: warning: path lte: dialing -> dead (refused: no)\n");
-  log(about(change(path_phase::active, path_phase::dead, cause::refused, "no")));
-  EXPECT_NE(err.str().find("active -> dead"), std::string::npos) << "it had lived meanwhile";
-  EXPECT_EQ(out.str(), "");
+  log(about(change(path_phase::attaching, path_phase::standby, cause::none, "attached")));
+  log(about(change(path_phase::suspect, path_phase::standby, cause::returned, "again")));
+  log(about(change(path_phase::late, path_phase::active, cause::none, "acknowledged")));
+  EXPECT_EQ(err.str(),
+            "rendr: path lte: attaching -> standby (attached)\n"
+            "rendr: path lte: suspect -> standby (returned: again)\n");
+}
+
+TEST_F(event_log_of_text, a_part_of_another_program_says_nothing_while_the_link_lives) {
+  console to(out, err, log_level::warn, false, {});
+  event_log log(to);
+  log.faults_are_no_news();
+  log(about(events::link_up{}));
+  log(about(change(path_phase::active, path_phase::suspect, cause::silence, "")));
+  log(about(change(path_phase::suspect, path_phase::dead, cause::silence, "")));
+  EXPECT_EQ(err.str(), "");
+  log(about(events::path_missing{"lte", std::chrono::seconds(4), false, "no answer"}));
+  log(about(events::link_down{{make_error_code(errc::no_path), "none came back"}}));
+  EXPECT_EQ(err.str(),
+            "rendr: warning: path lte is not up after 4 s: no answer\n"
+            "rendr: warning: link is over: none came back\n");
+}
+
+TEST_F(event_log_of_text, strangers_are_counted_by_their_address_and_reason) {
+  console to(out, err, log_level::info, false, {});
+  event_log log(to);
+  const failure why{make_error_code(errc::protocol_violation), "the first bytes are not rendr's"};
+  for (int port = 1; port < 100; ++port) {
+    log(about(events::stranger_refused{"192.0.2.7:" + std::to_string(port), why}));
+  }
+  log(about(events::stranger_refused{"192.0.2.8:1", why}));
+  EXPECT_EQ(err.str(),
+            "rendr: warning: a connection from 192.0.2.7:1 was refused: the first bytes are not "
+            "rendr's\n"
+            "rendr: warning: a connection from 192.0.2.8:1 was refused: the first bytes are not "
+            "rendr's\n");
+}
+
+TEST(event_log, a_link_names_its_peer_as_keygen_shows_keys) {
+  public_key key{};
+  key.fill(std::byte{0x58});
+  EXPECT_EQ(to_line(about(events::link_up{{}, "192.0.2.7:41830", key})),
+            "link is up, the peer is 00000000 at 192.0.2.7:41830 with the key " + to_text(key));
 }
 
 TEST(event_log, what_was_asked_for_is_no_warning) {

@@ -441,5 +441,22 @@ TEST(Door, AForgedUnknownLinkBeforeTheConfirmationEndsOneDial) {
   EXPECT_EQ(w.read_all(w.acceptor, there[0].flow), "once");
 }
 
+TEST(Door, WhoIsTurnedAwayIsToldWithHisAddressAndTheReason) {
+  door d;
+  const auto told = [&] { return direct_pair::all<event::stranger_refused>(d.w.acceptor); };
+  const auto web = *d.come("192.0.2.7:41830");
+  d.w.inject(d.w.acceptor, web, as_bytes("GET / HTTP/1.1\r\n\r\n"));
+  d.w.settle();
+  ASSERT_EQ(told().size(), 1u);
+  EXPECT_EQ(told()[0].remote, "192.0.2.7:41830");
+  EXPECT_EQ(told()[0].code, errc::protocol_violation);
+  EXPECT_EQ(told()[0].reason, "the first bytes are not rendr's");
+  ASSERT_TRUE(d.come("192.0.2.8:1"));
+  d.w.advance(defaults::handshake_timeout + 1ms);
+  ASSERT_EQ(told().size(), 2u);
+  EXPECT_EQ(told()[1].remote, "192.0.2.8:1");
+  EXPECT_EQ(told()[1].code, errc::timed_out);
+}
+
 }  // namespace
 }  // namespace rendr::engine::test

@@ -574,5 +574,58 @@ TEST(EnginePaths, AnAttachThatArrivesLateDoesNotReplaceANewerPath) {
   EXPECT_EQ(w.dialer.ep.status(w.now, link)->paths[0].deaths, 2u) << "those of this test alone";
 }
 
+TEST(EnginePaths, APathThatIsNotUpIsToldOnceWithItsReasonAndAgainWhenThatChanges) {
+  direct_pair w;
+  w.refuse_dials = true;
+  w.refusal = {std::make_error_code(std::errc::connection_refused), "connect to a: refused"};
+  const auto link = w.connect(1);
+  const auto told = [&] { return direct_pair::all<event::path_missing>(w.dialer); };
+  w.advance(3900ms);
+  EXPECT_TRUE(told().empty()) << "it may still come";
+  w.advance(60s);
+  ASSERT_EQ(told().size(), 1u);
+  EXPECT_EQ(told()[0].name, "a");
+  EXPECT_EQ(told()[0].reason, "connect to a: refused");
+  EXPECT_EQ(told()[0].after, 4s);
+  EXPECT_FALSE(told()[0].lasting);
+  EXPECT_GT(direct_pair::all<event::dial_ended>(w.dialer).size(), 5u);
+  w.refusal.detail = "connect to a: unreachable";
+  w.advance(30s);
+  ASSERT_EQ(told().size(), 2u);
+  EXPECT_EQ(told()[1].reason, "connect to a: unreachable");
+  w.refusal.detail = "connect to a: refused";
+  w.advance(30s);
+  EXPECT_EQ(told().size(), 2u) << "reasons that alternate are no news";
+  w.refuse_dials = false;
+  w.advance(30s);
+  EXPECT_TRUE(w.dialer.ep.status(w.now, link)->up);
+  w.dialer.events.clear();
+  w.advance(60s);
+  EXPECT_TRUE(told().empty()) << "it is up";
+}
+
+TEST(EnginePaths, WhatWaitingDoesNotMendIsToldAtOnce) {
+  for (const auto code : {std::errc::no_such_device, std::errc::operation_not_permitted,
+                          std::errc::no_such_file_or_directory, std::errc::address_not_available}) {
+    direct_pair w;
+    w.refuse_dials = true;
+    w.refusal = {std::error_code(static_cast<int>(code), std::system_category()), "device=no0"};
+    w.connect(1);
+    w.settle();
+    const auto told = direct_pair::all<event::path_missing>(w.dialer);
+    ASSERT_EQ(told.size(), 1u) << static_cast<int>(code);
+    EXPECT_TRUE(told[0].lasting);
+    EXPECT_EQ(told[0].after, 0s);
+  }
+}
+
+TEST(EnginePaths, AColdPathThatIsNotNeededIsNotMissed) {
+  direct_pair w;
+  w.cold_from = 1;
+  w.connect(2);
+  w.advance(60s);
+  EXPECT_TRUE(direct_pair::all<event::path_missing>(w.dialer).empty());
+}
+
 }  // namespace
 }  // namespace rendr::engine::test
