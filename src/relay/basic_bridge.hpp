@@ -64,7 +64,16 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
  private:
   using self_ptr = std::shared_ptr<basic_bridge>;
   enum class phase : std::uint8_t { pumping, delivering, finished };
+  struct failures {
+    failure end;   ///< its first
+    failure flow;  ///< its first
+    failure wish;  ///< why the owner ended it
+  };
 
+  failures& failed() {
+    if (!failed_) failed_ = std::make_unique<failures>();
+    return *failed_;
+  }
   self_ptr self() { return this->shared_from_this(); }
   bool pumping() const noexcept { return phase_ == phase::pumping; }
   void await_acceptance(duration limit);
@@ -95,9 +104,7 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   buffer down_;                ///< from the flow to the end
   std::uint64_t to_flow_ = 0;
   std::uint64_t from_flow_ = 0;
-  failure end_failure_;   ///< the first of the end
-  failure flow_failure_;  ///< the first of the flow
-  failure wish_;          ///< why the owner ended it
+  std::unique_ptr<failures> failed_;  ///< most connections have none
   way up_way_ = way::open;
   way down_way_ = way::open;
   phase phase_ = phase::pumping;
@@ -115,7 +122,7 @@ void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
 template <class Flow>
 void basic_bridge<Flow>::abort(failure why) {
   if (phase_ == phase::finished) return;
-  wish_ = std::move(why);
+  failed().wish = std::move(why);
   if (phase_ != phase::delivering) return apply(bridge_event::abort);
   auto result = result_of(blame::owner);
   flow_.abort_after_delivery(static_cast<std::uint64_t>(code::reset));
@@ -257,7 +264,7 @@ void basic_bridge<Flow>::watch_stall(bool gone_before, std::uint64_t written_bef
         why.code == errc::no_path || why.code == errc::peer_lost || why.code == errc::limit_reached;
     if (!gone || !gone_before || self->written_ != written_before)
       return self->watch_stall(gone, self->written_);
-    self->flow_failure_ = why;
+    self->failed().flow = why;
     self->end_->drop();
     self->finish(self->result_of(blame::flow));
   });
@@ -266,17 +273,16 @@ void basic_bridge<Flow>::watch_stall(bool gone_before, std::uint64_t written_bef
 template <class Flow>
 void basic_bridge<Flow>::end_event(bridge_event event, std::error_code error) {
   if (!pumping()) return;
-  if (!end_failure_.code) end_failure_ = {error, error.message()};
+  if (!failed().end.code) failed().end = {error, error.message()};
   apply(event);
 }
 
 template <class Flow>
 void basic_bridge<Flow>::flow_event(bridge_event event, std::error_code error) {
   if (!pumping()) return;
-  if (!flow_failure_.code) {
-    flow_failure_ = flow_.error();
-    if (!flow_failure_.code && error) flow_failure_ = {error, error.message()};
-  }
+  auto& first = failed().flow;
+  if (!first.code) first = flow_.error();
+  if (!first.code && error) first = {error, error.message()};
   apply(event);
 }
 
@@ -314,8 +320,9 @@ void basic_bridge<Flow>::deliver() {
     self->flow_.async_wait(stream::wait_type::delivered, [self](std::error_code error) {
       if (self->phase_ != phase::delivering) return;
       if (error) {
-        self->flow_failure_ = self->flow_.error();
-        if (!self->flow_failure_.code) self->flow_failure_ = {error, error.message()};
+        auto& why = self->failed().flow;
+        why = self->flow_.error();
+        if (!why.code) why = {error, error.message()};
       }
       self->finish(error ? self->result_of(blame::flow) : bridge_result());
     });
@@ -329,16 +336,16 @@ bridge_result basic_bridge<Flow>::result_of(blame whose) const {
     case blame::nobody:
       break;
     case blame::end:
-      result.why = end_failure_;
+      if (failed_) result.why = failed_->end;
       break;
     case blame::flow:
-      result.why = flow_failure_;
+      if (failed_) result.why = failed_->flow;
       if (!result.why.code) result.why = {errc::aborted, "the far side takes no more"};
       result.flow_failed = true;
       result.reason = static_cast<relay::code>(flow_.app_code());
       break;
     case blame::owner:
-      result.why = wish_;
+      if (failed_) result.why = failed_->wish;
       break;
   }
   return result;
