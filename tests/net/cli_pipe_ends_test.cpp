@@ -238,7 +238,7 @@ TEST_F(pipe_ends, stdin_goes_on_when_nobody_reads_stdout_and_the_exit_code_tells
   writer.join();
   far.close();
   EXPECT_EQ(pipe->finish(), 1);
-  EXPECT_NE(pipe->errors().find("Broken pipe"), std::string::npos) << pipe->errors();
+  EXPECT_EQ(pipe->errors(), "") << "who stopped reading knows it";
 }
 
 TEST_F(pipe_ends, a_target_that_throws_bytes_away_is_no_exit_code_0) {
