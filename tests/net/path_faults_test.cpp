@@ -135,7 +135,10 @@ TEST_F(path_faults, a_restarted_server_is_noticed) {
   const auto old = line->status().peer;
   far.close();
   door.reset();
-  for (auto& relay : relays) relay->refuse();
+  for (auto& relay : relays) {  // it says no goodbye
+    relay->refuse();
+    relay->kill();
+  }
   server.reset();
   server = std::make_unique<runtime>();
   door = std::make_unique<listener>(*server);
