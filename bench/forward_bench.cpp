@@ -215,12 +215,13 @@ void run_round(std::vector<subject*> turn, bool backwards) {
 }
 
 void run(report& report, const std::string& path, const std::string& against, int rounds) {
-  const service target(1, [](tcp::socket peer) { return target_session(std::move(peer)); });
   subject now(path);
   subject then(against);
   subject direct({});
   subject relays({});
   for (int i = 0; i < rounds; ++i) {
+    // Each round has processes of its own: none of them lives longer than 60 s.
+    const service target(1, [](tcp::socket peer) { return target_session(std::move(peer)); });
     const auto end = target.port();
     const service far(1, [=](tcp::socket peer) { return relay_session(std::move(peer), end); });
     const auto between = far.port();
