@@ -186,20 +186,22 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
 }
 
 // The linger is for flows that somebody may still finish. Without a living path it counts from when
-// the last one was lost, which may be long ago, and is short when the peer closed all of them.
+// the last one was lost, which may be long ago, and is short when the peer closed all of them; of a
+// peer that is stalled, from its last sign of life.
 // While the peer lives, what the application has let go of is delivered however slowly it is read,
 // unless the whole program is told to go.
 instant link::closing_ends() const noexcept {
   if (!closing_) return never;
-  if (dark_since_ != never) {
-    const auto gone = closed_since_ == never ? never : closed_since_ + defaults::closed_wait;
-    return std::min({close_until_, dark_since_ + config_.linger, gone});
-  }
-  if (close_bounded_ || stalled_) return close_until_;
   const bool delivering = std::any_of(flows_.begin(), flows_.end(), [](const auto& f) {
     return f.second->app_closed && !f.second->removing;
   });
-  return delivering ? never : close_until_;
+  const bool waits = delivering && !close_bounded_;
+  if (dark_since_ != never) {
+    const auto gone = closed_since_ == never ? never : closed_since_ + defaults::closed_wait;
+    return std::min({waits ? never : close_until_, dark_since_ + config_.linger, gone});
+  }
+  if (waits && stalled_) return std::max(close_until_, last_life_ + config_.linger);
+  return waits ? never : close_until_;
 }
 
 // Closing ends when every flow was delivered, or the linger ran out.

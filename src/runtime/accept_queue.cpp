@@ -3,11 +3,18 @@
 
 #include <algorithm>
 #include <asio/error.hpp>
+#include <iterator>
 #include <utility>
 
 #include "runtime/stream_core.hpp"
 
 namespace rendr::detail {
+
+namespace {
+
+constexpr std::size_t most_left_behind = 1024;  // flows of links that are over
+
+}  // namespace
 
 bool accept_queue::push(const link_core* link, std::shared_ptr<stream_core> flow) {
   accept_completion done;
@@ -61,6 +68,13 @@ void accept_queue::forget(const link_core* link) {
   gone.swap(found->second);
   lines_.erase(found);
   std::erase(turns_, link);
+  const auto kept = std::stable_partition(gone.begin(), gone.end(),
+                                          [](const auto& flow) { return !flow->can_be_read(); });
+  if (kept == gone.end()) return;
+  auto& over = lines_[nullptr];
+  if (over.empty()) turns_.push_back(nullptr);
+  std::move(kept, gone.end(), std::back_inserter(over));
+  for (; over.size() > most_left_behind; over.pop_front()) gone.push_back(std::move(over.front()));
 }
 
 std::size_t accept_queue::size() const {

@@ -25,7 +25,8 @@ class accept_queue {
  public:
   /// False when it is closed: the caller refuses the flow.
   bool push(const link_core* link, std::shared_ptr<stream_core> flow);
-  /// The link is over: its flows need not be taken any more.
+  /// The link is over: of its flows only those are still worth taking that were ended or left bytes
+  /// behind. 1,024 of such flows wait, of all links together; the oldest give way.
   void forget(const link_core* link);
   /// How many flows wait.
   std::size_t size() const;
@@ -45,8 +46,9 @@ class accept_queue {
   mutable std::mutex mutex_;
   bool closed_ = false;
   std::error_code code_;
-  std::unordered_map<const link_core*, line> lines_;  // none is empty
-  std::deque<const link_core*> turns_;                // each link that has a line, once
+  /// None is empty. Those of links that are over stand in the line of nullptr.
+  std::unordered_map<const link_core*, line> lines_;
+  std::deque<const link_core*> turns_;  // each link that has a line, once
   std::deque<waiter> waiters_;
 };
 

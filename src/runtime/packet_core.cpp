@@ -104,7 +104,7 @@ void stream_core::keep_packets() {
 }
 
 bool stream_core::packet_readable() {
-  if (gone_) return !left_packets_.empty() || leftover_eof_;
+  if (gone_) return can_be_read();
   const auto size = home->endpoint().next_packet(ref);
   if (!size || *size) return true;
   const auto end = home->endpoint().receive_packet(home->now(), ref, {});

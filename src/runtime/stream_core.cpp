@@ -177,7 +177,7 @@ std::error_code stream_core::failed(errc code) {
 
 bool stream_core::readable() {
   if (kind == flow_kind::packet) return packet_readable();
-  if (gone_) return leftover_read_ < leftover_.size() || leftover_eof_;
+  if (gone_) return can_be_read();
   bytes_view piece;
   const auto count = home->endpoint().peek(ref, std::span(&piece, 1));
   if (!count || *count > 0) return true;
@@ -235,7 +235,7 @@ void stream_core::keep_leftover() {
     if (!got || got->size == 0) {
       leftover_eof_ = got && got->eof;
       if (!got) leftover_error_ = got.error();
-      return;
+      return leftover_.shrink_to_fit();
     }
   }
 }

@@ -55,6 +55,10 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   void done(errc code, std::uint64_t app_code, std::string detail);
   /// The link is over: the engine does not know the flow any more.
   void gone(failure why);
+  /// After `gone`: there are bytes or an end to be read.
+  bool can_be_read() const noexcept {
+    return leftover_read_ < leftover_.size() || !left_packets_.empty() || leftover_eof_;
+  }
   /// True once every byte written so far is acknowledged (or never will be).
   bool check_delivery();
 

@@ -6,6 +6,7 @@
 #include <asio/write.hpp>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "support/net_fixture.hpp"
 
@@ -49,6 +50,35 @@ TEST_F(ends, what_arrived_before_an_abort_is_read_before_it_shows) {
   EXPECT_EQ(read_to_end(far, code), "here");
   EXPECT_EQ(code, errc::aborted);
   EXPECT_EQ(far.app_code(), 9u);
+}
+
+// As a connection that waits in a backlog.
+TEST_F(ends, a_flow_that_was_ended_before_anybody_took_it_is_taken_when_its_link_is_over) {
+  connect();
+  near = line->open_stream();
+  asio::write(near, asio::buffer("here", 4));
+  near.async_wait(stream::wait_type::delivered, asio::use_future).get();
+  near.close();
+  line->close();
+  const auto over = [this] { return server->status().links.empty(); };
+  for (int i = 0; i < 500 && !over(); ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_TRUE(over());
+  ASSERT_EQ(server->status().flows_waiting, 1u);
+  far = door->accept().accept();
+  std::error_code code;
+  EXPECT_EQ(read_to_end(far, code), "here");
+  EXPECT_EQ(code, asio::error::eof);
+}
+
+TEST_F(ends, a_flow_that_says_nothing_waits_no_longer_than_its_link) {
+  connect();
+  near = line->open_stream();
+  const auto waiting = [this] { return server->status().flows_waiting; };
+  for (int i = 0; i < 500 && waiting() == 0; ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_EQ(waiting(), 1u);
+  line->abort();
+  for (int i = 0; i < 500 && waiting() > 0; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(waiting(), 0u);
 }
 
 TEST_F(ends, a_peer_that_closed_is_read_to_its_end_though_a_write_failed) {

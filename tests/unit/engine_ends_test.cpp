@@ -254,6 +254,29 @@ TEST_F(engine_ends, a_link_that_is_closed_waits_for_a_paused_reader_of_a_closed_
   EXPECT_EQ(down(w.acceptor), errc::closed);
 }
 
+// Its linger ran out long ago, and was never needed.
+TEST_F(engine_ends, a_link_that_waits_for_a_paused_reader_outlives_a_moment_without_a_path) {
+  open();
+  const std::string text(1 << 20, 'x');
+  ASSERT_EQ(*w.dialer.ep.write(w.now, here, as_bytes(text)), text.size());
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "");
+  w.advance(10min);
+  w.refuse_dials = true;
+  while (!w.dialer.peer.empty()) w.kill(w.dialer.peer.begin()->first);
+  w.advance(600ms);
+  EXPECT_FALSE(down(w.dialer));
+  w.refuse_dials = false;
+  w.advance(5s);
+  std::string got;
+  bool eof = false;
+  for (int i = 0; i < 1000 && !eof; ++i) {
+    got += w.read_all(w.acceptor, there, &eof);
+    w.advance(1ms);
+  }
+  EXPECT_TRUE(got == text);
+}
+
 TEST_F(engine_ends, a_bounded_close_ends_within_its_linger_though_the_reader_lives) {
   open();
   const std::string text(1 << 20, 'x');
