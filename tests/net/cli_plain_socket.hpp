@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <stdexcept>
@@ -142,6 +143,12 @@ class plain_listener : plain_socket {
     port_ = ntohs(at.sin_port);
   }
   std::uint16_t port() const { return port_; }
+  /// Nothing has this port of 127.0.0.1.
+  static bool is_free(std::uint16_t port) {
+    const plain_socket probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto at = loopback(port);
+    return ::bind(probe.handle(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  }
   plain_socket accept() {
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) throw std::runtime_error("accept failed");
@@ -152,7 +159,17 @@ class plain_listener : plain_socket {
   std::uint16_t port_ = 0;
 };
 
-/// A port that nothing listens on.
-inline std::uint16_t free_port() { return plain_listener().port(); }
+/// A port that nothing listens on. It lies below those that the kernel gives away, so that no
+/// connection or listener of a test that runs beside this one gets it meanwhile.
+inline std::uint16_t free_port() {
+  constexpr unsigned first = 10'000;
+  constexpr unsigned many = 20'000;
+  static std::atomic<unsigned> next = static_cast<unsigned>(::getpid()) * 61;  // apart from others
+  for (unsigned i = 0; i < many; ++i) {
+    const auto port = static_cast<std::uint16_t>(first + next++ % many);
+    if (plain_listener::is_free(port)) return port;
+  }
+  throw std::runtime_error("no port is free");
+}
 
 }  // namespace rendr::test

@@ -14,8 +14,9 @@
 
 namespace rendr::golden {
 
+// Not from __FILE__: it may be relative to where the compiler ran.
 inline std::filesystem::path document(std::string_view name) {
-  return std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "docs" / name;
+  return std::filesystem::path(RENDR_DOCS) / name;
 }
 
 /// The lines `golden: name = hex` of a page of docs/, as lower-case digits by name; a line that
