@@ -138,7 +138,8 @@ void log_writer::run(const std::shared_ptr<state>& s) {
   auto next = clock::time_point::min();
   while (true) {
     if (clock::now() >= next) next = s->call_on_time(lock);
-    if (s->queue.empty() && s->lost > 0 && s->chosen.of_lost) s->tell_of_lost();
+    // Who is over has gone, and what its functions use with it.
+    if (s->queue.empty() && s->lost > 0 && s->chosen.of_lost && !s->over) s->tell_of_lost();
     if (s->queue.empty()) {
       s->settled.notify_all();
       if (s->stop) break;

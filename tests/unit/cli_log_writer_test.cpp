@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -100,6 +102,27 @@ TEST_F(small_pipe, the_end_does_not_wait_for_a_reader_that_never_comes) {
   EXPECT_TRUE(to->write("never read\n"));
   to.reset();  // or the test is killed for its time
   ASSERT_TRUE(await("never read\n")) << "a late reader finds it all the same";
+}
+
+TEST_F(small_pipe, a_late_reader_makes_nobody_ask_who_is_gone_of_what_was_lost) {
+  fill();
+  auto chosen = telling_of_lost(100);
+  chosen.linger = 50ms;
+  const auto asked = std::make_shared<std::atomic<int>>(0);
+  chosen.of_lost = [asked](std::uint64_t) {
+    ++*asked;
+    return std::string("lost\n");
+  };
+  std::optional<log_writer> to;
+  to.emplace(far, chosen);
+  chosen.of_lost = nullptr;
+  EXPECT_TRUE(to->write("never read\n"));
+  EXPECT_FALSE(to->write(std::string(200, 'x') + "\n"));
+  to.reset();
+  ASSERT_TRUE(await("never read\n"));
+  for (int i = 0; i < 20'000 && asked.use_count() > 1; ++i) ::poll(nullptr, 0, 1);
+  EXPECT_EQ(asked.use_count(), 1) << "the thread has ended";
+  EXPECT_EQ(*asked, 0);
 }
 
 TEST_F(small_pipe, a_description_that_somebody_made_non_blocking_is_waited_for_and_left_so) {
