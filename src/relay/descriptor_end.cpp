@@ -2,6 +2,7 @@
 #include "relay/descriptor_end.hpp"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,6 +46,23 @@ int open_anew(int fd, int flags) {
   return ::open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
+/// Readable when `fd` is ready to be read or, opened for writing, to be written; -1: what epoll
+/// refuses, a file or /dev/null, is always ready.
+int watch_of(int fd, int open_flags) {
+  const int watch = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event wanted{};
+  wanted.events = open_flags == O_RDONLY ? EPOLLIN : EPOLLOUT;
+  if (watch < 0 || ::epoll_ctl(watch, EPOLL_CTL_ADD, fd, &wanted) == 0) return watch;
+  ::close(watch);
+  return -1;
+}
+
+bool is_always_ready(int fd, int open_flags) {
+  const int watch = watch_of(fd, open_flags);
+  if (watch >= 0) ::close(watch);
+  return watch < 0;
+}
+
 }  // namespace
 
 descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_flags)
@@ -54,6 +72,8 @@ descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_f
   if (S_ISSOCK(about.st_mode)) what = kind::socket;
   if (S_ISFIFO(about.st_mode)) what = kind::pipe;
   if (S_ISCHR(about.st_mode) && ::isatty(fd) == 1) what = kind::terminal;
+  const bool stored = S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || S_ISBLK(about.st_mode);
+  if (what == kind::file && !stored && !is_always_ready(fd, open_flags)) what = kind::device;
   int mine = -1;
   if (what == kind::pipe || (what == kind::terminal && !is_master(fd))) {
     mine = open_anew(fd, open_flags);
@@ -61,26 +81,28 @@ descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_f
   if (mine < 0) {
     mine = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (mine < 0) return;
-    if (what == kind::pipe || what == kind::terminal || S_ISCHR(about.st_mode)) {
+    if (what != kind::socket && !stored) {
       restore_flags = ::fcntl(fd, F_GETFL);
       if (restore_flags >= 0) ::fcntl(fd, F_SETFL, restore_flags | O_NONBLOCK);
     }
   }
+  if (what == kind::socket) {
+    socket = mine;
+    mine = watch_of(socket, open_flags);
+  }
   std::error_code code;
   descriptor.assign(mine, code);
-  if (code) ::close(mine);
+  if (code && mine >= 0) ::close(mine);
 }
 
 descriptor_end::descriptor_end(const asio::any_io_executor& loop, int in, int out)
     : in_(loop, in, O_RDONLY), out_(loop, out, O_WRONLY) {}
 
-descriptor_end::~descriptor_end() {
-  release(in_);
-  release(out_);
-}
+descriptor_end::~descriptor_end() { descriptor_end::close(); }
 
 void descriptor_end::wait(side& of, asio::posix::stream_descriptor::wait_type what, waiter done) {
   if (of.what != kind::file) {
+    if (of.what == kind::socket) what = asio::posix::stream_descriptor::wait_read;
     of.descriptor.async_wait(what, std::move(done));
   } else {
     asio::post(of.descriptor.get_executor(), [done = std::move(done)] { done(std::error_code()); });
@@ -130,8 +152,8 @@ void descriptor_end::finish_writing() {
 }
 
 void descriptor_end::close() {
-  release(in_);
   release(out_);
+  release(in_);  // last: of a description that both share, it knows the flags that were there first
 }
 
 void descriptor_end::reset() {
@@ -146,6 +168,7 @@ void descriptor_end::release(side& of) {
   if (of.restore_flags >= 0) ::fcntl(of.original, F_SETFL, std::exchange(of.restore_flags, -1));
   std::error_code ignored;
   of.descriptor.close(ignored);
+  if (of.socket >= 0) ::close(std::exchange(of.socket, -1));
 }
 
 }  // namespace rendr::relay

@@ -12,7 +12,8 @@ namespace rendr::relay {
 
 /// A pair of inherited descriptors, as stdin and stdout: pipes, sockets, terminals or files. The
 /// descriptors of others are not disturbed: pipes and terminals are opened anew, so that the
-/// non-blocking mode stays ours, sockets are used with MSG_DONTWAIT.
+/// non-blocking mode stays ours, sockets are used with MSG_DONTWAIT and waited for by an epoll
+/// between them and asio, which makes non-blocking what it waits for.
 ///
 /// End of file on `in` is the end of stream; so is the end of a terminal. `finish_writing` closes
 /// `out` (on a socket: shuts down its sending side), so its reader sees the end; `in` goes on. That
@@ -34,12 +35,13 @@ class descriptor_end final : public byte_end {
   void reset() override;
 
  private:
-  enum class kind : std::uint8_t { file, pipe, terminal, socket };
+  enum class kind : std::uint8_t { file, pipe, terminal, socket, device };
   struct side {
     side(const asio::any_io_executor& loop, int fd, int open_flags);
-    int handle() { return descriptor.native_handle(); }
-    asio::posix::stream_descriptor descriptor;
+    int handle() { return socket >= 0 ? socket : descriptor.native_handle(); }
+    asio::posix::stream_descriptor descriptor;  ///< what is waited for
     int original = -1;
+    int socket = -1;         ///< behind `descriptor`
     kind what = kind::file;  ///< a file, /dev/null and the like are always ready
     int restore_flags = -1;  ///< file status flags to give back, -1: none were changed
   };

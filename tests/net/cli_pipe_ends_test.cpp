@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -200,6 +201,33 @@ TEST_F(pipe_ends, both_directions_of_one_socket_end_by_themselves) {
   writer.join();
   far.close();
   EXPECT_EQ(pipe->finish(), 0) << pipe->errors();
+}
+
+TEST_F(pipe_ends, a_socket_of_others_stays_blocking) {
+  auto both = socket_pair();
+  auto pipe = start(both, both);
+  auto far = target.accept();
+  ASSERT_TRUE(both.write("question"));
+  EXPECT_EQ(far.receive(8), "question");
+  ASSERT_TRUE(far.send("answer"));
+  EXPECT_EQ(both.read(6), "answer");
+  EXPECT_EQ(::fcntl(both.given, F_GETFL) & O_NONBLOCK, 0) << "while it is used";
+  ::shutdown(both.kept, SHUT_WR);
+  far.close();
+  EXPECT_EQ(pipe->finish(), 0) << pipe->errors();
+  EXPECT_EQ(::fcntl(both.given, F_GETFL) & O_NONBLOCK, 0) << "and after it";
+}
+
+TEST_F(pipe_ends, a_device_without_input_is_waited_for_and_stops_nothing) {
+  const descriptors in(::eventfd(0, EFD_CLOEXEC), -1);
+  auto out = make_pipe(false);
+  auto pipe = start(in, out);
+  descriptors::drop(out.given);
+  auto far = target.accept();
+  ASSERT_TRUE(far.send("answer"));
+  EXPECT_EQ(out.read(6), "answer");
+  ASSERT_EQ(::eventfd_write(in.given, 1), 0);
+  EXPECT_EQ(far.receive(8).size(), 8u);
 }
 
 TEST_F(pipe_ends, the_end_of_a_terminal_is_the_end_of_stdin) {
