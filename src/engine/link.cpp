@@ -90,6 +90,7 @@ void link::start_over(instant now, const std::string& detail) {
   stalled_ = false;
   dark_since_ = never;
   closed_since_ = never;
+  others_good_since_ = never;
   other_instance_.reset();
   claim_.reset();
   slot_owed_ = false;

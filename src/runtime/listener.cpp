@@ -46,7 +46,13 @@ failure listener_core::listen(const listen_options& options) {
 }
 
 failure listener_core::listen_on(const listen_options& options, const transport::resolved& found) {
-  if (closed) return {errc::closed, "the listener is closed"};
+  std::size_t row = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (closed) return {errc::closed, "the listener is closed"};
+    row = addresses.size();
+    addresses.emplace_back();
+  }
   const auto& demanded = owner->options.accepted_credentials;
   const bool proves_peer = demanded.psk || demanded.allowed_keys;
   auto& first = *owner->loops.front();
@@ -54,12 +60,6 @@ failure listener_core::listen_on(const listen_options& options, const transport:
   transport::listen_place place{options.host, options.port, {}, options.backlog};
   place.options.device = options.device;
   place.options.congestion = options.congestion;
-  std::size_t row = 0;
-  {
-    const std::lock_guard lock(mutex);
-    row = addresses.size();
-    addresses.emplace_back();
-  }
   transport::standing_listener::handlers to;
   to.on_accept = [weak = std::weak_ptr(handing_over),
                   plaintext = options.insecure](transport::unique_fd fd) {

@@ -202,14 +202,16 @@ void lookups::find(const std::string& host, duration max_age, handler done) {
     } else {
       auto& one = state_->names[host];
       const bool fresh = one.known && !one.stale && clock::now() - one.known_at <= max_age;
-      if (fresh && one.running == 0) {
+      // What still runs was overtaken by what is known: it is not worth waiting for.
+      const bool overtaken = one.known && one.known_at >= one.newest && one.running < at_once;
+      if (fresh && (one.running == 0 || !one.known->code)) {
         now = *one.known;
       } else {
         one.waiting.push_back(std::move(done));
-        if (one.running == 0 && state_->running < most_threads)
-          state_->start(host, one);
-        else if (one.running == 0)
+        if (one.running == 0 && state_->running >= most_threads)
           state_->enqueue(host, one);
+        else if (one.running == 0 || (overtaken && state_->running < most_threads - kept_free))
+          state_->start(host, one);
       }
     }
   }

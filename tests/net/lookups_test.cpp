@@ -127,6 +127,20 @@ TEST_F(lookups_test, one_that_hangs_is_overtaken_by_a_second_one) {
   EXPECT_EQ(get(again).addresses.at(0).address().to_string(), "192.0.2.2");
 }
 
+TEST_F(lookups_test, nobody_waits_for_one_that_was_overtaken) {
+  auto waits = find("a");
+  ASSERT_TRUE(slow->begun("a", 1));
+  overtake("a", 2);
+  slow->answer("a", 2, found("192.0.2.2"));
+  ASSERT_FALSE(get(waits).code);
+  auto again = find("a", 1h);
+  EXPECT_TRUE(ready(again));
+  auto anew = find("a", duration(0));
+  ASSERT_TRUE(slow->begun("a", 3)) << "at once";
+  slow->answer("a", 3, found("192.0.2.3"));
+  EXPECT_EQ(get(anew).addresses.at(0).address().to_string(), "192.0.2.3");
+}
+
 TEST_F(lookups_test, one_that_failed_is_not_the_last_word_while_another_is_under_way) {
   auto waits = find("a");
   ASSERT_TRUE(slow->begun("a", 1));
