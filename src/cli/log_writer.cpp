@@ -42,6 +42,7 @@ outcome outcome_of(int error) noexcept {
       return outcome::busy;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // until somebody rotates it
       return outcome::full;
     default:
       return outcome::never;

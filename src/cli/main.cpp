@@ -67,6 +67,7 @@ void keep_numbers() {
 int main(int argc, char** argv) {
   keep_numbers();
   std::signal(SIGPIPE, SIG_IGN);  // a broken pipe is an error of its write
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file of the log, or stdout, that may not grow
   raise_descriptor_limit();
   return static_cast<int>(run({argv + (argc > 0 ? 1 : 0), argv + argc}));
 }

@@ -126,7 +126,7 @@ class parser {
   word read_word(std::string_view expected) {
     skip_space();
     const auto begin = at_;
-    while (at_ < text_.size() && text_.find_first_of(" \t\r\n(),:=#", at_) != at_) ++at_;
+    at_ = std::min(text_.find_first_of(" \t\r\n(),:=#", begin), text_.size());
     const auto text = text_.substr(begin, at_ - begin);
     if (text.empty()) fail(begin, found() + ": " + std::string(expected) + " is expected");
     return {text, begin};

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ctest: timeout=240
 // What the program says, and that saying it stops nothing.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -100,6 +104,20 @@ TEST_F(cli_words, a_log_that_takes_nothing_stops_nothing) {
     server->signal(SIGTERM);
     EXPECT_EQ(server->finish_unread(), 0) << log;
   }
+}
+
+TEST_F(cli_words, a_log_file_that_may_not_grow_stops_nothing) {
+  const auto log = at("log");
+  ASSERT_GE(::close(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+  auto server = serve({"--log-level=debug"}, {{}, log});
+  const auto local = free_port();
+  const auto client = forward(local, "app");
+  expect_echo(local);
+  const rlimit nothing{0, RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(server->id(), RLIMIT_FSIZE, &nothing, nullptr), 0);
+  for (int i = 0; i < 10; ++i) expect_echo(local);
+  server->signal(SIGTERM);
+  EXPECT_EQ(server->finish_unread(), 0);
 }
 
 TEST_F(cli_words, a_result_that_cannot_be_written_is_a_failure) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -367,6 +368,15 @@ TEST(GraphText, RandomGraphsSurviveBothForms) {
     ASSERT_TRUE(mirrored) << to_wire_text(g);
     ASSERT_EQ(*mirrored, g) << text;
   }
+}
+
+// A peer may send one as often as it likes. With a scan of the rest for each letter it took a
+// second.
+TEST(GraphText, AWordAsLongAsAllOfTheTextIsReadOnce) {
+  const std::string text(max_graph_text, 'a');
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(parse_wire_graph(text));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
 }
 
 // ---- the public face ----
