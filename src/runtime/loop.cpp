@@ -357,11 +357,12 @@ bool loop::end_link(const link_id& id) {
 bool loop::end_flow(const flow_id& id) {
   const auto ref = endpoint_.flow_named(id);
   if (!ref) return false;
-  endpoint_.abort(now(), *ref, static_cast<std::uint64_t>(errc::aborted));
   if (const auto found = flows_.find(*ref); found != flows_.end()) {
     const auto flow = found->second;
     flows_.erase(found);
-    flow->gone({errc::aborted, "it was ended by a command"});
+    flow->cut_off({errc::aborted, "it was ended by a command"});
+  } else {
+    endpoint_.abort(now(), *ref, static_cast<std::uint64_t>(errc::aborted));
   }
   touch();
   return true;

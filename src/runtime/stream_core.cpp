@@ -248,6 +248,20 @@ void stream_core::gone(failure why) {
       undelivered_ = snapshot->write_error;
     home->endpoint().close(home->now(), ref);
   }
+  end(std::move(why));
+}
+
+void stream_core::cut_off(failure why) {
+  if (gone_) return;
+  if (!released_) {
+    const auto snapshot = home->endpoint().status(ref);
+    if (snapshot && snapshot->acknowledged < snapshot->written) undelivered_ = errc::aborted;
+    home->endpoint().abort(home->now(), ref, static_cast<std::uint64_t>(errc::aborted));
+  }
+  end(std::move(why));
+}
+
+void stream_core::end(failure why) {
   gone_ = true;
   if (!done_) {
     const std::lock_guard lock(mutex_);

@@ -55,6 +55,8 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   void done(errc code, std::uint64_t app_code, std::string detail);
   /// The link is over: the engine does not know the flow any more.
   void gone(failure why);
+  /// The flow is ended, both ways, though its owner holds it.
+  void cut_off(failure why);
   /// After `gone`: there are bytes or an end to be read.
   bool can_be_read() const noexcept {
     return leftover_read_ < leftover_.size() || !left_packets_.empty() || leftover_eof_;
@@ -78,6 +80,7 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
     void_completion done;
   };
 
+  void end(failure why);
   /// True when `read_` or `write_` was completed.
   bool try_read();
   void keep_leftover();

@@ -130,6 +130,19 @@ TEST_F(ends, a_flow_is_ended_by_its_id_and_its_link_lives_on) {
   EXPECT_EQ(read_to_end(far, code), "more");
 }
 
+TEST_F(ends, delivered_is_not_said_when_the_flow_is_ended_by_its_id) {
+  connect();
+  open();
+  const auto text = pattern(1 << 20);
+  asio::write(near, asio::buffer(text));  // more than the window of a flow that nobody reads
+  auto delivered = near.async_wait(stream::wait_type::delivered, asio::use_future);
+  ASSERT_FALSE(client->end_flow(client->status().links.at(0).flows.at(0).id).code);
+  EXPECT_THROW(delivered.get(), std::system_error);
+  std::error_code code;
+  near.wait(stream::wait_type::delivered, code);
+  EXPECT_EQ(code, errc::aborted);
+}
+
 TEST_F(ends, a_link_is_ended_by_its_id_and_its_peer_learns_it) {
   connect();
   open();
