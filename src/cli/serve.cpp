@@ -28,9 +28,9 @@ std::optional<exit_code> listen_on(listener& at, const serve_options& options, c
     where.insecure = options.insecure;
     where.on_change = [&to](bool good, const std::string& sentence) {
       if (good)
-        to.info(sentence);
+        to.info(sentence, sentence);
       else
-        to.warn(sentence);
+        to.warn(sentence, sentence);
     };
     if (const auto why = at.listen(where); why.code) {
       auto text = "--listen=" + to_text(spec) + ": " + why.detail;

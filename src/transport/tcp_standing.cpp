@@ -7,6 +7,8 @@
 #include <asio/error.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <set>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -20,8 +22,9 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr std::chrono::seconds patience{3};           // for a name, at the start
-constexpr std::chrono::milliseconds look_again{500};  // while something is not there
+constexpr std::chrono::seconds patience{3};              // for a name, at the start
+constexpr std::chrono::milliseconds look_again{500};     // while something is not there
+constexpr std::chrono::milliseconds ask_seldom{30'000};  // for a name, at last
 
 /// It may come: the address, the device, the answer of a name server.
 bool may_come(const std::error_code& code) {
@@ -158,7 +161,10 @@ class standing final : public std::enable_shared_from_this<standing> {
       events_ = net_events::open(
           executor_,
           [weak = weak_from_this()](const net_change&) {
-            if (const auto self = weak.lock()) self->look();
+            const auto self = weak.lock();
+            if (!self) return;
+            self->ask_again_ = look_again;
+            self->look();
           },
           code);
     if (events_) events_->watch(true);
@@ -166,8 +172,8 @@ class standing final : public std::enable_shared_from_this<standing> {
     if (incomplete() || !events_) arm();
   }
 
-  void arm() {
-    timer_.expires_after(look_again);
+  void arm(std::chrono::milliseconds pause = look_again) {
+    timer_.expires_after(pause);
     timer_.async_wait([weak = weak_from_this()](const std::error_code& code) {
       const auto self = weak.lock();
       if (!code && self) self->look();
@@ -206,12 +212,13 @@ class standing final : public std::enable_shared_from_this<standing> {
         take(found);
         std::erase_if(rows_, [this](const row& one) {
           const auto bad = to_.forbids ? to_.forbids(one.address) : step_failure{};
-          if (bad) say(false, bad.detail);
+          if (bad && told_forbidden_.insert(bad.detail).second) say(false, bad.detail);
           return static_cast<bool>(bad);
         });
         if (!rows_.empty()) return look();
       }
-      arm();
+      arm(ask_again_);
+      ask_again_ = std::min(2 * ask_again_, ask_seldom);
     });
   }
 
@@ -238,6 +245,8 @@ class standing final : public std::enable_shared_from_this<standing> {
   std::vector<row> rows_;
   asio::steady_timer timer_;
   resolver names_;
+  std::chrono::milliseconds ask_again_ = look_again;  ///< ever longer, until the network changes
+  std::set<std::string> told_forbidden_;
   std::unique_ptr<net_events> events_;
   bool held_ = false;
 };

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -169,6 +170,25 @@ TEST_F(standing_listener_test,
   late.code = asio::error::host_not_found;
   EXPECT_FALSE(
       standing_listener::open(context.get_executor(), {"localhost", 0, {}, 16}, late, to, why));
+}
+
+TEST_F(standing_listener_test, an_answer_that_comes_late_and_is_forbidden_is_told_once) {
+  standing_listener::handlers to;
+  to.on_accept = [](const unique_fd&) {};
+  to.forbids = [](const tcp::endpoint& address) -> step_failure {
+    return {std::make_error_code(std::errc::permission_denied), to_text(address)};
+  };
+  to.tell = [this](bool, const std::string& sentence) { told_bad.push_back(sentence); };
+  resolved late;
+  late.code = asio::error::host_not_found_try_again;
+  standing =
+      standing_listener::open(context.get_executor(), {"localhost", 0, {}, 16}, late, to, why);
+  ASSERT_TRUE(standing);
+  ASSERT_TRUE(run_until([&] { return told_bad.size() > 1; })) << "the missing answer alone";
+  context.restart();
+  context.run_for(1700ms);  // it is asked again
+  const std::set<std::string> different(told_bad.begin(), told_bad.end());
+  EXPECT_EQ(told_bad.size(), different.size());
 }
 
 }  // namespace
