@@ -158,7 +158,7 @@ TEST_F(bad_input, a_server_that_speaks_http_is_no_peer) {
   const auto start = steady::now();
   const auto failed = attempt.connect(options);
   EXPECT_EQ(failed.code, errc::no_path) << failed.detail;
-  EXPECT_LT(steady::now() - start, 3s);
+  EXPECT_LT(steady::now() - start, 20s);
   ::shutdown(other.native_handle(), SHUT_RDWR);
   http.join();
 }

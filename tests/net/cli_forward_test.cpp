@@ -149,7 +149,7 @@ TEST(cli_forward_alone, a_connection_is_reset_when_no_server_answers_in_time) {
   EXPECT_EQ(client.receive_all(), "");
   EXPECT_EQ(client.error(), ECONNRESET);
   EXPECT_GE(std::chrono::steady_clock::now() - start, 250ms);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 9s);
 }
 
 TEST(cli_forward_alone, new_connections_reach_a_restarted_server) {

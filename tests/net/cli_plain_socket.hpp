@@ -21,12 +21,12 @@
 
 namespace rendr::test {
 
-/// A blocking TCP socket of a program that knows nothing of rendr. Calls give up after 20 s.
+/// A blocking TCP socket of a program that knows nothing of rendr. Calls give up after 60 s.
 class plain_socket {
  public:
   plain_socket() = default;
   explicit plain_socket(int fd) : fd_(fd) {
-    const timeval limit{20, 0};
+    const timeval limit{60, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   }
@@ -88,19 +88,19 @@ class plain_socket {
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
-  /// What was sent so far has reached the other side's machine; waits for it, 20 s at most.
+  /// What was sent so far has reached the other side's machine; waits for it, 60 s at most.
   bool settle() const {
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       int left = 0;
       if (::ioctl(fd_, SIOCOUTQ, &left) != 0 || left == 0) return true;
       ::poll(nullptr, 0, 1);  // the kernel tells nobody
     }
     return false;
   }
-  /// Something can be read, or an end was seen; waits for it, 20 s at most.
+  /// Something can be read, or an end was seen; waits for it, 60 s at most.
   bool readable() const {
     pollfd one{fd_, POLLIN, 0};
-    return ::poll(&one, 1, 20'000) == 1;
+    return ::poll(&one, 1, 60'000) == 1;
   }
   int handle() const { return fd_; }
   /// The caller closes it.

@@ -114,10 +114,10 @@ class process {
     if (in_ >= 0) ::close(std::exchange(in_, -1));
   }
 
-  /// Reads stderr until `part` stands in it; false: it ended, or 20 s passed.
+  /// Reads stderr until `part` stands in it; false: it ended, or 60 s passed.
   bool await_error(const std::string& part) {
     while (errors_.find(part) == std::string::npos) {
-      if (!read_more(std::chrono::steady_clock::now() + std::chrono::seconds(20), false)) {
+      if (!read_more(std::chrono::steady_clock::now() + std::chrono::seconds(60), false)) {
         return errors_.find(part) != std::string::npos;
       }
     }

@@ -156,7 +156,7 @@ TEST_F(cli_program, a_second_signal_ends_at_once_though_a_connection_is_open) {
   forward.signal(SIGINT);
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(forward.finish(), ok);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
   EXPECT_EQ(client.receive_all(), "");
 }
 

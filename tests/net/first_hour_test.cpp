@@ -54,7 +54,7 @@ TEST_F(first_hour, a_coroutine_learns_the_sentence_of_dials_that_failed) {
   rendr::link dialled(own);
   const auto why = connect_in_a_coroutine(
       dialled, context,
-      {.paths = {path_to(free_port(), "fiber")}, .dial_deadline = std::chrono::milliseconds(300)});
+      {.paths = {path_to(free_port(), "fiber")}, .dial_deadline = std::chrono::seconds(2)});
   EXPECT_EQ(why.code, errc::no_path);
   EXPECT_NE(why.detail.find("fiber"), std::string::npos) << why.detail;
   EXPECT_NE(why.detail.find("refused"), std::string::npos) << why.detail;
