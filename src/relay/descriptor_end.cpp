@@ -63,6 +63,19 @@ bool is_always_ready(int fd, int open_flags) {
   return watch < 0;
 }
 
+bool same_object(int a, int b) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+bool local_socket(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
 }  // namespace
 
 descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_flags)
@@ -96,7 +109,9 @@ descriptor_end::side::side(const asio::any_io_executor& loop, int fd, int open_f
 }
 
 descriptor_end::descriptor_end(const asio::any_io_executor& loop, int in, int out)
-    : in_(loop, in, O_RDONLY), out_(loop, out, O_WRONLY) {}
+    : in_(loop, in, O_RDONLY),
+      out_(loop, out, O_WRONLY),
+      one_socket_(out_.what == kind::socket && same_object(in, out)) {}
 
 descriptor_end::~descriptor_end() { descriptor_end::close(); }
 
@@ -135,14 +150,16 @@ std::size_t descriptor_end::read(std::span<std::byte> out, std::error_code& code
 std::size_t descriptor_end::write(std::span<const std::byte> data, std::error_code& code) {
   if (out_.what == kind::socket) {
     const auto n = send(out_.handle(), data, code);
-    if (code && code != std::errc::operation_would_block && !failure_) failure_ = code;
+    if (code && code != std::errc::operation_would_block && one_socket_ && !failure_) {
+      failure_ = code;
+    }
     return n;
   }
   return repeat(code, [&] { return ::write(out_.handle(), data.data(), data.size()); });
 }
 
 void descriptor_end::finish_writing() {
-  if (out_.what == kind::socket) {
+  if (out_.what == kind::socket && (one_socket_ || !local_socket(out_.handle()))) {
     ::shutdown(out_.handle(), SHUT_WR);
     return;
   }

@@ -13,12 +13,15 @@ namespace rendr::relay {
 /// A pair of inherited descriptors, as stdin and stdout: pipes, sockets, terminals or files. The
 /// descriptors of others are not disturbed: pipes and terminals are opened anew, so that the
 /// non-blocking mode stays ours, sockets are used with MSG_DONTWAIT and waited for by an epoll
-/// between them and asio, which makes non-blocking what it waits for.
+/// between them and asio, which makes non-blocking what it waits for. A local socket that only
+/// `out` leads to, as a service's log or what a program gives its children, is not shut down:
+/// others write to it too.
 ///
 /// End of file on `in` is the end of stream; so is the end of a terminal. `finish_writing` closes
-/// `out` (on a socket: shuts down its sending side), so its reader sees the end; `in` goes on. That
-/// the reader of `out` is gone is seen when something is written. An abort cannot be told through a
-/// pipe: the program's exit code tells it; a TCP socket gets a RST when its last descriptor goes.
+/// `out` (shuts down the sending side of a socket that is `in` too, or is no local one), so its
+/// reader sees the end; `in` goes on. That the reader of `out` is gone is seen when something is
+/// written. An abort cannot be told through a pipe: the program's exit code tells it; a TCP socket
+/// gets a RST when its last descriptor goes.
 class descriptor_end final : public byte_end {
  public:
   descriptor_end(const asio::any_io_executor& loop, int in, int out);
@@ -50,6 +53,7 @@ class descriptor_end final : public byte_end {
 
   side in_;
   side out_;
+  bool one_socket_;          ///< `in` and `out` are the same
   std::error_code failure_;  ///< of a write to a socket: it took the pending error
 };
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -228,6 +230,52 @@ TEST_F(pipe_ends, a_device_without_input_is_waited_for_and_stops_nothing) {
   EXPECT_EQ(out.read(6), "answer");
   ASSERT_EQ(::eventfd_write(in.given, 1), 0);
   EXPECT_EQ(far.receive(8).size(), 8u);
+}
+
+// A service's log and what a program gives its children are sockets that others write to as well.
+TEST_F(pipe_ends, a_socket_of_others_is_neither_ended_nor_made_non_blocking) {
+  const auto in = nothing();
+  auto out = socket_pair();
+  auto pipe = start(in, out);
+  auto far = target.accept();
+  std::thread writer([&] { EXPECT_TRUE(far.send(content)); });
+  EXPECT_TRUE(out.read(large) == content);
+  writer.join();
+  EXPECT_EQ(::fcntl(out.given, F_GETFL) & O_NONBLOCK, 0) << "while it runs";
+  far.close();
+  EXPECT_EQ(pipe->finish(), 0) << pipe->errors();
+  EXPECT_EQ(::fcntl(out.given, F_GETFL) & O_NONBLOCK, 0) << "afterwards";
+  ASSERT_EQ(::send(out.given, "others", 6, MSG_NOSIGNAL), 6);
+  EXPECT_EQ(out.read(6), "others");
+}
+
+TEST_F(pipe_ends, the_end_of_a_socket_is_seen_while_stdin_is_open) {
+  auto in = make_pipe(true);
+  auto out = socket_pair();
+  auto pipe = start(in, out);
+  descriptors::drop(in.given);
+  descriptors::drop(out.given);
+  auto far = target.accept();
+  ASSERT_TRUE(far.send("bye"));
+  far.close();
+  EXPECT_EQ(out.read(100), "bye") << "and then its end";
+  descriptors::drop(in.kept);
+  EXPECT_EQ(pipe->finish(), 0) << pipe->errors();
+}
+
+TEST_F(pipe_ends, a_file_that_may_not_grow_is_an_error_with_words) {
+  auto in = make_pipe(true);
+  const auto out = temporary_file();
+  auto pipe = start(in, out);
+  const rlimit little{1000, RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(pipe->id(), RLIMIT_FSIZE, &little, nullptr), 0);
+  auto far = target.accept();
+  ASSERT_TRUE(far.send(std::string(5000, 'x')));
+  far.close();
+  descriptors::drop(in.given);
+  descriptors::drop(in.kept);
+  EXPECT_EQ(pipe->finish(), 1);
+  EXPECT_NE(pipe->errors().find("File too large"), std::string::npos) << pipe->errors();
 }
 
 TEST_F(pipe_ends, the_end_of_a_terminal_is_the_end_of_stdin) {
