@@ -2,6 +2,7 @@
 #include "cli/log_writer.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -134,6 +135,12 @@ log_writer::clock::time_point log_writer::state::call_on_time(std::unique_lock<s
 }
 
 void log_writer::run(const std::shared_ptr<state>& s) {
+  // `stty tostop` would stop the program, and its traffic, when it tells something in the
+  // background.
+  sigset_t stops{};
+  ::sigemptyset(&stops);
+  ::sigaddset(&stops, SIGTTOU);
+  ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
   std::unique_lock lock(s->mutex);
   auto retry = std::chrono::milliseconds(first_retry);
   auto next = clock::time_point::min();

@@ -4,8 +4,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -168,6 +173,42 @@ TEST(log_writer, a_full_disk_stops_nobody_and_its_end_is_at_once) {
     EXPECT_TRUE(to.write("no space\n"));
   }
   ::close(full);
+}
+
+// `stty tostop`, and a background job that has something to tell.
+TEST(log_writer, a_terminal_that_stops_its_background_does_not_stop_the_program) {
+  int master = -1;
+  int terminal = -1;
+  ASSERT_EQ(::openpty(&master, &terminal, nullptr, nullptr, nullptr), 0);
+  termios mode{};
+  ASSERT_EQ(::tcgetattr(terminal, &mode), 0);
+  mode.c_lflag |= TOSTOP;
+  ASSERT_EQ(::tcsetattr(terminal, TCSANOW, &mode), 0);
+  constexpr int told = 7;
+  const pid_t shell = ::fork();
+  if (shell == 0) {
+    ::setsid();
+    ::ioctl(terminal, TIOCSCTTY, 0);
+    const pid_t job = ::fork();
+    if (job == 0) {
+      ::setpgid(0, 0);
+      { log_writer(terminal, telling_of_lost()).write("told\n"); }
+      ::_exit(told);
+    }
+    int status = 0;
+    ::waitpid(job, &status, WUNTRACED);
+    if (WIFSTOPPED(status)) ::kill(job, SIGKILL);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(shell, &status, 0), shell);
+  EXPECT_EQ(WEXITSTATUS(status), told) << "it was stopped";
+  std::string shown(100, '\0');
+  ::fcntl(master, F_SETFL, O_NONBLOCK);
+  const auto n = ::read(master, shown.data(), shown.size());
+  EXPECT_EQ(shown.substr(0, static_cast<std::size_t>(std::max<ssize_t>(n, 0))), "told\r\n");
+  ::close(terminal);
+  ::close(master);
 }
 
 TEST_F(small_pipe, what_is_due_is_asked_for_on_the_thread_after_lines_were_given) {
