@@ -78,4 +78,9 @@ void reset_on_close(int fd) noexcept {
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+void in_order_on_close(int fd) noexcept {
+  const linger later{0, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &later, sizeof later);
+}
+
 }  // namespace rendr::relay

@@ -29,5 +29,7 @@ std::size_t unacknowledged(int fd) noexcept;
 std::size_t unsent(int fd) noexcept;
 /// The next close sends a RST instead of an end of stream, and drops what is unacknowledged.
 void reset_on_close(int fd) noexcept;
+/// The opposite, which sockets begin with.
+void in_order_on_close(int fd) noexcept;
 
 }  // namespace rendr::relay

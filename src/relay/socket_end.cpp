@@ -40,6 +40,8 @@ socket_end::socket_end(tcp::socket socket, const keepalive& probes, std::error_c
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
   set(socket_.native_handle(), SOL_SOCKET, SO_OOBINLINE, 1);
+  // A process that is killed ends nothing in order: the kernel's FIN would say that it did.
+  reset_on_close(socket_.native_handle());
   apply(socket_.native_handle(), probes);
 }
 
@@ -90,12 +92,19 @@ std::size_t socket_end::write(std::span<const std::byte> data, std::error_code& 
 void socket_end::finish_writing() {
   std::error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  end_in_order();
+}
+
+void socket_end::end_in_order() {
+  if (std::exchange(in_order_, true)) return;
+  in_order_on_close(socket_.native_handle());
 }
 
 void socket_end::close() {
   std::error_code ignored;
   if (watch_timer_) watch_timer_->cancel();
   if (!socket_.is_open()) return;
+  end_in_order();
   // What is on its way the kernel delivers; what the other side's window holds back may take long.
   if (unsent(socket_.native_handle()) == 0) {
     socket_.close(ignored);

@@ -15,6 +15,7 @@ namespace rendr::relay {
 /// A connected TCP socket of an application. Urgent data comes in line (SO_OOBINLINE): a relay
 /// cannot carry the mark, so the byte keeps its place in the stream. `reset` sends a TCP RST, once
 /// the application's kernel has acknowledged what was written or 30 s brought no progress.
+/// So does whatever ends it before its time, `kill -9` of this process among it.
 class socket_end final : public byte_end {
  public:
   /// @param failure an error that was taken from the socket: it comes behind what can be read.
@@ -34,10 +35,12 @@ class socket_end final : public byte_end {
 
  private:
   void watch_later(waiter done);
+  void end_in_order();
 
   asio::ip::tcp::socket socket_;
   std::unique_ptr<asio::steady_timer> watch_timer_;
   std::error_code failure_;  ///< a write, say, took the socket's pending error
+  bool in_order_ = false;    ///< its end is one of stream, however this process ends
 };
 
 /// Closes a socket so that its peer gets a TCP RST, at once.

@@ -89,6 +89,45 @@ TEST_F(cli_who, a_second_server_on_one_state_directory_says_so_and_both_serve) {
   EXPECT_EQ(first->errors().find("another server uses it"), std::string::npos);
 }
 
+TEST_F(cli_who, a_program_that_was_killed_resets_what_it_carried_and_ends_nothing_in_order) {
+  for (const bool forward_dies : {true, false}) {
+    port = free_port();
+    const auto local = free_port();
+    const auto server = serve("state", port);
+    process client({"forward", "--listen=" + address(local), "--path=tcp://" + address(port),
+                    "--psk-file=" + at("psk"), "--state-dir=" + at("own")});
+    ASSERT_TRUE(client.await_error("link is up")) << client.errors();
+    auto near = plain_socket::connect(local);
+    ASSERT_TRUE(near.send("half of it"));
+    auto far = target.accept();
+    EXPECT_EQ(far.receive(10), "half of it");
+    ASSERT_TRUE(far.send("and half of that"));
+    EXPECT_EQ(near.receive(16), "and half of that");
+    auto& witness = forward_dies ? near : far;
+    (forward_dies ? client : *server).signal(SIGKILL);
+    EXPECT_EQ(witness.receive_some(1), "");
+    EXPECT_EQ(witness.error(), ECONNRESET) << "no end of stream";
+  }
+}
+
+TEST_F(cli_who, an_end_of_stream_stays_one_when_the_program_is_killed_behind_it) {
+  const auto local = free_port();
+  const auto server = serve("state", port);
+  process client({"forward", "--listen=" + address(local), "--path=tcp://" + address(port),
+                  "--psk-file=" + at("psk"), "--state-dir=" + at("own")});
+  ASSERT_TRUE(client.await_error("link is up")) << client.errors();
+  auto near = plain_socket::connect(local);
+  ASSERT_TRUE(near.send("x"));
+  auto far = target.accept();
+  ASSERT_TRUE(far.send("all of it"));
+  far.finish_sending();
+  ASSERT_TRUE(near.readable());
+  ASSERT_TRUE(near.receive(9) == "all of it" && near.readable());
+  client.signal(SIGKILL);
+  EXPECT_EQ(near.receive_some(1), "");
+  EXPECT_EQ(near.error(), 0);
+}
+
 TEST_F(cli_who, a_server_that_is_told_to_end_does_not_wait_for_a_client_that_was_killed) {
   const auto server = serve("state", port);
   auto client = pipe();
