@@ -277,6 +277,43 @@ TEST_F(engine_ends, a_link_that_waits_for_a_paused_reader_outlives_a_moment_with
   EXPECT_TRUE(got == text);
 }
 
+// The carriers acknowledge for him: he is stalled, not lost.
+TEST_F(engine_ends,
+       a_link_that_waits_for_a_paused_reader_outlives_a_peer_that_is_stopped_for_a_while) {
+  open();
+  const auto other = *w.dialer.ep.open_stream(w.now, link, {});
+  const std::string text(1 << 20, 'x');
+  ASSERT_EQ(*w.dialer.ep.write(w.now, here, as_bytes(text)), text.size());
+  w.dialer.ep.close(w.now, here);
+  w.dialer.ep.close_link(w.now, link, 0, "");
+  w.advance(10min);
+  w.refuse_dials = true;
+  w.kill(std::next(w.dialer.peer.begin())->first);
+  w.advance(1s);
+  for (const auto& [id, peer] : w.dialer.peer) {
+    w.hold(w.dialer, id);
+    w.dialer.evidence[id].delivered = ~std::uint64_t{0} >> 1;
+    w.dialer.evidence[id].last_ack_age = 1ms;
+  }
+  ASSERT_TRUE(w.dialer.ep.write(w.now, other, as_bytes("still here")));
+  const auto stalled = [this] {
+    const auto status = w.dialer.ep.status(w.now, link);
+    return status && status->peer_stalled;
+  };
+  for (int i = 0; i < 200 && !stalled() && !down(w.dialer); ++i) w.advance(100ms);
+  EXPECT_TRUE(stalled());
+  w.advance(1s);
+  EXPECT_FALSE(down(w.dialer));
+  for (const auto& [id, peer] : std::map(w.dialer.peer)) w.release(w.dialer, id);
+  std::string got;
+  bool eof = false;
+  for (int i = 0; i < 1000 && !eof; ++i) {
+    got += w.read_all(w.acceptor, there, &eof);
+    w.advance(1ms);
+  }
+  EXPECT_TRUE(got == text);
+}
+
 TEST_F(engine_ends, a_bounded_close_ends_within_its_linger_though_the_reader_lives) {
   open();
   const std::string text(1 << 20, 'x');
