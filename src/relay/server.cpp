@@ -6,6 +6,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -120,8 +121,13 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
  private:
   void succeed(transport::connected made) {
     state_->ranks_of(to_)->good(made.address);
-    const auto ended = made.code;  // why the connection is over already
-    if (!ended && !introduce(made.fd)) return fail(make_error_code(std::errc::connection_reset));
+    auto ended = made.code;  // why the connection is over already
+    if (!ended) {
+      ended = introduce(made.fd);
+      // Of one that was reset meanwhile what it sent is read; no other goes on without its header.
+      const bool over = ended == std::errc::connection_reset || ended == std::errc::broken_pipe;
+      if (ended && !over) return fail(ended);
+    }
     tcp::socket socket(loop_, made.address.protocol(), made.fd.release());
     auto joined = std::make_shared<bridge>(
         std::make_unique<socket_end>(std::move(socket), state_->options.probes, ended),
@@ -133,11 +139,14 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   }
 
   /// The header of the PROXY protocol. It fits into the empty buffer of a new connection.
-  bool introduce(const transport::unique_fd& fd) const {
+  std::error_code introduce(const transport::unique_fd& fd) const {
     const auto header = proxy_header(to_.proxy, find_origin(flow_.metadata()));
-    return header.empty() ||
-           ::send(fd.get(), header.data(), header.size(), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-               static_cast<ssize_t>(header.size());
+    if (header.empty()) return {};
+    const auto n = ::send(fd.get(), header.data(), header.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0) return {errno, std::system_category()};
+    return static_cast<std::size_t>(n) == header.size()
+               ? std::error_code()
+               : make_error_code(std::errc::no_buffer_space);
   }
 
   void fail(std::error_code error) {

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "net/cli_plain_socket.hpp"
 #include "net/relays_in_process.hpp"
@@ -62,6 +63,29 @@ TEST_F(relay_ends, a_target_may_answer_and_reset_before_its_connection_was_looke
     EXPECT_EQ(client.receive_all(), "busy");
     EXPECT_EQ(client.error(), ECONNRESET);
   }
+}
+
+TEST(relay_to_a_proxy_target, is_answered_and_reset_before_the_header_came) {
+  plain_listener target;
+  const auto port = free_port();
+  const serving server(port, {{"", "127.0.0.1", target.port(), relay::proxy_protocol::v2}});
+  const forwarding client_side(port);
+  std::thread busy([&] {
+    for (int i = 0; i < 500; ++i) {
+      auto far = target.accept();
+      EXPECT_TRUE(far.send("busy"));
+      far.reset();
+    }
+  });
+  for (int round = 0; round < 10; ++round) {
+    std::vector<plain_socket> clients;  // at once, so that the relay looks at each a little late
+    for (int i = 0; i < 50; ++i) clients.push_back(client_side.connect());
+    for (auto& client : clients) {
+      EXPECT_EQ(client.receive_all(), "busy");
+      EXPECT_EQ(client.error(), ECONNRESET);
+    }
+  }
+  busy.join();
 }
 
 TEST_F(relay_ends, what_a_client_wrote_before_its_reset_reaches_the_target) {
