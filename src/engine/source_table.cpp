@@ -10,6 +10,8 @@ namespace rendr::engine {
 
 namespace {
 
+constexpr std::string_view mapped = "::ffff:";
+
 std::vector<std::string_view> groups_of(std::string_view part) {
   std::vector<std::string_view> out;
   while (!part.empty()) {
@@ -43,7 +45,11 @@ std::string prefix_of(std::string_view address) {
 std::string source_key(std::string_view remote) {
   const auto host = remote.substr(0, remote.rfind(':'));
   if (host.size() < 2 || host.front() != '[' || host.back() != ']') return std::string(host);
-  return prefix_of(host.substr(1, host.size() - 2));
+  const auto address = host.substr(1, host.size() - 2);
+  // A socket that takes both families shows IPv4 in the clothes of IPv6.
+  if (address.starts_with(mapped) && address.find('.') != address.npos)
+    return std::string(address.substr(mapped.size()));
+  return prefix_of(address);
 }
 
 std::size_t share_of(std::size_t limit) noexcept {

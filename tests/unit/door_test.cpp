@@ -398,6 +398,7 @@ TEST(SourceKey, IsTheHostOrTheNetworkThatOneHolderHas) {
   EXPECT_NE(source_key("[2001:db8:0:1::1]:80"), source_key("[2001:db8:0:2::1]:80"));
   EXPECT_EQ(source_key("[2001::1:2:3:4:5:6]:1"), source_key("[2001:0:1:2::]:1"));
   EXPECT_EQ(source_key("[::1]:1"), source_key("[::2]:1"));
+  EXPECT_EQ(source_key("[::ffff:192.0.2.7]:41830"), source_key("192.0.2.7:1"));
   EXPECT_EQ(source_key("unix"), "unix");
   EXPECT_EQ(source_key(""), "");
 }
