@@ -10,16 +10,30 @@
 
 namespace rendr::relay {
 
-bool descriptors_are_short() noexcept {
+namespace {
+
+/// The first number of the reserve; 0: there is no limit, or none that leaves a reserve.
+rlim_t first_reserved() noexcept {
   rlimit all{};
-  if (::getrlimit(RLIMIT_NOFILE, &all) != 0 || all.rlim_cur == RLIM_INFINITY) return false;
+  if (::getrlimit(RLIMIT_NOFILE, &all) != 0 || all.rlim_cur == RLIM_INFINITY) return 0;
   const auto reserve = std::clamp<rlim_t>(all.rlim_cur / 16, 8, 256);
-  if (all.rlim_cur <= reserve) return false;
-  // The kernel gives the lowest free number: when that is high, nearly all below it are in use.
+  return all.rlim_cur > reserve ? all.rlim_cur - reserve : 0;
+}
+
+/// Whether the lowest free number is one of the reserve.
+bool reserve_is_next(rlim_t first) noexcept {
   const int free = ::open("/", O_PATH | O_CLOEXEC);
   if (free < 0) return errno == EMFILE || errno == ENFILE;
   ::close(free);
-  return static_cast<rlim_t>(free) >= all.rlim_cur - reserve;
+  return static_cast<rlim_t>(free) >= first;
+}
+
+}  // namespace
+
+bool descriptor_watch::is_short() const noexcept {
+  const auto first = first_reserved();
+  const auto highest = static_cast<rlim_t>(std::max(newest_ + under_way_, 0));
+  return first > 0 && highest >= first && reserve_is_next(first);
 }
 
 }  // namespace rendr::relay

@@ -284,6 +284,7 @@ struct forwarder::shared : std::enable_shared_from_this<shared> {
   std::atomic<std::uint16_t> bound_port = 0;
   std::vector<std::shared_ptr<lane>> lanes;
   std::size_t next = 0;
+  descriptor_watch descriptors;
   bool held = true;  ///< `place` is
 };
 
@@ -319,6 +320,7 @@ failure forwarder::shared::bind() {
 void forwarder::shared::take(transport::unique_fd fd) {
   const auto to = lanes[next++ % lanes.size()];
   auto loop = to->executor();
+  descriptors.opened(fd.get());
   asio::dispatch(loop, [to, loop, fd = std::make_shared<transport::unique_fd>(std::move(fd))] {
     to->carry(socket_of(loop, std::move(*fd)));
   });
@@ -328,7 +330,7 @@ void forwarder::shared::take(transport::unique_fd fd) {
 /// What cannot be carried waits in the kernel, where nobody resets it.
 void forwarder::shared::look() {
   if (!place) return;
-  const bool short_of = descriptors_are_short();
+  const bool short_of = descriptors.is_short();
   if (short_of && options.log) options.log(severity::warn, few_descriptors, few_descriptors);
   const bool waits = short_of || lanes[next % lanes.size()]->full();
   if (std::exchange(held, waits) != waits) place->hold(waits);

@@ -34,6 +34,7 @@ struct server::shared {
   listener& from;
   server_options options;
   std::vector<std::shared_ptr<transport::address_ranks>> ranks;  // of each target
+  descriptor_watch descriptors;
 
   std::shared_ptr<transport::address_ranks> ranks_of(const target& one) const {
     return ranks[static_cast<std::size_t>(&one - options.targets.data())];
@@ -96,7 +97,12 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
  public:
   connecting(std::shared_ptr<State> state, const target& to, incoming flow,
              const asio::any_io_executor& loop)
-      : state_(std::move(state)), to_(to), flow_(std::move(flow)), loop_(loop), names_(loop) {}
+      : state_(std::move(state)), to_(to), flow_(std::move(flow)), loop_(loop), names_(loop) {
+    state_->descriptors.begin();
+  }
+  ~connecting() { state_->descriptors.end(); }
+  connecting(const connecting&) = delete;
+  connecting& operator=(const connecting&) = delete;
 
   void start() {
     transport::tcp_target where;
@@ -120,6 +126,7 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
 
  private:
   void succeed(transport::connected made) {
+    state_->descriptors.opened(made.fd.get());
     state_->ranks_of(to_)->good(made.address);
     auto ended = made.code;  // why the connection is over already
     if (!ended) {
@@ -181,7 +188,7 @@ void server::accept_later(const std::shared_ptr<shared>& state) {
 }
 
 void server::accept_next(const std::shared_ptr<shared>& state) {
-  if (descriptors_are_short()) return accept_later(state);
+  if (state->descriptors.is_short()) return accept_later(state);
   state->from.async_accept([state](std::error_code error, incoming flow) {
     if (error) return;  // closed
     const auto name = target_name(flow.metadata());
