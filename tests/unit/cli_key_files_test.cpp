@@ -195,7 +195,7 @@ TEST_F(cli_key_files, what_root_left_on_a_read_only_mount_is_taken_as_it_is) {
 TEST_F(cli_key_files, a_file_that_changes_while_it_is_read_is_read_anew) {
   const auto path = file("one\n");
   std::size_t reads = 0;
-  const auto change_until = [&](int last) {
+  const auto change_until = [&](std::size_t last) {
     return [&reads, &path, last] {
       if (++reads <= last) std::ofstream(path) << "number " << std::string(9 + reads, 'x') << "\n";
     };
