@@ -120,7 +120,10 @@ class standing final : public std::enable_shared_from_this<standing> {
   bool bind(row& one) {
     const bool both = is_wildcard(one.address.address()) && !place_.host.empty();
     one.device = device_number();
-    if (!open(one, both) && both && one.why.code == std::errc::address_in_use) open(one, false);
+    if (!open(one, both) && both && one.why.code == std::errc::address_in_use && open(one, false)) {
+      say(false, "[::]:" + std::to_string(place_.port) +
+                     " takes IPv6 alone: in IPv4 its port is in use already");
+    }
     // Without IPv6 both families are the one that is left.
     if (!one.acceptor && both &&
         (one.why.code == std::errc::address_family_not_supported ||

@@ -147,6 +147,16 @@ TEST_F(standing_listener_test, the_wildcard_of_ipv6_takes_both_families) {
   EXPECT_FALSE(open(beside, {{asio::ip::make_address("::"), std::uint16_t{0}}}));
 }
 
+TEST_F(standing_listener_test,
+       the_wildcard_of_ipv6_tells_that_another_program_has_its_port_in_ipv4) {
+  tcp::acceptor other(context, {asio::ip::address_v4::any(), 0});
+  const auto port = other.local_endpoint().port();
+  ASSERT_TRUE(open(listen_place{"::", port, {}, 16}, {{asio::ip::address_v6::any(), port}}));
+  EXPECT_TRUE(takes("::1"));
+  EXPECT_EQ(told_bad, std::vector{"[::]:" + std::to_string(port) +
+                                  " takes IPv6 alone: in IPv4 its port is in use already"});
+}
+
 TEST_F(standing_listener_test, who_is_held_accepts_later) {
   ASSERT_TRUE(open("127.0.0.1"));
   standing->hold(true);
