@@ -481,7 +481,12 @@ demo_options demo_of(const raw& from) {
 path_spec listen_spec_of(const std::string& text) {
   path_spec spec;
   failure why;
-  if (!parse_path_spec(text, spec, why)) refuse("--listen: " + why.detail);
+  // A star is every address; to dial it is none.
+  constexpr std::string_view star = "tcp://*:";
+  const bool everywhere = text.starts_with(star);
+  const auto plain = everywhere ? "tcp://[::]:" + text.substr(star.size()) : text;
+  if (!parse_path_spec(plain, spec, why)) refuse("--listen: " + why.detail);
+  if (everywhere) spec.host = "*";
   path_spec known;
   known.transport = spec.transport;
   known.host = spec.host;

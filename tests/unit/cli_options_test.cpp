@@ -205,6 +205,11 @@ TEST(cli_options, brackets_may_stand_around_any_host) {
   const auto serve = accepted<serve_options>(
       {"serve", "--listen=tcp://[localhost]:7000", "--to=ssh=[db.local]:22", "--to=db=[::1]:5432"});
   EXPECT_EQ(serve.listen[0].host, "localhost");
+  const auto everywhere =
+      accepted<serve_options>({"serve", "--listen=tcp://*:7000,device=eth0", "--to=h:1"});
+  EXPECT_EQ(everywhere.listen[0].host, "*");
+  EXPECT_EQ(everywhere.listen[0].port, 7000);
+  EXPECT_EQ(everywhere.listen[0].device, "eth0");
   EXPECT_EQ(to_string(serve.targets[0].address), "db.local:22");
   const auto forward = accepted<forward_options>(
       {"forward", "--listen=[127.0.0.1]:0", "--path=tcp://[h.example]:7000"});
