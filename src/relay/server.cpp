@@ -112,6 +112,7 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
     where.name_age = name_age;
     where.off_loopback = true;
     where.ended_too = true;
+    where.connected_is_good = true;
     dial_ = transport::connect_tcp(loop_, names_, std::move(where), state_->options.connect_timeout,
                                    [self = this->shared_from_this()](transport::connected made) {
                                      const auto under_way = std::move(self->dial_);

@@ -122,17 +122,25 @@ class race : public std::enable_shared_from_this<race> {
       const auto address = waiting_.front();
       waiting_.pop_front();
       begun_.push_back(address);
-      target_.ranks->tried(address);
+      if (!target_.connected_is_good) target_.ranks->tried(address);
       if (start(address)) return arm_stagger();
+      let_pass(address);
     }
     if (done_ && running_.empty() && !resolving_) fail();
+  }
+
+  // It failed, or the next one has its turn.
+  void let_pass(const asio::ip::tcp::endpoint& address) {
+    if (target_.connected_is_good) target_.ranks->tried(address);
   }
 
   void arm_stagger() {
     if (!done_ || waiting_.empty()) return;
     stagger_.expires_after(attempt_delay);
     stagger_.async_wait([self = shared_from_this()](const std::error_code& code) {
-      if (!code) self->start_next();
+      if (code) return;
+      for (const auto& one : self->running_) self->let_pass(one->address);
+      self->start_next();
     });
   }
 
@@ -189,6 +197,7 @@ class race : public std::enable_shared_from_this<race> {
     if (target_.ended_too && (number == ECONNRESET || number == EPIPE))
       return finish({std::move(fd), {number, std::system_category()}, {}, one->address});
     if (number != 0) {
+      let_pass(one->address);
       note_errno(one->address, number);
       stagger_.cancel();
       return start_next();

@@ -37,6 +37,9 @@ struct tcp_target {
   /// A connection that the other end answered and reset before this one looked counts, with its
   /// error in `connected::code`: what was sent on it can still be read.
   bool ended_too = false;
+  /// An address that answers is good, so it is told as tried only when it fails or lets others have
+  /// their turn: who connects at the same time begins with the same one.
+  bool connected_is_good = false;
 };
 
 struct connected {

@@ -182,6 +182,38 @@ TEST_F(tcp_transport, after_an_address_that_did_not_serve_comes_the_next) {
   EXPECT_EQ(knocks, 2) << "who is second waits for its turn, also when the name was known";
 }
 
+// While one connects to the address that serves, the next does not begin with another one.
+TEST_F(tcp_transport, who_connects_at_the_same_time_begins_with_the_address_that_serves) {
+  const auto port = listen();
+  const tcp::endpoint serves(asio::ip::address_v4::loopback(), port);
+  const tcp::endpoint other(asio::ip::make_address_v4("127.0.0.2"), port);
+  name_means({other, serves});
+  tcp_target target;
+  target.host = "a.name";
+  target.port = port;
+  target.connected_is_good = true;
+  target.ranks = std::make_shared<address_ranks>();
+  target.ranks->known({other, serves});
+  target.ranks->good(serves);
+  std::vector<connected> made;
+  std::vector<std::unique_ptr<transport::dial>> under_way;
+  for (int i = 0; i < 8; ++i) {
+    under_way.push_back(connect_tcp(context.get_executor(), *names, target, 5s,
+                                    [&](connected one) { made.push_back(std::move(one)); }));
+  }
+  EXPECT_EQ(target.ranks->order().front(), serves);
+  run_until([&] { return made.size() == under_way.size(); });
+  for (const auto& one : made) EXPECT_EQ(one.address, serves) << one.detail;
+  EXPECT_EQ(target.ranks->order().front(), serves);
+  target.ranks->good(serves);
+  acceptor.reset();
+  under_way.push_back(connect_tcp(context.get_executor(), *names, target, 5s,
+                                  [&](connected one) { made.push_back(std::move(one)); }));
+  run_until([&] { return made.size() == under_way.size(); });
+  EXPECT_TRUE(made.back().code);
+  EXPECT_FALSE(target.ranks->more()) << "what failed is told";
+}
+
 TEST_F(tcp_transport, a_silent_address_is_passed_by) {
   if (const auto why_not = netns::unavailable(); !why_not.empty()) GTEST_SKIP() << why_not;
   const netns net;
