@@ -61,7 +61,7 @@ TEST_F(ends, a_flow_that_was_ended_before_anybody_took_it_is_taken_when_its_link
   near.close();
   line->close();
   const auto over = [this] { return server->status().links.empty(); };
-  for (int i = 0; i < 500 && !over(); ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 5000 && !over(); ++i) std::this_thread::sleep_for(10ms);
   ASSERT_TRUE(over());
   ASSERT_EQ(server->status().flows_waiting, 1u);
   far = door->accept().accept();
@@ -74,10 +74,10 @@ TEST_F(ends, a_flow_that_says_nothing_waits_no_longer_than_its_link) {
   connect();
   near = line->open_stream();
   const auto waiting = [this] { return server->status().flows_waiting; };
-  for (int i = 0; i < 500 && waiting() == 0; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 5000 && waiting() == 0; ++i) std::this_thread::sleep_for(10ms);
   ASSERT_EQ(waiting(), 1u);
   line->abort();
-  for (int i = 0; i < 500 && waiting() > 0; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 5000 && waiting() > 0; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(waiting(), 0u);
 }
 
