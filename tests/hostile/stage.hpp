@@ -56,6 +56,7 @@ inline constexpr std::size_t most_links_of_one = most_links / 4;
 struct facts {
   std::size_t slab_bytes = 0;
   std::size_t heap = 0;  ///< of the whole process, the attacker's part too; 0 where it is not known
+  std::size_t budget = 0;
   std::size_t budget_used = 0;
   std::size_t handshakes = 0;
   std::uint64_t evicted = 0;

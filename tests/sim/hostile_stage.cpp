@@ -187,6 +187,7 @@ hostile::facts hostile_stage::facts_of(node& at) {
   hostile::facts out;
   out.slab_bytes = status.slab_bytes;
   out.heap = mallinfo2().uordblks;
+  out.budget = status.budget;
   out.budget_used = status.budget_used;
   out.handshakes = status.handshakes;
   out.evicted = status.handshakes_evicted;

@@ -215,6 +215,7 @@ hostile::facts socket_stage::facts_of(const runtime& of) {
   const auto status = of.status();
   hostile::facts out;
   out.slab_bytes = status.slab_bytes;
+  out.budget = status.budget;
   out.budget_used = status.budget_used;
   out.handshakes = status.handshakes;
   out.evicted = status.handshakes_evicted;
