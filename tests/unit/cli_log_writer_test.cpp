@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -13,8 +14,11 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 #include <optional>
+#include <string>
+#include <thread>
 #include <utility>
 
 namespace rendr::cli {
@@ -176,6 +180,49 @@ TEST(log_writer, a_full_disk_stops_nobody_and_its_end_is_at_once) {
 }
 
 // `stty tostop`, and a background job that has something to tell.
+std::atomic<bool> was_refused{false};
+
+/// A file that takes no byte more, until `give_space`: a limit of its size refuses as a full disk.
+struct full_file {
+  full_file()
+      : stream(std::tmpfile()), before(std::signal(SIGXFSZ, [](int) { was_refused = true; })) {
+    EXPECT_NE(stream, nullptr);
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const rlimit none{0, limit.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  }
+  ~full_file() {
+    give_space();
+    std::signal(SIGXFSZ, before);
+    std::fclose(stream);
+  }
+  void give_space() const { ::setrlimit(RLIMIT_FSIZE, &limit); }
+  int fd() const { return ::fileno(stream); }
+  std::string content() const {
+    std::string text(4096, ' ');
+    const auto n = ::pread(fd(), text.data(), text.size(), 0);
+    text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return text;
+  }
+
+  std::FILE* stream;
+  void (*before)(int);
+  rlimit limit{};
+};
+
+TEST(log_writer, when_there_is_space_again_the_log_goes_on_with_what_waited) {
+  const full_file file;
+  {
+    log_writer to(file.fd(), telling_of_lost());
+    EXPECT_TRUE(to.write("while it is full\n"));
+    while (!was_refused) std::this_thread::yield();
+    file.give_space();
+    EXPECT_TRUE(to.write("with space\n"));
+    while (!to.idle()) std::this_thread::yield();
+  }
+  EXPECT_EQ(file.content(), "while it is full\nwith space\n");
+}
+
 TEST(log_writer, a_terminal_that_stops_its_background_does_not_stop_the_program) {
   int master = -1;
   int terminal = -1;
