@@ -59,7 +59,7 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   /// background, for its linger.
   void hang_up() { apply(bridge_event::hang_up); }
   /// Resets both sides, behind what they have taken; on the flow's loop.
-  void abort(failure why);
+  void abort(const failure& why);
 
  private:
   using self_ptr = std::shared_ptr<basic_bridge>;
@@ -120,9 +120,9 @@ void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
 }
 
 template <class Flow>
-void basic_bridge<Flow>::abort(failure why) {
+void basic_bridge<Flow>::abort(const failure& why) {
   if (phase_ == phase::finished) return;
-  failed().wish = std::move(why);
+  failed().wish = why;
   if (phase_ != phase::delivering) return apply(bridge_event::abort);
   auto result = result_of(blame::owner);
   flow_.abort_after_delivery(static_cast<std::uint64_t>(code::reset));

@@ -194,7 +194,7 @@ const std::shared_ptr<lookups>& lookups::of_process() {
 }
 
 void lookups::find(const std::string& host, duration max_age, handler done) {
-  std::optional<resolved> now;
+  resolved now;
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->room_for(host)) {
@@ -212,10 +212,11 @@ void lookups::find(const std::string& host, duration max_age, handler done) {
           state_->enqueue(host, one);
         else if (one.running == 0 || (overtaken && state_->running < most_threads - kept_free))
           state_->start(host, one);
+        return;
       }
     }
   }
-  if (now) done(*now);
+  done(now);
 }
 
 void lookups::overtake(const std::string& host) {
