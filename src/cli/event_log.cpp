@@ -72,6 +72,10 @@ struct line_of {
 
 std::string_view hint_of(std::string_view reason) {
   const auto says = [&](std::string_view part) { return reason.find(part) != reason.npos; };
+  if (says("accept anybody")) return "; see --psk-file, --peer-key and --insecure";
+  if (says("list of allowed keys")) {
+    return "; --allow-keys of the server lists what `rendr keygen --show` prints of --key-file";
+  }
   if (says("allowed key")) return "; see --key-file and --peer-key, and `rendr keygen --help`";
   if (says("pre-shared key")) return "; see --psk-file, which `rendr keygen --psk` makes";
   if (says("public key")) return "; see --peer-key: `rendr keygen --show` prints it at the server";

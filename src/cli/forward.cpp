@@ -66,12 +66,11 @@ exit_code run_forward(const forward_options& options, console& to) {
   ending end(
       to, instance, [&forwarder](int) { forwarder.stop(); }, main_thread);
   if (const auto why = forwarder.start(); why.code) {
-    to.error(why.detail.empty() ? why.code.message() : why.detail);
+    const auto text = why.detail.empty() ? why.code.message() : why.detail;
+    to.error(text + std::string(hint_of(text)));
     return exit_code_of(why.code);
   }
-  auto bound = options.listen;
-  bound.port = forwarder.port();
-  to.info("listening on " + to_string(bound));
+  for (const auto& address : forwarder.addresses()) to.info("listening on " + address);
   warn_of_plaintext(options.link.paths, to);
   end.wait();
   return exit_code::ok;

@@ -55,6 +55,9 @@ result<host_port, std::string> parse_host_port(std::string_view text, bool port_
     if (colon == std::string_view::npos) {
       return "the port is missing: " + std::string(address_rule);
     }
+    if (text.find("://") != std::string_view::npos) {
+      return "it has no scheme here: " + std::string(address_rule);
+    }
     if (text.find(':') != colon) {
       return "an IPv6 host needs brackets: " + std::string(address_rule);
     }

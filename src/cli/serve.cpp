@@ -35,7 +35,7 @@ std::optional<exit_code> listen_on(listener& at, const serve_options& options, c
     if (const auto why = at.listen(where); why.code) {
       auto text = "--listen=" + to_text(spec) + ": " + why.detail;
       if (why.code == errc::permission_denied && !options.insecure) {
-        text += "; see --insecure in `rendr serve --help`";
+        text += "; see --psk-file, --allow-keys and --insecure in `rendr serve --help`";
       }
       to.error(text);
       return exit_code_of(why.code);

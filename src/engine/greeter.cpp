@@ -13,8 +13,8 @@ namespace {
 
 constexpr duration longest_pending = std::chrono::minutes(10);
 constexpr std::string_view no_plaintext =
-    "a path in plaintext is taken on loopback or a secured carrier alone, unless insecure is set "
-    "here";
+    "this server takes paths in plaintext on loopback and on secured carriers alone; it was not "
+    "started insecure";
 
 // A dialer says one HELLO on some of its paths at once.
 constexpr unsigned carriers_of_a_hello = 4;

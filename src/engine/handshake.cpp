@@ -174,10 +174,10 @@ hello_refusal unread(errc code, hello_pattern pattern) {
 /// Why a client of this key is turned away; nullopt: it is not.
 std::optional<hello_refusal> unlisted(const hello_keys& keys, const crypto::public_key& client) {
   if (keys.allowed && !std::binary_search(keys.allowed->begin(), keys.allowed->end(), client)) {
-    const auto why = [](const std::string& key) {
-      return "the client's key " + key + " is not on the list of allowed keys";
-    };
-    return hello_refusal{errc::auth_failed, why(fingerprint(client)), why(to_text(client))};
+    // The answer goes in clear: who is on the way must not know a client by it.
+    return hello_refusal{
+        errc::auth_failed, "the client's key is not on the list of allowed keys",
+        "the client's key " + to_text(client) + " is not on the list of allowed keys"};
   }
   return std::nullopt;
 }

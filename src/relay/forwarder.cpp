@@ -282,6 +282,7 @@ struct forwarder::shared : std::enable_shared_from_this<shared> {
   asio::steady_timer pause;
   std::unique_ptr<transport::standing_listener> place;  ///< on the executor
   std::atomic<std::uint16_t> bound_port = 0;
+  std::vector<std::string> addresses;  ///< set by `bind`
   std::vector<std::shared_ptr<lane>> lanes;
   std::size_t next = 0;
   descriptor_watch descriptors;
@@ -309,6 +310,7 @@ failure forwarder::shared::bind() {
     if (place) {
       place->hold(true);
       bound_port = place->port();
+      for (const auto& at : place->local()) addresses.push_back(transport::to_text(at));
     }
     told.set_value(std::move(why));
   });
@@ -360,6 +362,8 @@ failure forwarder::start() {
 }
 
 std::uint16_t forwarder::port() const { return state_->bound_port; }
+
+const std::vector<std::string>& forwarder::addresses() const { return state_->addresses; }
 
 void forwarder::stop() {
   asio::post(state_->executor, [state = state_] {

@@ -43,6 +43,8 @@ class forwarder {
   [[nodiscard]] failure start();
   /// The port, also when 0 was asked for.
   std::uint16_t port() const;
+  /// Where it listens since `start`, as "127.0.0.1:2222"; what is waited for is told by the log.
+  const std::vector<std::string>& addresses() const;
   /// Takes no more connections, dials no more links; those that live go on. From any thread.
   void stop();
 

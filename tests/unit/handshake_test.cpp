@@ -546,7 +546,10 @@ TEST(Handshake, OnlyAllowedKeysMakeLinks) {
   EXPECT_EQ(l.at_dialer.peer_key, public_key_of(*keys.acceptor.own_key));
 
   keys.acceptor.allowed_keys = {public_key_of(key_of(0x90))};
-  expect_refusal(keys, fingerprint(mine));
+  expect_refusal(keys, "is not on the list of allowed keys");
+  const auto told = refusal(keys)->reason;  // in clear
+  EXPECT_EQ(told.find(fingerprint(mine)), std::string::npos) << told;
+  EXPECT_EQ(told.find(to_text(mine)), std::string::npos) << told;
   keys.dialer.own_key.reset();  // a fresh key is on no list
   expect_refusal(keys, "is not on the list of allowed keys");
 }
