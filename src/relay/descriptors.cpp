@@ -31,9 +31,13 @@ bool reserve_is_next(rlim_t first) noexcept {
 }  // namespace
 
 bool descriptor_watch::is_short() const noexcept {
+  const int highest = newest_ + under_way_;
+  if (highest <= allowed_) return false;
   const auto first = first_reserved();
-  const auto highest = static_cast<rlim_t>(std::max(newest_ + under_way_, 0));
-  return first > 0 && highest >= first && reserve_is_next(first);
+  if (first == 0) return false;
+  if (static_cast<rlim_t>(highest) >= first) return reserve_is_next(first);
+  allowed_ = highest;
+  return false;
 }
 
 }  // namespace rendr::relay

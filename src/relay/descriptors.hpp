@@ -28,6 +28,7 @@ class descriptor_watch {
 
  private:
   std::atomic<int> newest_ = 0;
+  mutable std::atomic<int> allowed_ = 0;  ///< numbers up to it were found far below the limit
   std::atomic<int> under_way_ = 0;
 };
 

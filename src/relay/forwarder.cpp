@@ -143,11 +143,10 @@ class lane : public std::enable_shared_from_this<lane> {
     chosen.metadata = metadata;
     auto flow = link_.open_stream(chosen, why);
     if (why.code) return why;
-    auto joined = std::make_shared<bridge>(
-        std::make_unique<socket_end>(std::move(socket), options_.probes), std::move(flow),
-        [self = shared_from_this(), keeps = link_](const bridge_result& result) {
-          self->ended(result);
-        });
+    auto joined =
+        std::make_shared<bridge>(std::make_unique<socket_end>(std::move(socket)), std::move(flow),
+                                 [self = shared_from_this(), keeps = link_](
+                                     const bridge_result& result) { self->ended(result); });
     joined->start(options_.connect_timeout);
     return {};
   }
@@ -294,6 +293,7 @@ failure forwarder::shared::bind() {
                                 options.port,
                                 {},
                                 asio::socket_base::max_listen_connections};
+  where.options.prepare = [probes = options.probes](int fd) { prepare_application(fd, probes); };
   const auto found = transport::addresses_of(where);
   transport::standing_listener::handlers to;
   to.on_accept = [weak = weak_from_this()](transport::unique_fd fd) {

@@ -113,10 +113,13 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
     where.off_loopback = true;
     where.ended_too = true;
     where.connected_is_good = true;
+    where.options.prepare = [probes = state_->options.probes](int fd) {
+      prepare_application(fd, probes);
+    };
     dial_ = transport::connect_tcp(loop_, names_, std::move(where), state_->options.connect_timeout,
                                    [self = this->shared_from_this()](transport::connected made) {
                                      const auto under_way = std::move(self->dial_);
-                                     if (made.fd)
+                                     if (made.socket)
                                        self->succeed(std::move(made));
                                      else
                                        self->fail(made.code == errc::timed_out
@@ -127,19 +130,18 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
 
  private:
   void succeed(transport::connected made) {
-    state_->descriptors.opened(made.fd.get());
+    state_->descriptors.opened(made.socket->native_handle());
     state_->ranks_of(to_)->good(made.address);
     auto ended = made.code;  // why the connection is over already
     if (!ended) {
-      ended = introduce(made.fd);
+      ended = introduce(made.socket->native_handle());
       // Of one that was reset meanwhile what it sent is read; no other goes on without its header.
       const bool over = ended == std::errc::connection_reset || ended == std::errc::broken_pipe;
       if (ended && !over) return fail(ended);
     }
-    tcp::socket socket(loop_, made.address.protocol(), made.fd.release());
     auto joined = std::make_shared<bridge>(
-        std::make_unique<socket_end>(std::move(socket), state_->options.probes, ended),
-        flow_.accept(), [state = state_, name = to_.name](const bridge_result& result) {
+        std::make_unique<socket_end>(std::move(*made.socket), ended), flow_.accept(),
+        [state = state_, name = to_.name](const bridge_result& result) {
           state->log(severity::debug, "connection to \"" + name + "\" ended: " +
                                           (result.why.code ? result.why.detail : "in order"));
         });
@@ -147,10 +149,10 @@ class connecting : public std::enable_shared_from_this<connecting<State>> {
   }
 
   /// The header of the PROXY protocol. It fits into the empty buffer of a new connection.
-  std::error_code introduce(const transport::unique_fd& fd) const {
+  std::error_code introduce(int fd) const {
     const auto header = proxy_header(to_.proxy, find_origin(flow_.metadata()));
     if (header.empty()) return {};
-    const auto n = ::send(fd.get(), header.data(), header.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = ::send(fd, header.data(), header.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0) return {errno, std::system_category()};
     return static_cast<std::size_t>(n) == header.size()
                ? std::error_code()

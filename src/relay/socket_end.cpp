@@ -23,7 +23,7 @@ void set(int fd, int level, int option, int value) {
 }
 
 void apply(int fd, const keepalive& probes) {
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, probes.on ? 1 : 0);
+  if (probes.on) set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   if (!probes.on) return;
   if (probes.idle) set(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(probes.idle->count()));
   if (probes.interval) {
@@ -34,16 +34,16 @@ void apply(int fd, const keepalive& probes) {
 
 }  // namespace
 
-socket_end::socket_end(tcp::socket socket, const keepalive& probes, std::error_code failure)
-    : socket_(std::move(socket)), failure_(portable(failure)) {
-  std::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  set(socket_.native_handle(), SOL_SOCKET, SO_OOBINLINE, 1);
+void prepare_application(int fd, const keepalive& probes) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
   // A process that is killed ends nothing in order: the kernel's FIN would say that it did.
-  reset_on_close(socket_.native_handle());
-  apply(socket_.native_handle(), probes);
+  reset_on_close(fd);
+  apply(fd, probes);
 }
+
+socket_end::socket_end(tcp::socket socket, std::error_code failure)
+    : socket_(std::move(socket)), failure_(portable(failure)) {}
 
 socket_end::~socket_end() = default;
 

@@ -12,15 +12,20 @@
 
 namespace rendr::relay {
 
-/// A connected TCP socket of an application. Urgent data comes in line (SO_OOBINLINE): a relay
-/// cannot carry the mark, so the byte keeps its place in the stream. `reset` sends a TCP RST, once
-/// the application's kernel has acknowledged what was written or 30 s brought no progress.
-/// So does whatever ends it before its time, `kill -9` of this process among it.
+/// Sets what a TCP socket of an application needs before it listens or connects; what a listening
+/// one accepts has it too. Urgent data comes in line, the keepalive is that of `probes`, and a
+/// close that is not in order is a reset.
+void prepare_application(int fd, const keepalive& probes);
+
+/// A connected TCP socket of an application that was prepared. Urgent data comes in line
+/// (SO_OOBINLINE): a relay cannot carry the mark, so the byte keeps its place in the stream.
+/// `reset` sends a TCP RST, once the application's kernel has acknowledged what was written or 30 s
+/// brought no progress. So does whatever ends it before its time, `kill -9` of this process among
+/// it.
 class socket_end final : public byte_end {
  public:
   /// @param failure an error that was taken from the socket: it comes behind what can be read.
-  explicit socket_end(asio::ip::tcp::socket socket, const keepalive& probes = {},
-                      std::error_code failure = {});
+  explicit socket_end(asio::ip::tcp::socket socket, std::error_code failure = {});
   ~socket_end() override;
 
   void wait_readable(waiter done) override;

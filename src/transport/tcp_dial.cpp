@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <asio/error.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
@@ -23,23 +22,15 @@ namespace {
 /// One connect under way.
 struct attempt {
   attempt(const asio::any_io_executor& executor, asio::ip::tcp::endpoint to)
-      : descriptor(executor), address(std::move(to)) {}
-  asio::posix::stream_descriptor descriptor;
+      : socket(executor), address(std::move(to)) {}
+  asio::ip::tcp::socket socket;
   asio::ip::tcp::endpoint address;
 };
 
 /// On loopback a connect to a free port of the ephemeral range can meet itself.
-bool connected_to_itself(int fd) {
-  sockaddr_storage local{};
-  sockaddr_storage remote{};
-  socklen_t local_size = sizeof local;
-  socklen_t remote_size = sizeof remote;
-  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_size) == 0 &&
-         ::getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &remote_size) == 0 &&
-         local_size == remote_size &&
-         std::equal(reinterpret_cast<const char*>(&local),
-                    reinterpret_cast<const char*>(&local) + local_size,
-                    reinterpret_cast<const char*>(&remote));
+bool connected_to_itself(const attempt& one) {
+  std::error_code code;
+  return is_loopback(one.address.address()) && one.socket.local_endpoint(code) == one.address;
 }
 
 class race : public std::enable_shared_from_this<race> {
@@ -79,7 +70,7 @@ class race : public std::enable_shared_from_this<race> {
     waiting_.clear();
     for (auto& one : running_) {
       std::error_code ignored;
-      one->descriptor.close(ignored);
+      one->socket.close(ignored);
     }
     running_.clear();
     stagger_.cancel();
@@ -164,17 +155,17 @@ class race : public std::enable_shared_from_this<race> {
     }
     auto one = std::make_shared<attempt>(executor_, address);
     std::error_code code;
-    one->descriptor.assign(fd.get(), code);
+    one->socket.assign(address.protocol(), fd.get(), code);
     if (code) {
       note(code, "watch the socket: " + code.message());
       return false;
     }
     fd.release();
     running_.push_back(one);
-    one->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
-                               [self = shared_from_this(), one](const std::error_code& failed) {
-                                 if (failed != asio::error::operation_aborted) self->ready(one);
-                               });
+    one->socket.async_wait(asio::ip::tcp::socket::wait_write,
+                           [self = shared_from_this(), one](const std::error_code& failed) {
+                             if (failed != asio::error::operation_aborted) self->ready(one);
+                           });
     return true;
   }
 
@@ -190,19 +181,19 @@ class race : public std::enable_shared_from_this<race> {
     running_.erase(at);
     int number = 0;
     socklen_t size = sizeof number;
-    unique_fd fd(one->descriptor.release());
-    if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-    if (number == 0 && connected_to_itself(fd.get())) number = ECONNREFUSED;
+    const int fd = one->socket.native_handle();
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
+    if (number == 0 && connected_to_itself(*one)) number = ECONNREFUSED;
     // Before the other end answers, a reset is a refusal.
     if (target_.ended_too && (number == ECONNRESET || number == EPIPE))
-      return finish({std::move(fd), {number, std::system_category()}, {}, one->address});
+      return finish({std::move(one->socket), {number, std::system_category()}, {}, one->address});
     if (number != 0) {
       let_pass(one->address);
       note_errno(one->address, number);
       stagger_.cancel();
       return start_next();
     }
-    finish({std::move(fd), {}, {}, one->address});
+    finish({std::move(one->socket), {}, {}, one->address});
   }
 
   void time_out() {
@@ -263,9 +254,10 @@ std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& 
   return connect_tcp(
       executor, names, std::move(target), timeout,
       [executor, ranks, done = std::move(done)](connected result) {
-        if (!result.fd)
+        if (!result.socket)
           return done({nullptr, {}, result.code, std::move(result.detail)}, std::nullopt);
-        auto carrier = adopt_tcp(executor, std::move(result.fd));
+        std::error_code ignored;
+        auto carrier = adopt_tcp(executor, unique_fd(result.socket->release(ignored)));
         carrier.traits.more_addresses = ranks->more();
         done(std::move(carrier), result.address);
       });

@@ -43,8 +43,8 @@ struct tcp_target {
 };
 
 struct connected {
-  unique_fd fd;
-  std::error_code code;  ///< without `fd`: why; with it see `tcp_target::ended_too`
+  std::optional<asio::ip::tcp::socket> socket;
+  std::error_code code;  ///< without `socket`: why; with it see `tcp_target::ended_too`
   std::string detail;
   asio::ip::tcp::endpoint address;
 };

@@ -66,14 +66,9 @@ step_failure open_tcp(const asio::ip::tcp::endpoint& target, const tcp_options& 
   if (!options.bind.empty()) {
     if (auto bad = bind_local(fd.get(), target, options.bind)) return bad;
   }
-  prepare_established(fd.get());
+  if (options.prepare) options.prepare(fd.get());
   out = std::move(fd);
   return {};
-}
-
-void prepare_established(int fd) noexcept {
-  set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
 }
 
 tcp_stream::tcp_stream(const asio::any_io_executor& executor, unique_fd fd, std::error_code& code)
@@ -96,7 +91,8 @@ void tcp_stream::limit_unsent(std::uint32_t bytes) {
 
 opened adopt_tcp(const asio::any_io_executor& executor, unique_fd fd) {
   opened result;
-  prepare_established(fd.get());
+  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  set_flag(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 0);  // liveness is the engine's alone
   result.traits.shape = carrier_shape::stream;
   result.traits.evidence = evidence_kind::end_to_end;
   describe(fd.get(), result.traits);

@@ -5,6 +5,7 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/ip/tcp.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct tcp_options {
   std::string device;                 ///< SO_BINDTODEVICE; unprivileged since Linux 5.7
   std::optional<std::uint32_t> mark;  ///< SO_MARK; needs CAP_NET_ADMIN
   std::string congestion;             ///< TCP_CONGESTION
+  /// Sets more options, before the socket is bound or connected; what a listening one accepts
+  /// inherits them (Linux copies them).
+  std::function<void(int fd)> prepare{};
 };
 
 /// A step that failed, as "set congestion control 'x': No such file or directory".
@@ -34,9 +38,6 @@ struct step_failure {
 /// A non-blocking, close-on-exec socket with everything of `options` that must come before connect.
 step_failure open_tcp(const asio::ip::tcp::endpoint& target, const tcp_options& options,
                       unique_fd& out);
-/// What every established connection gets: no delay, no keepalive (liveness is the engine's alone).
-void prepare_established(int fd) noexcept;
-
 /// A tcp connection as a carrier: evidence, and TCP_NOTSENT_LOWAT that follows the drain rate.
 class tcp_stream final : public posix_stream {
  public:
