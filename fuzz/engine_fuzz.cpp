@@ -304,6 +304,12 @@ void close_all(engine_world& w) {
     if (w.links[side] != link_ref{}) w.at(side).close_link(w.now, w.links[side], 0, "");
   }
   w.advance(1000s);
+  // A closed link waits for its peer as long as that lives. One that breaks the rules again and
+  // again comes back each time, and nothing that was said to it arrives.
+  for (const auto side : both) {
+    if (w.tainted && w.links[side] != link_ref{}) w.at(side).abort_link(w.now, w.links[side]);
+  }
+  w.advance(1000s);
   for (const auto side : both) {
     const auto status = w.at(side).status(w.now);
     check(status.links.empty() && status.handshakes == 0);
