@@ -19,21 +19,6 @@ namespace rendr::relay {
 
 namespace {
 
-template <class Call>
-std::size_t repeat(std::error_code& code, Call call) {
-  while (true) {
-    const auto n = call();
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
-                           : std::error_code(errno, std::system_category());
-    return 0;
-  }
-}
-
 /// Opening the master of a pseudo-terminal anew would make another terminal.
 bool is_master(int fd) {
   unsigned int number = 0;

@@ -13,25 +13,6 @@ namespace rendr::relay {
 
 namespace {
 
-std::error_code last_error() {
-  return errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
-                         : std::error_code(errno, std::system_category());
-}
-
-template <class Call>
-std::size_t repeat(std::error_code& code, Call call) {
-  while (true) {
-    const auto n = call();
-    if (n >= 0) {
-      code.clear();
-      return static_cast<std::size_t>(n);
-    }
-    if (errno == EINTR) continue;
-    code = last_error();
-    return 0;
-  }
-}
-
 std::size_t queued(int fd, unsigned long which) {
   int bytes = 0;
   return ::ioctl(fd, which, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;

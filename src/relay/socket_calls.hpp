@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -11,6 +12,23 @@ namespace rendr::relay {
 
 /// What the relays ask of a socket's descriptor, TCP or local. No call blocks, and none takes the
 /// pending error away from the next read.
+
+/// The answer of a system call that counts bytes, made again when a signal interrupts it; 0 with
+/// `code` when it fails, would_block when it has to wait.
+template <class Call>
+std::size_t repeat(std::error_code& code, Call call) {
+  while (true) {
+    const auto n = call();
+    if (n >= 0) {
+      code.clear();
+      return static_cast<std::size_t>(n);
+    }
+    if (errno == EINTR) continue;
+    code = errno == EAGAIN ? make_error_code(std::errc::operation_would_block)
+                           : std::error_code(errno, std::system_category());
+    return 0;
+  }
+}
 
 /// Bytes read; 0 with `code` clear: end of stream; would_block: wait.
 std::size_t receive(int fd, std::span<std::byte> out, std::error_code& code) noexcept;
