@@ -21,7 +21,7 @@
 #include <optional>
 #include <thread>
 
-#include "engine/handshake.hpp"
+#include "engine/door/handshake.hpp"
 #include "rendr/rendr.hpp"
 #include "report.hpp"
 #include "strangers.hpp"

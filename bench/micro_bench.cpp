@@ -14,9 +14,9 @@
 
 #include "base/aead.hpp"
 #include "base/slab.hpp"
-#include "engine/placement.hpp"
-#include "engine/recv_stream.hpp"
-#include "engine/send_stream.hpp"
+#include "engine/flow/placement.hpp"
+#include "engine/flow/recv_stream.hpp"
+#include "engine/flow/send_stream.hpp"
 #include "policy/graph_text.hpp"
 #include "report.hpp"
 #include "runtime/cpu.hpp"

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/record_writer.hpp"
+#include "engine/path/record_writer.hpp"
 #include "process.hpp"
 #include "wire/handshake.hpp"
 

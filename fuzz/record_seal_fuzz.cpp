@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "engine/record_seal.hpp"
+#include "engine/path/record_seal.hpp"
 #include "fuzz_check.hpp"
 
 using namespace rendr;

@@ -8,8 +8,8 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
-#include "engine/greeter.hpp"
-#include "engine/link.hpp"
+#include "engine/door/greeter.hpp"
+#include "engine/link/link.hpp"
 #include "engine/link_quota.hpp"
 #include "engine/services.hpp"
 #include "policy/graph_text.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "engine/source_table.hpp"
+#include "engine/door/source_table.hpp"
 #include "engine/types.hpp"
 
 namespace rendr::engine {

@@ -12,8 +12,8 @@
 #include "base/slab.hpp"
 #include "engine/budget.hpp"
 #include "engine/config.hpp"
+#include "engine/door/routing_tokens.hpp"
 #include "engine/events.hpp"
-#include "engine/routing_tokens.hpp"
 
 namespace rendr::engine {
 

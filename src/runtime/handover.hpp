@@ -5,7 +5,7 @@
 #include <deque>
 #include <memory>
 
-#include "engine/source_table.hpp"
+#include "engine/door/source_table.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::detail {

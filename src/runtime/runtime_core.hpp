@@ -15,7 +15,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/routing_tokens.hpp"
+#include "engine/door/routing_tokens.hpp"
 #include "rendr/runtime.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/loop.hpp"

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/drbg.hpp"
-#include "engine/handshake.hpp"
-#include "engine/record_seal.hpp"
+#include "engine/door/handshake.hpp"
+#include "engine/path/record_seal.hpp"
 #include "hostile/stage.hpp"
 #include "wire/frames.hpp"
 #include "wire/handshake.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A hello that the server forgot before it was confirmed: said again, until the link is there.
 #include "base/drbg.hpp"
-#include "engine/handshake.hpp"
-#include "engine/record_writer.hpp"
+#include "engine/door/handshake.hpp"
+#include "engine/path/record_writer.hpp"
 #include "sim/gates.hpp"
 #include "wire/handshake.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/ack_tracker.hpp"
+#include "engine/path/ack_tracker.hpp"
 
 #include <gtest/gtest.h>
 

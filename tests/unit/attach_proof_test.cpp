@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/attach_proof.hpp"
+#include "engine/door/attach_proof.hpp"
 
 #include <gtest/gtest.h>
 

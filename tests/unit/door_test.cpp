@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/door/handshake.hpp"
+#include "engine/door/source_table.hpp"
 #include "engine/endpoint.hpp"
-#include "engine/handshake.hpp"
-#include "engine/record_writer.hpp"
-#include "engine/source_table.hpp"
+#include "engine/path/record_writer.hpp"
 #include "support/direct_pair.hpp"
 #include "wire/record.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/extra_budget.hpp"
+#include "engine/path/extra_budget.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "engine/attach_proof.hpp"
-#include "engine/handshake.hpp"
-#include "engine/record_seal.hpp"
+#include "engine/door/attach_proof.hpp"
+#include "engine/door/handshake.hpp"
+#include "engine/path/record_seal.hpp"
 #include "support/golden_document.hpp"
 #include "support/hex.hpp"
 #include "wire/handshake.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/handshake.hpp"
+#include "engine/door/handshake.hpp"
 
 #include <gtest/gtest.h>
 

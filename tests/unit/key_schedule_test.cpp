@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/key_schedule.hpp"
+#include "engine/door/key_schedule.hpp"
 
 #include <gtest/gtest.h>
 

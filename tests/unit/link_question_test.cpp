@@ -2,7 +2,7 @@
 // A server that proves its key and does not know the link ends it in seconds; nobody else does.
 #include <gtest/gtest.h>
 
-#include "engine/handshake.hpp"
+#include "engine/door/handshake.hpp"
 #include "support/hex.hpp"
 #include "support/servers_and_clients.hpp"
 #include "wire/handshake.hpp"

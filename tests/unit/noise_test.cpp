@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/noise.hpp"
+#include "engine/door/noise.hpp"
 
 #include <gtest/gtest.h>
 

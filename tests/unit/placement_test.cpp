@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/placement.hpp"
+#include "engine/flow/placement.hpp"
 
 #include <gtest/gtest.h>
 

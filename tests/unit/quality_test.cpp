@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/quality.hpp"
+#include "engine/path/quality.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/recv_packets.hpp"
+#include "engine/flow/recv_packets.hpp"
 
 #include <gtest/gtest.h>
 

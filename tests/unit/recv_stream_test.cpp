@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/recv_stream.hpp"
+#include "engine/flow/recv_stream.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/root_target.hpp"
+#include "engine/route/root_target.hpp"
 
 #include <gtest/gtest.h>
 

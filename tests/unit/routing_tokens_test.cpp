@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/routing_tokens.hpp"
+#include "engine/door/routing_tokens.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
-#include "engine/record_writer.hpp"
+#include "engine/path/record_writer.hpp"
 #include "support/direct_pair.hpp"
 #include "support/hex.hpp"
 

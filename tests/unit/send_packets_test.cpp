@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/send_packets.hpp"
+#include "engine/flow/send_packets.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/seeded_random.hpp"
-#include "engine/placement.hpp"
+#include "engine/flow/placement.hpp"
 #include "policy/graph_text.hpp"
 
 namespace rendr::engine {

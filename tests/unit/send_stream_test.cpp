@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/send_stream.hpp"
+#include "engine/flow/send_stream.hpp"
 
 #include <gtest/gtest.h>
 

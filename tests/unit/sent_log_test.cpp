@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/sent_log.hpp"
+#include "engine/path/sent_log.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a link: coming up, going dark, closing, failing.
+#include "engine/link/link.hpp"
+
+#include <algorithm>
+
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+std::uint64_t grace_on_wire(duration grace) noexcept {
+  if (grace == duration::max()) return wire::grace_forever_ms;
+  return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(grace).count());
+}
+
+duration grace_of_wire(std::uint64_t ms) noexcept {
+  constexpr std::uint64_t longest = 1'000'000'000'000;  // beyond 31 years it is for ever
+  return ms >= longest ? duration::max() : duration(std::chrono::milliseconds(ms));
+}
+
+}  // namespace
+
+link::link(services& shared, link_ref ref, role side, const link_config& config)
+    : s_(shared), ref_(ref), side_(side), config_(config), received_(shared.pool) {
+  next_flow_ = side == role::dialer ? 0 : 1;
+}
+
+link::~link() {
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing) s_.memory.give_back(static_cast<std::size_t>(f->window));
+  }
+}
+
+errc link::start(instant now, policy::graph root) {
+  slots_.resize(config_.paths.size());
+  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
+  hello_keys_.emplace(config_.credentials);
+  config_.credentials = {};
+  if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
+  prepare_hello();
+  roots_.standard().version = 1;
+  roots_.standard().text = config_.root;
+  install_root(now, roots_.standard(), std::move(root));
+  const bool all_cold =
+      std::all_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
+  const bool any_cold =
+      std::any_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
+  for (auto& s : slots_) s.away_since = now;
+  if (any_cold && !all_cold) cold_at_ = now + defaults::cold_wait;
+  cold_called_ = all_cold;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    if (!slots_[leaf].config.cold || (all_cold && leaf == 0)) schedule_dial(now, leaf, true);
+  }
+  dial_due(now);
+  return errc{};
+}
+
+void link::prepare_hello() {
+  hello_ = std::make_unique<dialer_hello>(
+      hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
+      *hello_keys_, s_.secrets);
+}
+
+// The peer takes part in the link: from now on it is this link or none.
+void link::confirmed() noexcept {
+  confirmed_ = true;
+  if (hello_keys_ && !hello_keys_->prove_peer()) hello_keys_.reset();
+}
+
+// The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
+// made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
+// that has said nothing yet may say that.
+void link::start_over(instant now, const std::string& detail) {
+  up_ = false;
+  std::vector<path*> spent;
+  for (const auto& p : paths_) {
+    if (!p->closing && p->step != attach_step::waiting) spent.push_back(p.get());
+  }
+  for (auto* p : spent) path_down(now, *p, cause::refused, detail);
+  for (const auto& p : paths_) p->token_until = never;
+  agreement_ = {};
+  used_paths_.clear();
+  next_path_ = 1;
+  held_ = {};
+  told_.clear();
+  heard_epochs_.clear();
+  flows_told_ = false;
+  stalled_ = false;
+  dark_since_ = never;
+  closed_since_ = never;
+  others_good_since_ = never;
+  other_instance_.reset();
+  claim_.reset();
+  slot_owed_ = false;
+  prepare_hello();
+  start_handshakes(now);
+}
+
+void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
+  agreement_ = agreement;
+  made_at_ = now;
+  issued_.begin(s_.tokens, ref_, agreement_.token);
+  issued_.refill(s_.secrets, s_.mint);
+  come_up(remote);
+}
+
+// What stands for the slot at this peer stands for nothing at another one.
+void link::claim_slot() {
+  if (!s_.config.slot || !hello_keys_) return;
+  const bool own = hello_keys_->peer && hello_keys_->own;
+  if (!own && !hello_keys_->psk) return;
+  const auto digest = crypto::sha256({as_bytes("rendr 1 slot"), *s_.config.slot, agreement_.peer});
+  claim_.emplace();
+  claim_->slot.owner = own ? wire::slot_owner::static_key : wire::slot_owner::pre_shared_key;
+  std::copy_n(digest.begin(), claim_->slot.id.size(), claim_->slot.id.begin());
+  slot_owed_ = true;
+}
+
+void link::come_up(const std::string& remote) {
+  up_ = true;
+  if (side_ == role::dialer) {
+    roots_.owe_graphs();
+    claim_slot();
+  }
+  roots_.owe_selections();
+  s_.events.order(event::link_up{ref_, agreement_.peer, remote, agreement_.peer_key});
+}
+
+void link::order_close(path& p, bool flush) {
+  p.closing = true;
+  p.flush = flush;
+  s_.events.order(event::close_carrier{p.carrier, flush});
+  if (flush) s_.transmit.wake(p.carrier);
+}
+
+// `never` while a path lives. Both ends count the lower of their graces.
+instant link::grace_ends() const noexcept {
+  const auto end = [](instant since, duration grace) {
+    return since == never || grace == duration::max() ? never : since + grace;
+  };
+  if (dark_since_ != never && dark_since_ <= gives_way_until_) return dark_since_;
+  const auto grace = std::min(config_.no_path_grace, grace_of_wire(agreement_.grace_ms));
+  return std::min(end(dark_since_, grace), end(closed_since_, config_.grace_closed));
+}
+
+// Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
+bool link::all_closed() const noexcept {
+  return std::none_of(paths_.begin(), paths_.end(), [](const auto& p) { return p->ready(); }) &&
+         std::none_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.silent_end; });
+}
+
+// Without a living path the grace runs from the moment that the last one died or became suspect.
+void link::check_dark(instant now) {
+  if (!up_ || down_) return;
+  look_at_cold(now, false);
+  if (any_alive() || stalled_) {
+    dark_since_ = never;
+    closed_since_ = never;
+    return;
+  }
+  if (closed_since_ == never && all_closed()) closed_since_ = now;
+  if (dark_since_ != never) return;
+  dark_since_ = now;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    schedule_dial(now, leaf, slots_[leaf].backoff == duration(0));
+  }
+}
+
+void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
+  if (down_) return;
+  if (bounded && !close_bounded_) {
+    close_bounded_ = true;
+    close_until_ = now + config_.linger;
+  }
+  if (closing_) return check_closing(now);
+  closing_ = true;
+  close_until_ = now + config_.linger;
+  goaway_code_ = code;
+  goaway_reason_ = reason.substr(0, wire::max_reason);
+  goaway_version_ = 1;
+  if (!up_) return finish_down(now, errc::closed, "closed before it was up");
+  goaway_owed_ = true;
+  wake_control();
+  check_closing(now);
+}
+
+// The linger is for flows that somebody may still finish. Without a living path it counts from when
+// the last one was lost, which may be long ago, and is short when the peer closed all of them; of a
+// peer that is stalled, from its last sign of life.
+// While the peer lives, what the application has let go of is delivered however slowly it is read,
+// unless the whole program is told to go.
+instant link::closing_ends() const noexcept {
+  if (!closing_) return never;
+  const bool delivering = std::any_of(flows_.begin(), flows_.end(), [](const auto& f) {
+    return f.second->app_closed && !f.second->removing;
+  });
+  const bool waits = delivering && !close_bounded_;
+  if (dark_since_ != never) {
+    const auto gone = closed_since_ == never ? never : closed_since_ + defaults::closed_wait;
+    return std::min({waits ? never : close_until_, dark_since_ + config_.linger, gone});
+  }
+  if (waits && stalled_) return std::max(close_until_, last_life_ + config_.linger);
+  return waits ? never : close_until_;
+}
+
+// Closing ends when every flow was delivered, or the linger ran out.
+void link::check_closing(instant now) {
+  if (!closing_ || down_) return;
+  const bool told = !goaway_owed_ || dark_since_ != never;
+  const bool idle =
+      std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
+  if ((idle && told) || now >= closing_ends()) finish_down(now, errc::closed, "closed");
+}
+
+// GOAWAY and BYE in one record: the peer is done with the link.
+void link::peer_closed(instant now) {
+  const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
+    return f.second->removing || f.second->app_closed || f.second->settled();
+  });
+  finish_down(now, idle ? errc::closed : errc::peer_lost, "the peer closed the link");
+}
+
+void link::fail(instant now, errc code, const std::string& detail) {
+  finish_down(now, code, detail);
+}
+
+void link::finish_down(instant now, errc code, const std::string& detail) {
+  if (down_) return;
+  down_ = true;
+  hello_keys_.reset();
+  goaway_version_ = 1;
+  issued_.revoke();
+  static_cast<void>(now);
+  for (auto& s : slots_) {
+    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
+    s.attempts.clear();
+    s.next_dial = never;
+    s.current = nullptr;
+    s.shown = path_phase::dead;
+  }
+  for (const auto& p : paths_) {
+    if (p->closing) continue;
+    p->phase = path_phase::dead;
+    p->urgent.clear();
+    if (p->ready() && !p->bye_sent && p->handshake_out.empty()) append_bye(*p, true);
+    order_close(*p, p->step == attach_step::done);
+  }
+  for (const auto& [number, f] : flows_) {
+    if (f->removing) continue;
+    if (f->app_closed) {
+      remove_flow(*f);
+      continue;
+    }
+    fail_flow(*f, code == errc::closed ? errc::closed : code, 0, detail);
+    tell_done(*f);
+  }
+  s_.events.order(event::link_down{ref_, code, detail});
+}
+
+// When a carrier that waits says HELLO too: at once when no other one does.
+instant link::next_hello() const noexcept {
+  instant waits = never;
+  instant newest = instant::min();
+  for (const auto& p : paths_) {
+    if (p->closing) continue;
+    if (p->step == attach_step::waiting)
+      waits = std::min(waits, up_ ? p->token_until : p->last_heard);
+    if (p->step == attach_step::hello) newest = std::max(newest, p->attached_at);
+  }
+  if (up_ || waits == never || newest == instant::min()) return waits;
+  return newest + defaults::hello_race;
+}
+
+instant link::next_timeout() const noexcept {
+  if (down_) return never;
+  auto next =
+      std::min({up_ ? never : dial_deadline_, closing_ends(), quality_at_, demand_at_, guard_at_});
+  for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
+  if (!up_) next = std::min(next, cold_at_);
+  if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
+  for (const auto& s : slots_) {
+    next = std::min({next, s.next_dial, tells_missing_at(s)});
+    for (const auto& a : s.attempts) next = std::min(next, a.until);
+  }
+  next = std::min(next, grace_ends());
+  return std::min(next, next_hello());
+}
+
+void link::handle_timeout(instant now, duration lateness) {
+  if (down_) return;
+  if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
+  if (!up_ && dial_deadline_ <= now) {
+    return fail(now, last_dial_code_,
+                last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
+  }
+  std::vector<carrier_id> carriers;
+  carriers.reserve(paths_.size());
+  for (const auto& p : paths_) carriers.push_back(p->carrier);
+  for (const auto id : carriers) {
+    const auto it =
+        std::find_if(paths_.begin(), paths_.end(), [&](const auto& p) { return p->carrier == id; });
+    if (it != paths_.end()) check_path(now, **it);
+    if (down_) return;
+  }
+  start_handshakes(now);
+  if (up_) look_at_cold(now, true);
+  dial_due(now);
+  if (demand_at_ <= now) look_at_demand(now);
+  if (guard_at_ <= now) guard_bonds(now);
+  if (quality_at_ <= now) {
+    route(now, cause::quality);
+  }
+  if (other_instance_ && !restart_told_ && !any_alive()) {
+    restart_told_ = true;
+    s_.events.order(event::peer_restarted{ref_, *other_instance_});
+  }
+  if (now >= grace_ends() && dark_since_ <= gives_way_until_)
+    return fail(now, errc::peer_lost, "its client was started anew and made another link");
+  if (now >= grace_ends()) {
+    const std::string_view why =
+        closed_since_ == never ? "no path came back in time"
+                               : "the other end closed every path, and none came back in time";
+    return fail(now, errc::no_path,
+                std::string(why) + "; the last dial said: " +
+                    (last_dial_error_.empty() ? "nothing" : last_dial_error_));
+  }
+  check_closing(now);
+}
+
+}  // namespace rendr::engine

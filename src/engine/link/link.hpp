@@ -1,0 +1,483 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fifo.hpp"
+#include "engine/door/handshake.hpp"
+#include "engine/door/routing_tokens.hpp"
+#include "engine/endpoint.hpp"
+#include "engine/flow/flow.hpp"
+#include "engine/path/extra_budget.hpp"
+#include "engine/path/path.hpp"
+#include "engine/route/roots.hpp"
+#include "engine/services.hpp"
+
+namespace rendr::engine {
+
+class record_writer;
+
+/// A leaf of the link: what outlives its carriers.
+struct leaf_slot {
+  path_config config;
+  bool known = false;       ///< acceptor: a path of this leaf was attached at least once
+  bool removed = false;     ///< detached
+  path* current = nullptr;  ///< the carrier that takes new data for this leaf
+  bool silent_end = false;  ///< its last carrier ended otherwise than by FIN or RST
+
+  // Dialing (dialer only).
+  struct attempt {
+    std::uint64_t number = 0;
+    instant since{};
+    instant until = never;
+    bool patient = false;  ///< no other try was under way: it gets the time that it needs
+  };
+  std::vector<attempt> attempts;
+  instant next_dial = never;
+  instant away_since = never;  ///< it has had no path since; `never` while it has one
+  bool failed = false;         ///< a try of it failed, since the link began
+  unsigned abandoned = 0;      ///< patient tries that got no answer, one after another
+  duration backoff{0};
+  std::uint64_t dials = 0;
+  duration last_rtt{0};
+
+  // Why it has no path though it is dialled, and what observers were told of that (dialer only).
+  struct absence {
+    instant since = never;
+    bool lasting = false;  ///< waiting mends nothing
+    std::string reason;
+    std::vector<std::string> told;
+  };
+  absence missing;
+
+  // History.
+  unsigned flaps = 0;
+  instant flap_at = instant::min();
+  instant eligible_at = instant::min();
+  duration judged_by{0};
+  path_phase shown = path_phase::idle;
+  path_snapshot totals;  ///< counters and history over all carriers
+};
+
+/// The association with one peer: paths below, flows above, the graph between. A pure state
+/// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
+/// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
+/// link_receive.cpp, link_send.cpp, link_flows.cpp (application), link_packets.cpp,
+/// link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_missing.cpp,
+/// link_status.cpp.
+class link {
+ public:
+  link(services& shared, link_ref ref, role side, const link_config& config);
+  link(const link&) = delete;
+  link& operator=(const link&) = delete;
+  ~link();
+
+  // --- life
+  errc start(instant now, policy::graph root);  // dialer
+  /// Acceptor, once path 0 is proven, which came from `remote`.
+  void adopt(instant now, const link_agreement& agreement, const std::string& remote);
+  void close(instant now, std::uint64_t code, std::string_view reason, bool bounded);
+  void fail(instant now, errc code, const std::string& detail);
+  bool up() const noexcept { return up_; }
+  bool down() const noexcept { return down_; }
+  /// Down, and the application let go of every flow: may be destroyed.
+  bool finished() const noexcept { return down_ && flows_.empty() && paths_.empty(); }
+  link_ref ref() const noexcept { return ref_; }
+  const link_keys& keys() const noexcept { return agreement_.keys; }
+  const link_agreement& agreement() const noexcept { return agreement_; }
+  /// When the last path died or became suspect; `never` while one lives.
+  instant dark_since() const noexcept { return dark_since_; }
+  instant made_at() const noexcept { return made_at_; }
+  const std::optional<slot_claim>& claim() const noexcept { return claim_; }
+  /// Acceptor: the dialer said which slot it has, since this was asked last.
+  bool claim_is_fresh() noexcept { return std::exchange(claim_fresh_, false); }
+  /// Its dialer lives no more, but by what a living path shows in the next minute.
+  void give_way(instant now) noexcept { gives_way_until_ = now + defaults::slot_wait; }
+  /// The number of the flow of this id; nullopt: there is none.
+  std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept;
+  instant next_timeout() const noexcept;
+  void handle_timeout(instant now, duration lateness);
+
+  // --- paths
+  path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
+  void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
+                   std::string_view detail);
+  bool path_id_free(std::uint64_t id) const noexcept { return !used_paths_.contains(id); }
+  bool full() const noexcept { return paths_.size() >= defaults::paths_per_link; }
+  /// Acceptor: a proven carrier joins. The link takes it over.
+  path* join(instant now, std::unique_ptr<path> p);
+  void received(instant now, path& p, std::size_t n);
+  void drained(instant now, path& p);
+  void transmitted(instant now, path& p, std::size_t n);
+  void evidence(instant now, path& p, const carrier_evidence& e);
+  void path_down(instant now, path& p, cause why, std::string detail);
+  void network_changed(instant now);
+  void doubt(instant now, path& p, std::string detail);
+  std::span<const bytes_view> poll_transmit(instant now, path& p, std::size_t limit);
+  /// The carrier's close was carried out (flushed): forget it.
+  void forget(path& p);
+
+  // --- application
+  result<flow_ref> open(instant now, wire::flow_kind kind, const endpoint::open_options& options);
+  errc accept(instant now, flow& f);
+  errc reject(instant now, flow& f, std::uint64_t code, std::string_view reason);
+  result<std::size_t> write(instant now, flow& f, bytes_view data);
+  result<endpoint::read_result> read(instant now, flow& f, bytes_span out);
+  result<bool> send_packet(instant now, flow& f, bytes_view data);
+  result<endpoint::packet_result> receive_packet(instant now, flow& f, bytes_span out);
+  void consume(instant now, flow& f, std::size_t n);
+  errc shutdown(instant now, flow& f);
+  void close_flow(instant now, flow& f);
+  void abort_flow(instant now, flow& f, std::uint64_t code);
+  void abort_after_delivery(instant now, flow& f, std::uint64_t code);
+  /// Null: it is over, or never was.
+  flow* find(std::uint64_t number) const noexcept;
+  /// The next flow whose readiness changed, as of now.
+  std::optional<event::flow_ready> poll_ready();
+  /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers
+  /// that are finished and flushed.
+  std::vector<carrier_id> sweep();
+
+  // --- graph
+  std::optional<failure> select(instant now, std::string_view root, std::string_view node,
+                                std::string_view child);
+  std::optional<failure> migrate(instant now, std::string_view root, std::string_view leaf);
+  std::optional<failure> set_root(instant now, std::string_view root, std::string_view text);
+  result<spec_id, failure> attach(instant now, const path_config& config);
+  std::optional<failure> detach(instant now, std::string_view leaf);
+
+  // --- questions
+  link_snapshot status(instant now) const;
+  flow_snapshot status(const flow& f) const;
+  std::uint32_t unsent_limit(const path& p) const noexcept;
+
+ private:
+  // link_status.cpp
+  leaf_slot* slot_for(std::string_view name);
+  void leave(instant now, path& p, std::string detail);
+
+  // link.cpp
+  void prepare_hello();
+  void confirmed() noexcept;
+  void start_over(instant now, const std::string& detail);
+  void come_up(const std::string& remote);
+  void claim_slot();
+  void append_bye(path& p, bool link_over);
+  void finish_down(instant now, errc code, const std::string& detail);
+  void order_close(path& p, bool flush);
+  instant grace_ends() const noexcept;
+  bool all_closed() const noexcept;
+  void check_dark(instant now);
+  instant closing_ends() const noexcept;
+  void check_closing(instant now);
+  void peer_closed(instant now);
+
+  // link_paths.cpp
+  leaf_slot& slot(spec_id leaf);
+  void consume_path_id(std::uint64_t id);
+  link_ends ends() const noexcept;
+  void begin_hello(instant now, path& p);
+  void begin_attach(instant now, path& p);
+  bool may_attach(instant now, path& p) const;
+  void start_handshakes(instant now);
+  instant next_hello() const noexcept;
+  void establish(instant now, path& p);
+  bool take_handshake(instant now, path& p, bytes_view payload);
+  bool take_refusal(instant now, path& p, const wire::refuse& refusal);
+  void take_hello_ack(instant now, path& p, const wire::hello_ack& ack);
+  bool may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept;
+  void take_challenge(instant now, path& p, const wire::challenge& challenge);
+  void replace_old(instant now, path& fresh);
+  bool succeeded(const path& p) const noexcept;
+  void choose_current(leaf_slot& s, spec_id leaf);
+  void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
+  void tell_state(const path& p, wire::path_report state);
+  void drain(instant now, path& p, cause why, std::string detail);
+  void end_drained(instant now, path& p);
+  void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
+  bool any_alive() const noexcept;
+  bool may_ask() const noexcept;
+  void begin_ask(instant now, path& p);
+  void take_answer(instant now, path& p, const wire::answer& answer);
+  void dial_soon(instant now, spec_id leaf);
+
+  // link_redial.cpp
+  bool needs_dial(const leaf_slot& s) const noexcept;
+  bool beside_suspect(const leaf_slot& s) const noexcept;
+  instant asked_since(const leaf_slot& s) const noexcept;
+  bool quick(instant now, const leaf_slot& s) const noexcept;
+  static duration beside_after(duration rtt) noexcept;
+  void schedule_dial(instant now, spec_id leaf, bool at_once);
+  bool make_room(instant now, spec_id leaf);
+  duration dial_time(const leaf_slot& s, bool patient) const noexcept;
+  void dial(instant now, spec_id leaf);
+  void dial_due(instant now);
+  void wanted(instant now);
+  void call_cold(instant now, spec_id failed);
+  void look_at_cold(instant now, bool may_rest);
+
+  // link_missing.cpp
+  std::string vain_reason(const path& p, cause why, const std::string& detail) const;
+  void ended_in_vain(instant now, spec_id leaf, cause why, const std::string& reason);
+  bool is_missing(const leaf_slot& s) const noexcept;
+  void dial_ended(instant now, spec_id leaf, const std::error_code& code, std::string_view reason);
+  void tell_missing(instant now, leaf_slot& s);
+  instant tells_missing_at(const leaf_slot& s) const noexcept;
+  void tell_all_missing(instant now);
+
+  // link_liveness.cpp
+  instant record_deadline(const path& p, const sent_record& record) const noexcept;
+  instant deadline_of(const path& p) const noexcept;
+  instant path_timeout(const path& p) const noexcept;
+  duration suspect_wait(const path& p) const noexcept;
+  duration death_after(const path& p) const noexcept;
+  void check_path(instant now, path& p);
+  duration fresh_for(instant now, const path& p, const carrier_evidence& e) const noexcept;
+  void judge(instant now, path& p, const carrier_evidence& e);
+  void judge_delivered(instant now, path& p, const carrier_evidence& e);
+  void become_late(instant now, path& p, instant check_at);
+  std::uint64_t missing(const sent_record& record);
+  bool rescue(instant now, path& p, sent_record& record);
+  instant rescue_overdue(instant now, path& p);
+  void suspect(instant now, path& p, cause why, std::string detail);
+  void clear_suspicion(instant now, path& p);
+  void check_death(instant now, path& p);
+  void ask_for_life();
+  bool others_live_since(const path& p, instant when) const noexcept;
+  void rescue_head(instant now, path& p, std::size_t copies, bool metered);
+  void rescue_unsent(instant now, path& p);
+  void copy_unacknowledged(instant now, path& p);
+  bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
+            bool metered);
+  void look_at_quality(instant now, path& p, duration rtt);
+  bool filled_by_peer(instant now, const path& p) const noexcept;
+  duration patience(const path& p) const noexcept;
+  void suspect_in_time(instant now, path& p, std::string detail);
+  void tell_quiet(path& p);
+  path* best_other(const path& p) const noexcept;
+  bool same_fate(const path& a, const path& b) const noexcept;
+  void lives(instant now, path& p);
+  void life(instant now, path& p, std::uint64_t number);
+  void hold_deadlines(instant now, duration lateness);
+
+  // link_receive.cpp
+  bool take_record(instant now, path& p, const wire::record_view& record);
+  bool take_frame(instant now, path& p, const wire::frame& f);
+  void tell_elsewhere(path& p);
+  errc on(instant now, path& p, const wire::path_ack& f);
+  errc on(instant now, path& p, const wire::path_state& f);
+  errc on(instant now, path& p, const wire::path_quality& f);
+  errc on(instant now, path& p, const wire::new_token& f);
+  errc on(instant now, path& p, const wire::retire_token& f);
+  errc on(instant now, path& p, const wire::link_slot& f);
+  errc on(instant now, path& p, const wire::open& f);
+  errc on(instant now, path& p, const wire::accept& f);
+  errc on(instant now, path& p, const wire::reject& f);
+  errc on(instant now, path& p, const wire::data& f);
+  errc on(instant now, path& p, const wire::fin& f);
+  errc on(instant now, path& p, const wire::reset& f);
+  errc on(instant now, path& p, const wire::stop& f);
+  errc on(instant now, path& p, const wire::max_data& f);
+  errc on(instant now, path& p, const wire::packet& f);
+  errc on(instant now, path& p, const wire::skip& f);
+  errc on(instant now, path& p, const wire::graph& f);
+  errc on(instant now, path& p, const wire::select& f);
+  errc on(instant now, path& p, const wire::goaway& f);
+  result<flow*> flow_of(std::uint64_t number);
+  result<flow*> payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
+                            std::size_t size);
+  void acknowledge_record(instant now, sent_record& record);
+  void acknowledge_control(instant now, const sent_control& c);
+  void ask_again(const sent_control& c);
+  void protocol_error(instant now, path& p, std::string detail);
+  void bad_record(instant now, path& p, errc why);
+
+  // link_send.cpp
+  bool build_record(instant now, path& p, bool& more_data);
+  void put_acks(instant now, path& p, record_writer& w);
+  void put_quality(instant now, path& p, record_writer& w) const;
+  bool put_link_control(path& p, record_writer& w);
+  bool put_roots(record_writer& w);
+  void wake_tokens();
+  bool put_tokens(const path& p, record_writer& w);
+  bool put_flow_control(path& p, record_writer& w);
+  bool put_one_flow(path& p, flow& f, record_writer& w);
+  bool put_open(flow& f, record_writer& w);
+  bool put_urgent(instant now, path& p, record_writer& w);
+  bool put_data(instant now, path& p, record_writer& w);
+  void watch(instant now, const path& p, const flow& f);
+  bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
+  std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w,
+                             bool& crowded);
+  bool cold(instant now, const path& p) const noexcept;
+  std::size_t record_size(instant now, const path& p) const noexcept;
+  path* control_path() noexcept;
+  bool control_owed() const noexcept;
+  void wake_control();
+  void wake_all();
+  bool was_left(const path& p) const noexcept;
+  void wake_data();
+  void owe(flow& f, std::uint8_t duty);
+
+  // link_packets.cpp
+  std::size_t packet_queue() const noexcept;
+  bool packet_room(const flow& f, std::uint64_t weight) const noexcept;
+  void put_packets(instant now, flow& f, range r, policy::node_id node, record_writer& w);
+  void give_up(flow& f, const range_set& numbers);
+  void retired(flow& f);
+
+  // link_flows.cpp
+  flow& make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind, bool incoming);
+  void offer(flow& f);
+  void enter_ring(flow& f);
+  void tell_ready(flow& f);
+  void tell_done(flow& f);
+  std::size_t send_room(const flow& f) const noexcept;
+  void grow_window(instant now, flow& f);
+  void release_buffers();
+  void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
+  void let_go(instant now, flow& f, std::uint64_t code);
+  void reset_if_delivered(flow& f);
+  void reset_sending(flow& f, std::uint64_t code);
+  void settle(flow& f);
+  void remove_flow(flow& f);
+  bool closed_number(std::uint64_t number) const noexcept;
+
+  // link_demand.cpp
+  std::uint64_t goodput(instant now, flow& f) const;
+  void look_at_demand(instant now);
+  static void watch_peaks(flow& f, const named_root& root);
+  instant look_at_peak(instant now, named_root& root, flow& f, peak_watch& watch,
+                       policy::peak_facts facts);
+  void place(flow& f);
+  void account_waiting(instant now, flow& f);
+  void note_demand(instant now, named_root& root);
+  void rescue_hole(instant now, flow& f);
+  static void watch_bonds(named_root& root);
+  void guard_bonds(instant now);
+  void tell_guard(named_root& root, policy::node_id bond, const policy::guard_decision& decision);
+
+  // link_routing.cpp
+  void route(instant now, cause why);
+  bool decide_routes(instant now, cause why);
+  void count_flap(instant now, leaf_slot& s);
+  void share_fate(std::vector<policy::child_facts>& facts) const;
+  std::vector<policy::child_facts> leaf_facts(instant now) const;
+  policy::child_facts facts_of(instant now, const leaf_slot& s) const;
+  void install_root(instant now, named_root& root, policy::graph g);
+  void replace_graph(instant now, named_root& root, policy::graph g);
+  void place_attached(instant now);
+  named_root& root_of(const flow& f) noexcept;
+  const named_root& root_of(const flow& f) const noexcept;
+  void tell_move(const named_root& root, const root_target::move& move, cause why);
+  void tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
+                 std::optional<std::size_t> to, cause why, std::string_view reason,
+                 std::string evidence);
+  void place_anew(flow& f);
+  void lose_ranges(sent_record& record);
+  bool reaches(const path& p) const noexcept;
+  std::vector<policy::leaf_info> leaf_infos() const;
+
+  services& s_;
+  link_ref ref_;
+  role side_;
+  link_config config_;
+
+  // Keys and life.
+  std::unique_ptr<dialer_hello> hello_;
+  std::optional<hello_keys> hello_keys_;  ///< dialer: those that prove the peer stay till its end
+  bool confirmed_ = false;                ///< dialer: a record of frames came
+  link_agreement agreement_;
+  bool up_ = false;
+  bool flows_told_ = false;  ///< a record that opens a flow was made
+  bool down_ = false;
+  bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
+  instant close_until_ = never;
+  bool close_bounded_ = false;  ///< a reader who is slow gets no longer than that
+  bool peer_going_away_ = false;
+  instant dark_since_ = never;
+  instant closed_since_ = never;   ///< every path ended by FIN or RST, the last one then
+  instant dial_deadline_ = never;  ///< counts while it is not up
+  bool stalled_ = false;           ///< peer_stalled
+  instant made_at_{};
+  std::optional<slot_claim> claim_;  ///< what was said (dialer) or heard (acceptor) of the slot
+  bool slot_owed_ = false;
+  bool claim_fresh_ = false;
+  instant gives_way_until_ = instant::min();
+  bool ask_next_ = false;      ///< an attach was refused: the next carrier asks why
+  bool attach_twice_ = false;  ///< the link is known there: questions alone do not lead back to it
+  instant foreign_since_ = never;  ///< since then every answer was that of a server with the key
+  unsigned foreign_answers_ = 0;   ///<   that knows nothing of this link
+  std::optional<instance_id> other_instance_;
+  bool restart_told_ = false;
+  std::string last_dial_error_;
+  errc last_dial_code_ = errc::no_path;
+  instant network_at_ = instant::min();    ///< the network changed last
+  instant wanted_since_ = instant::min();  ///< an application asked in vain, and
+  instant wanted_until_ = instant::min();  ///<   so long its wish counts
+  instant cold_at_ = never;                ///< not up by then: cold leaves are dialled too
+  bool cold_called_ = false;
+  instant others_good_since_ = never;  ///< leaves that are not cold have lived since then
+  instant last_death_ = instant::min();
+  instant last_life_ = instant::min();    ///< evidence of life on any path
+  instant heard_again_ = instant::min();  ///< the first after no path had shown any for long
+  std::uint64_t goaway_version_ = 0;
+  std::uint64_t goaway_code_ = 0;
+  std::string goaway_reason_;
+  bool goaway_owed_ = false;
+  std::uint64_t peer_goaway_ = 0;
+  bool goaway_here_ = false;  ///< in the record that is being read
+
+  // Paths.
+  std::vector<std::unique_ptr<path>> paths_;
+  std::vector<leaf_slot> slots_;
+  std::uint64_t next_path_ = 1;
+  std::uint64_t next_attempt_ = 1;
+  range_set used_paths_;  ///< path ids that are consumed, for ever; see `consume_path_id`
+  extra_budget extra_;
+
+  // Path states told and heard, by path id: epoch and state.
+  struct path_word {
+    std::uint64_t epoch = 0;
+    wire::path_report state{};
+    std::uint64_t leaf = 0;
+    bool owed = false;
+  };
+  std::map<std::uint64_t, path_word> told_;
+  std::map<std::uint64_t, std::uint64_t> heard_epochs_;
+
+  // Routing tokens: what the acceptor handed out, what the dialer holds.
+  issued_tokens issued_;
+  held_tokens held_;
+
+  // Graph.
+  root_set roots_;
+  instant quality_at_ = never;      ///< the selectors are asked again then
+  instant demand_at_ = never;       ///< flows with a bulk child are looked at then
+  instant guard_at_ = never;        ///< the guards of the bonds are asked then
+  std::size_t bulk_flows_ = 0;      ///< flows that stand on a bulk child
+  std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
+  std::uint64_t migrations_ = 0;
+
+  // Flows.
+  receive_memory received_;
+  std::map<std::uint64_t, std::unique_ptr<flow>> flows_;
+  std::uint64_t next_flow_ = 0;
+  std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter
+  range_set incoming_closed_;        ///< counters of incoming flows that are over
+  fifo<std::uint64_t> ring_;         ///< flows with bytes to place
+  fifo<std::uint64_t> control_queue_;
+  fifo<std::uint64_t> ready_;           ///< flows that owe the application a flow_ready
+  std::vector<std::uint64_t> removed_;  ///< flows that are over, until `sweep`
+  std::uint64_t opened_ = 0;
+  std::uint64_t accepted_ = 0;
+};
+
+}  // namespace rendr::engine

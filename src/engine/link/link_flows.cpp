@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flows as the application sees them.
+#include <algorithm>
+
+#include "engine/link/link.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+std::uint64_t reserve_of(wire::flow_kind kind) noexcept {
+  return kind == wire::flow_kind::packet ? defaults::packet_reserve : defaults::flow_reserve;
+}
+
+}  // namespace
+
+flow* link::find(std::uint64_t number) const noexcept {
+  const auto it = flows_.find(number);
+  return it == flows_.end() || it->second->removing ? nullptr : it->second.get();
+}
+
+bool link::closed_number(std::uint64_t number) const noexcept {
+  const bool ours = ((number & 1) == 0) == (side_ == role::dialer);
+  if (ours) return number < next_flow_ && find(number) == nullptr;
+  return incoming_closed_.contains(number >> 1);
+}
+
+flow& link::make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind,
+                      bool incoming) {
+  const auto reserve = reserve_of(kind);
+  auto made = std::make_unique<flow>();
+  made->number = number;
+  made->id = id;
+  made->kind = kind;
+  made->incoming = incoming;
+  if (kind == wire::flow_kind::packet) made->packets = std::make_unique<packet_state>();
+  made->send_limit = reserve;
+  if (s_.memory.take(static_cast<std::size_t>(reserve))) {
+    made->recv_limit = made->limit_told = made->window = reserve;
+  }
+  auto& f = *made;
+  flows_.emplace(number, std::move(made));
+  return f;
+}
+
+result<flow_ref> link::open(instant now, wire::flow_kind kind,
+                            const endpoint::open_options& options) {
+  if (down_) return errc::closed;
+  if (closing_ || peer_going_away_) return errc::closed;
+  if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
+  auto* root = roots_.find(options.root);
+  if (root == nullptr) return errc::invalid_argument;
+  if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < reserve_of(kind)) {
+    return errc::limit_reached;
+  }
+  const auto number = side_ == role::dialer ? next_flow_ : next_flow_ | 1;
+  const auto id = options.id ? *options.id : s_.secrets.array<16>();
+  auto& f = make_flow(number, id, kind, false);
+  f.root = options.root;
+  f.target = root;
+  next_flow_ = (number | 1) + 1;
+  f.metadata.assign(options.metadata.begin(), options.metadata.end());
+  ++opened_;
+  owe(f, duty_open);
+  wanted(now);
+  return flow_ref{ref_, number};
+}
+
+errc link::accept(instant, flow& f) {
+  if (!f.incoming || f.answer != flow_answer::none) return errc::invalid_argument;
+  if (f.failed != errc{}) return f.failed;
+  f.answer = flow_answer::accepted;
+  owe(f, duty_accept);
+  return errc{};
+}
+
+errc link::reject(instant, flow& f, std::uint64_t code, std::string_view reason) {
+  if (!f.incoming || f.answer != flow_answer::none) return errc::invalid_argument;
+  f.answer = flow_answer::rejected;
+  f.reject_code = code;
+  f.reject_reason = reason.substr(0, wire::max_reason);
+  f.app_closed = true;
+  f.discard_received();
+  f.discard_sent();
+  if (down_) {
+    remove_flow(f);
+    return errc{};
+  }
+  owe(f, duty_reject);
+  return errc{};
+}
+
+void link::enter_ring(flow& f) {
+  if (f.in_ring || !f.place || !f.place->waiting()) return;
+  f.in_ring = true;
+  ring_.push_back(f.number);
+}
+
+// Hands to the placement what the application wrote and the peer's credit covers.
+void link::offer(flow& f) {
+  if (f.reset_code || f.answer == flow_answer::rejected || !root_of(f).installed()) return;
+  auto end = std::min(f.send.written(), f.send_limit);
+  // The FIN needs no credit, and of packets, which keep no order, it goes behind the last.
+  const bool last = !f.packets || f.send.acknowledged() == f.send.written();
+  if (end == f.send.written() && f.send.finished() && last) ++end;
+  if (end <= f.offered) return;
+  if (!f.place) place(f);
+  f.place->offer({f.offered, end});
+  f.offered = end;
+  enter_ring(f);
+  wake_data();
+}
+
+result<std::size_t> link::write(instant now, flow& f, bytes_view data) {
+  if (f.packets) return errc::mode_mismatch;
+  if (f.write_error() != errc{}) return f.write_error();
+  if (f.send.finished() || f.app_closed) return errc::closed;
+  const auto taken = f.send.write(s_.pool, data, send_room(f));
+  if (taken < data.size()) f.wants_write = true;
+  wanted(now);
+  offer(f);
+  return taken;
+}
+
+result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
+  if (f.packets) return errc::mode_mismatch;
+  if (f.app_closed) return errc::closed;
+  if (f.recv.readable() > 0 && !out.empty()) {
+    const auto n = f.recv.read(out);
+    release_buffers();
+    grow_window(now, f);
+    settle(f);
+    return endpoint::read_result{n, f.recv.at_end()};
+  }
+  if (f.recv.at_end()) return endpoint::read_result{0, true};
+  if (f.read_error() != errc{}) return f.read_error();
+  return endpoint::read_result{};
+}
+
+void link::consume(instant now, flow& f, std::size_t n) {
+  if (f.packets) return;
+  f.recv.consume(std::min(n, f.recv.readable()));
+  release_buffers();
+  grow_window(now, f);
+  settle(f);
+}
+
+// Credit is charged for what flows hold, and a payload in place pins all of its buffer: the buffers
+// are never more than twice what flows keep in them, but for those that are being filled and read.
+void link::release_buffers() {
+  constexpr auto largest = slab_pool::classes.back();
+  if (!received_.wasteful((2 + paths_.size()) * largest)) return;
+  for (const auto& [number, f] : flows_) f->compact(received_);
+}
+
+// Credit follows what the application consumed. A reader that keeps up with a full window within
+// two round trips shows demand: its window grows from the free budget.
+void link::grow_window(instant now, flow& f) {
+  if (down_ || f.window == 0 || f.final_size() || f.peer_reset) return;
+  const auto consumed = f.consumed();
+  if (consumed - f.window_mark >= f.window / 2) {
+    duration rtt = std::chrono::milliseconds(1);
+    for (const auto& p : paths_) {
+      if (p->ready() && p->carries()) rtt = std::max(rtt, p->rtt.smoothed());
+    }
+    const bool busy = f.window_since == instant{} || now - f.window_since <= 4 * rtt;
+    const auto most = s_.memory.free() > s_.memory.limit() / 2 ? defaults::flow_window_max
+                                                               : defaults::flow_window;
+    const auto target =
+        std::min(f.window * 4, f.window < defaults::flow_window ? defaults::flow_window : most);
+    if (busy && target > f.window && target - f.window <= s_.memory.free() / 2 &&
+        s_.memory.take(static_cast<std::size_t>(target - f.window))) {
+      f.window = target;
+    }
+    f.window_since = now;
+    f.window_mark = consumed;
+  }
+  f.recv_limit = std::max(f.recv_limit, consumed + f.window);
+  if (f.recv_limit - f.limit_told >= f.window / 4) {
+    f.limit_told = f.recv_limit;
+    owe(f, duty_max_data);
+  }
+}
+
+errc link::shutdown(instant, flow& f) {
+  if (f.failed != errc{}) return f.failed;
+  if (f.app_closed) return errc::closed;
+  if (f.reset_code) return errc::aborted;
+  f.send.finish();
+  offer(f);
+  return errc{};
+}
+
+void link::close_flow(instant now, flow& f) {
+  if (f.app_closed) return;
+  if (!f.reset_code && !f.send.finished()) {
+    f.send.finish();
+    if (!down_) offer(f);
+  }
+  let_go(now, f, 0);
+}
+
+void link::abort_flow(instant now, flow& f, std::uint64_t code) {
+  if (f.app_closed) return;
+  if (!down_) reset_sending(f, code);
+  let_go(now, f, code);
+}
+
+void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
+  if (f.app_closed) return;
+  if (!f.reset_code && !f.send.finished()) f.reset_after = code;
+  if (!down_) reset_if_delivered(f);
+  let_go(now, f, code);
+}
+
+// The application is gone: nobody reads what comes, and our direction ends by itself. A reader that
+// is slow or paused is not an error: what was written waits for him as long as the link lives.
+void link::let_go(instant now, flow& f, std::uint64_t code) {
+  f.app_closed = true;
+  if (down_) return remove_flow(f);
+  if (f.incoming && f.answer == flow_answer::none && !f.reset_code) {
+    f.answer = flow_answer::accepted;
+    owe(f, duty_accept);
+  }
+  if (!f.recv_done()) {
+    f.stop_code = code;
+    owe(f, duty_stop);
+  }
+  f.discard_received();
+  settle(f);
+  check_closing(now);
+}
+
+// The peer has all of it: what it reads next is the reset.
+void link::reset_if_delivered(flow& f) {
+  if (f.reset_after && f.send.all_acknowledged()) reset_sending(f, *f.reset_after);
+}
+
+// Our direction ends here: what was not delivered will not be.
+void link::reset_sending(flow& f, std::uint64_t code) {
+  if (f.reset_code || f.send_done()) return;
+  f.reset_code = code;
+  f.discard_sent();
+  owe(f, duty_reset);
+}
+
+void link::tell_ready(flow& f) {
+  if (f.app_closed || f.ready_queued) return;
+  f.ready_queued = true;
+  if (ready_.empty()) s_.ready_links.push_back(ref_);
+  ready_.push_back(f.number);
+}
+
+std::optional<event::flow_ready> link::poll_ready() {
+  while (!ready_.empty()) {
+    auto* f = find(ready_.front());
+    ready_.pop_front();
+    if (f == nullptr || !f->ready_queued) continue;
+    f->ready_queued = false;
+    if (f->app_closed) continue;
+    event::flow_ready e;
+    e.flow = {ref_, f->number};
+    e.readable = !f->read_waits();
+    e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
+    e.accepted = f->answer == flow_answer::accepted;
+    return e;
+  }
+  return std::nullopt;
+}
+
+void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail) {
+  if (f.failed == errc{}) {
+    f.failed = code;
+    if (!f.peer_reset && !f.write_stopped) f.app_code = app_code;
+    f.detail = std::move(detail);
+  }
+  f.discard_sent();
+  tell_ready(f);
+}
+
+// What a flow may hold unacknowledged: enough for two round trips of all paths that carry data.
+// Under a bond the others go on while the receiver waits for the slowest child, which holds three
+// of its round trips (policy/bond.cpp) and needs one more to repair a loss.
+std::size_t link::send_room(const flow& f) const noexcept {
+  constexpr double bond_round_trips = 4;
+  double product = 0;
+  double rates = 0;
+  duration slowest{0};
+  for (const auto& p : paths_) {
+    if (!p->ready() || !p->carries() || p->phase == path_phase::standby) continue;
+    const auto rate = static_cast<double>(p->rate.rate());
+    product += rate * std::chrono::duration<double>(p->rtt.smoothed()).count();
+    rates += rate;
+    slowest = std::max(slowest, p->rtt.minimum());
+  }
+  auto wanted = 2 * product;
+  if (!f.packets && root_of(f).target.has_bond()) {
+    const auto whole = bond_round_trips * rates * std::chrono::duration<double>(slowest).count();
+    wanted = std::max(wanted, whole);
+  }
+  const auto room = static_cast<std::size_t>(std::min(wanted, double{defaults::flow_window_max}));
+  const auto most = std::max(s_.config.send_buffer, room);
+  // What is written is bounded like what is received: then writers wait for their acknowledgements.
+  return s_.pool.in_use() < s_.memory.limit() ? most : std::min(most, defaults::send_scarce);
+}
+
+void link::tell_done(flow& f) {
+  if (f.done_told || f.app_closed) return;
+  f.done_told = true;
+  s_.events.order(event::flow_done{{ref_, f.number}, f.outcome(), f.app_code, f.detail});
+}
+
+// Tells once that nothing more will be exchanged and all was read, and forgets the flow when the
+// application has too.
+void link::settle(flow& f) {
+  if (!f.settled()) return;
+  const bool unread = f.readable() && f.failed == errc{};
+  if (f.app_closed || !unread) tell_done(f);
+  if (f.app_closed) remove_flow(f);
+}
+
+void link::remove_flow(flow& f) {
+  if (f.removing) return;
+  f.removing = true;
+  s_.memory.give_back(static_cast<std::size_t>(f.window));
+  if (f.incoming) {
+    incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
+    // A peer that leaves gaps for ever gives those numbers up.
+    const auto& closed = incoming_closed_.ranges();
+    if (closed.size() > 4 * defaults::flows_per_link) {
+      incoming_closed_.add({closed[0].begin, closed[1].end});
+    }
+  }
+  f.discard_sent();
+  f.discard_received();
+  removed_.push_back(f.number);
+}
+
+std::vector<carrier_id> link::sweep() {
+  for (const auto number : removed_) flows_.erase(number);
+  removed_.clear();
+  std::vector<carrier_id> out;
+  for (const auto& p : paths_) {
+    if (p->closing && (!p->flush || p->out.empty())) out.push_back(p->carrier);
+  }
+  if (!out.empty()) {
+    std::erase_if(paths_,
+                  [](const auto& p) { return p->closing && (!p->flush || p->out.empty()); });
+  }
+  return out;
+}
+
+}  // namespace rendr::engine

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: Apache-2.0
+// How paths come and go: the handshakes of a carrier, loss, replacement.
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "engine/link/link.hpp"
+#include "engine/path/record_writer.hpp"
+
+namespace rendr::engine {
+
+namespace {
+
+constexpr std::size_t kept_records = 16;
+
+void send_handshake(services& s, path& p, const wire::handshake_message& message, wire::form form,
+                    const routing_token& token) {
+  const wire::prologue first{form, wire::version, token};
+  const bool begin = p.handshakes_sent == 0;
+  append_handshake(p.handshake_out, p.handshakes_sent++, wire::encode(message),
+                   begin ? &first : nullptr);
+  s.transmit.wake(p.carrier);
+}
+
+}  // namespace
+
+leaf_slot& link::slot(spec_id leaf) {
+  if (leaf >= slots_.size()) slots_.resize(leaf + 1);
+  auto& s = slots_[leaf];
+  if (s.config.name.empty()) s.config.name = "p" + std::to_string(leaf + 1);
+  return s;
+}
+
+path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& traits) {
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    auto& s = slots_[leaf];
+    const auto it = std::find_if(s.attempts.begin(), s.attempts.end(),
+                                 [&](const auto& a) { return a.number == attempt; });
+    if (it == s.attempts.end()) continue;
+    const auto since = it->since;
+    s.attempts.erase(it);
+    if (down_ || s.removed || full() || (!needs_dial(s) && !beside_suspect(s))) return nullptr;
+    auto p = std::make_unique<path>();
+    p->carrier = carrier_id{++s_.next_carrier};
+    p->leaf = leaf;
+    p->traits = traits;
+    p->rtt.deadline_variations(s_.config.deadline_variations);
+    p->guarded = s.config.plaintext || traits.secured ? wire::guard::checksum : wire::guard::sealed;
+    p->evidence = s.config.evidence.value_or(traits.evidence);
+    p->attach_until = now + defaults::handshake_timeout;
+    p->beside_at = now + beside_after(std::max(s.last_rtt, now - since));
+    p->last_heard = now;
+    s.next_dial = std::min(s.next_dial, p->beside_at);
+    paths_.push_back(std::move(p));
+    s.shown = path_phase::attaching;
+    start_handshakes(now);
+    return paths_.back().get();
+  }
+  return nullptr;
+}
+
+// While a path lives that may carry them, fresh tokens are on their way: an attach waits for one
+// rather than show a token that was seen before.
+bool link::may_attach(instant now, path& p) const {
+  const bool on_the_way = std::any_of(paths_.begin(), paths_.end(), [](const auto& other) {
+    return other->ready() && other->carries() && other->private_to_peer();
+  });
+  if (held_.unused() > 0 || !on_the_way) return true;
+  if (p.token_until == never) p.token_until = now + defaults::token_wait;
+  return now >= p.token_until;
+}
+
+// Connected carriers that wait: the first says HELLO, later ones wait for its answer or join the
+// race.
+void link::start_handshakes(instant now) {
+  instant newest_hello = instant::min();
+  bool hello_out = false;
+  for (const auto& p : paths_) {
+    if (p->step == attach_step::hello && !p->closing) {
+      hello_out = true;
+      newest_hello = std::max(newest_hello, p->attached_at);
+    }
+  }
+  for (const auto& p : paths_) {
+    if (p->step != attach_step::waiting || p->closing) continue;
+    if (up_ && ask_next_ && may_ask()) {
+      begin_ask(now, *p);
+    } else if (up_) {
+      if (may_attach(now, *p)) begin_attach(now, *p);
+    } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
+      begin_hello(now, *p);
+      hello_out = true;
+      newest_hello = now;
+    }
+  }
+}
+
+// Of a dialer.
+link_ends link::ends() const noexcept { return {s_.config.instance, agreement_.peer, 0}; }
+
+void link::begin_hello(instant now, path& p) {
+  p.step = attach_step::hello;
+  p.attached_at = now;
+  send_handshake(s_, p, hello_->message(p.terms()), wire::form::hello, {});
+}
+
+void link::begin_attach(instant now, path& p) {
+  p.step = attach_step::attach;
+  p.attached_at = now;
+  p.id = next_path_++;
+  p.attaching.emplace(agreement_.keys, ends(), p.id, p.terms(), bytes_view{}, s_.secrets);
+  const auto& token = held_.take();
+  p.reset = token.reset;
+  send_handshake(s_, p, p.attaching->message(), wire::form::attach, token.routing);
+  wake_tokens();
+}
+
+// Only in the dark, and of a peer that can prove something: else no answer would mean anything.
+bool link::may_ask() const noexcept {
+  return !any_alive() && hello_keys_ && hello_keys_->prove_peer();
+}
+
+void link::begin_ask(instant now, path& p) {
+  ask_next_ = false;
+  p.step = attach_step::asking;
+  p.attached_at = now;
+  const auto& token = held_.take();
+  p.reset = token.reset;
+  p.question = std::make_unique<const link_question>(*hello_keys_, token.routing, s_.secrets);
+  send_handshake(s_, p, p.question->message(), wire::form::attach, token.routing);
+  wake_tokens();
+}
+
+// Servers that share a key may share an address: this one's own server may be met next. Its attach
+// is tried in between, so only after several such answers it is taken for gone; later still when
+// a path is open that may lead to it.
+void link::take_answer(instant now, path& p, const wire::answer& answer) {
+  const auto leaf = p.leaf;
+  const bool proven = p.question->proven_by(answer);
+  last_dial_error_ = slots_[leaf].config.name + ": " +
+                     (proven ? "a server with the same key does not know the link"
+                             : "the answer to the question for the link does not verify");
+  if (proven && !any_alive()) {
+    if (foreign_since_ == never) foreign_since_ = now;
+    ++foreign_answers_;
+    const bool open =
+        std::any_of(paths_.begin(), paths_.end(), [](const auto& one) { return one->ready(); });
+    const auto wait = open ? 4 * defaults::foreign_wait : defaults::foreign_wait;
+    if (foreign_answers_ >= defaults::foreign_proofs && now - foreign_since_ >= wait) {
+      return fail(now, errc::peer_lost,
+                  "the server that answers proved its key, and does not know the link");
+    }
+  }
+  path_down(now, p, proven ? cause::refused : cause::auth, last_dial_error_);
+  dial_soon(now, leaf);
+}
+
+// Somebody answers there: a longer pause would only delay what he can tell.
+void link::dial_soon(instant now, spec_id leaf) {
+  auto& s = slots_[leaf];
+  if (!down_ && needs_dial(s)) s.next_dial = std::min(s.next_dial, now + defaults::dark_redial);
+}
+
+bool link::take_handshake(instant now, path& p, bytes_view payload) {
+  const auto message = wire::decode_handshake(payload);
+  if (!message) {
+    protocol_error(now, p, "a handshake message is malformed");
+    return false;
+  }
+  if (const auto* ack = std::get_if<wire::hello_ack>(&*message);
+      ack != nullptr && p.step == attach_step::hello) {
+    take_hello_ack(now, p, *ack);
+  } else if (const auto* c = std::get_if<wire::challenge>(&*message);
+             c != nullptr && p.step == attach_step::attach) {
+    take_challenge(now, p, *c);
+  } else if (const auto* a = std::get_if<wire::answer>(&*message);
+             a != nullptr && p.step == attach_step::asking) {
+    take_answer(now, p, *a);
+  } else if (const auto* r = std::get_if<wire::refuse>(&*message);
+             r != nullptr && p.step != attach_step::done) {
+    return take_refusal(now, p, *r);
+  } else {
+    protocol_error(now, p, "a handshake message that nobody asked for");
+  }
+  return !p.closing && !down_;
+}
+
+void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
+  if (!hello_) return path_down(now, p, cause::replaced, "the link is up by another path");
+  auto agreed = hello_->accept(ack);
+  if (!agreed) {
+    const auto why =
+        agreed.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
+    last_dial_code_ = agreed.error();
+    const auto sentence = hello_->explain(agreed.error());
+    last_dial_error_ = slots_[p.leaf].config.name + ": " + sentence;
+    return path_down(now, p, why, sentence);
+  }
+  agreement_ = std::move(*agreed);
+  held_.begin({agreement_.token, agreement_.reset_token});
+  hello_.reset();
+  p.id = first_path;
+  consume_path_id(first_path);
+  const auto outcome = make_confirm(agreement_.keys, ends(), p.terms(), {});
+  p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
+  send_handshake(s_, p, outcome.ack, wire::form::hello, {});
+  come_up(p.traits.remote);
+  establish(now, p);
+  // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
+  std::vector<path*> losers;
+  for (const auto& other : paths_) {
+    if (other.get() != &p && other->step == attach_step::hello && !other->closing)
+      losers.push_back(other.get());
+  }
+  for (auto* other : losers)
+    path_down(now, *other, cause::replaced, "the link came up by another path");
+  start_handshakes(now);
+}
+
+void link::take_challenge(instant now, path& p, const wire::challenge& challenge) {
+  const auto outcome = p.attaching->answer(agreement_.keys, challenge);
+  if (!outcome) {
+    if (outcome.error() == errc::instance_mismatch) other_instance_ = challenge.instance;
+    const auto why =
+        outcome.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
+    return path_down(now, p, why, std::string(name(outcome.error())));
+  }
+  p.attaching.reset();
+  p.protect(outcome->keys, side_, agreement_.cipher(), s_.config.records_per_key);
+  send_handshake(s_, p, outcome->ack, wire::form::attach, {});
+  establish(now, p);
+}
+
+// Of a link that the peer never took part in, the hello may be said again, unless that could bring
+// a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
+// nothing ends no path but this one.
+bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
+  if (!up_ || confirmed_ || !hello_keys_) return false;
+  if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
+  const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
+    return other.get() != &p && !other->closing && other->step != attach_step::waiting;
+  });
+  return alone && !flows_told_ && refusal.code == static_cast<std::uint64_t>(errc::refused);
+}
+
+bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
+  const bool proven = up_ && verify_reset_token(p.reset, refusal.reset_token);
+  if (may_start_over(p, refusal, proven)) {
+    last_dial_error_ = slots_[p.leaf].config.name + ": the peer forgot the hello";
+    start_over(now, "the peer forgot the hello");
+    return false;
+  }
+  if (proven) {
+    fail(now, errc::peer_lost, "the peer proved that it forgot the link");
+    return false;
+  }
+  if (up_ && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
+  const auto code =
+      refusal.code > 0 && refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
+          ? static_cast<errc>(refusal.code)
+          : errc::refused;
+  last_dial_code_ = code;
+  const auto reason = escaped(refusal.reason);
+  last_dial_error_ = slots_[p.leaf].config.name + ": the peer refused: " + reason;
+  const auto leaf = p.leaf;
+  const auto step = p.step;
+  path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused, reason);
+  if (!up_ || down_ || any_alive()) return false;
+  if (step == attach_step::asking) {
+    foreign_since_ = never;
+    foreign_answers_ = 0;
+    attach_twice_ = true;
+  } else if (step == attach_step::attach && code == errc::refused && may_ask()) {
+    ask_next_ = !std::exchange(attach_twice_, false);
+    dial_soon(now, leaf);
+  }
+  return false;
+}
+
+void link::establish(instant now, path& p) {
+  p.step = attach_step::done;
+  p.attach_until = never;
+  p.attached_at = now;
+  lives(now, p);
+  p.last_eliciting = now;
+  p.sent.start_at(p.handshakes_sent);
+  p.want_ping =
+      true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
+  auto& s = slot(p.leaf);
+  s.known = true;
+  s.silent_end = false;
+  s.away_since = never;
+  s.abandoned = 0;
+  s.missing = {};
+  if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
+  other_instance_.reset();
+  ask_next_ = false;
+  attach_twice_ = false;
+  foreign_since_ = never;
+  foreign_answers_ = 0;
+  set_phase(now, p, path_phase::standby, cause::none, "attached");
+  check_dark(now);
+  if (side_ == role::acceptor) {
+    p.proven = true;
+    replace_old(now, p);
+  }
+  choose_current(s, p.leaf);
+  route(now, cause::returned);
+  s_.transmit.wake(p.carrier);
+}
+
+// A dialer numbers its attempts in order and leaves out those that failed. Of one who leaves out
+// very many, the oldest that he left out count as consumed too.
+void link::consume_path_id(std::uint64_t id) {
+  used_paths_.add({id, id + 1});
+  const auto& used = used_paths_.ranges();
+  if (used.size() > defaults::path_id_ranges) used_paths_.add({used[0].begin, used[1].end});
+}
+
+path* link::join(instant now, std::unique_ptr<path> p) {
+  consume_path_id(p->id);
+  paths_.push_back(std::move(p));
+  auto& joined = *paths_.back();
+  establish(now, joined);
+  return &joined;
+}
+
+// A fresh carrier of the leaf proved itself: an older one of the same leaf has lost its reason. The
+// dialer numbers its paths in order, and the newest that arrived is the one that stays: what was
+// given up long ago may arrive after what was dialled then.
+void link::replace_old(instant now, path& fresh) {
+  std::vector<path*> old;
+  for (const auto& p : paths_) {
+    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() || p->draining) continue;
+    if (side_ == role::acceptor && p->id > fresh.id && p->carries()) {
+      return drop_path(now, fresh, cause::replaced, "a newer path of the same leaf is there", true);
+    }
+    const bool older = p->id < fresh.id && p->phase == path_phase::suspect;
+    if (side_ == role::acceptor || older) old.push_back(p.get());
+  }
+  for (auto* p : old)
+    drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", true);
+}
+
+// The acceptor ends what a fresh path of the same leaf replaced. Where it held the old one for
+// dead it says no goodbye on it, though this end may have heard on it since.
+bool link::succeeded(const path& p) const noexcept {
+  return side_ == role::dialer && std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
+           return other->leaf == p.leaf && other->id > p.id && other->ready();
+         });
+}
+
+void link::choose_current(leaf_slot& s, spec_id leaf) {
+  path* best = nullptr;
+  const auto rank = [](const path& p) { return p.phase == path_phase::suspect ? 1 : 0; };
+  for (const auto& p : paths_) {
+    if (p->leaf != leaf || !p->ready() || p->draining) continue;
+    if (best == nullptr || rank(*p) <= rank(*best)) best = p.get();  // the newest of equals
+  }
+  s.current = best;
+}
+
+void link::set_phase(instant now, path& p, path_phase to, cause why, std::string detail) {
+  auto& s = slot(p.leaf);
+  const auto from = p.phase;
+  if (from == to) return;
+  p.phase = to;
+  s.shown = to;
+  const bool routine = (from == path_phase::standby && to == path_phase::active) ||
+                       (from == path_phase::active && to == path_phase::standby);
+  if (routine) return;
+  if (to == path_phase::suspect) ++s.totals.suspicions;
+  auto& history = s.totals.history;
+  if (to != path_phase::late && from != path_phase::late) {
+    if (history.size() >= kept_records) history.erase(history.begin());
+    history.push_back({now, from, to, why, detail});
+  }
+  s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, from, to, why,
+                                        std::move(detail)});
+}
+
+// Each word about a path replaces the one before it.
+void link::tell_state(const path& p, wire::path_report state) {
+  auto& word = told_[p.id];
+  word = {word.epoch + 1, state, p.leaf, true};
+}
+
+// It takes nothing new from now on; it ends when what it carries was acknowledged.
+void link::drain(instant now, path& p, cause why, std::string detail) {
+  p.draining = true;
+  if (p.phase != path_phase::suspect)
+    set_phase(now, p, path_phase::draining, why, std::move(detail));
+  choose_current(slot(p.leaf), p.leaf);
+  route(now, why);
+}
+
+// A detached path is empty, and said so to the peer.
+void link::end_drained(instant now, path& p) {
+  set_phase(now, p, path_phase::dead, cause::detached, "everything on it was acknowledged");
+  auto& s = slot(p.leaf);
+  if (s.config.cold && !s.removed) s.shown = path_phase::idle;
+  if (s.current != nullptr) s.shown = s.current->phase;
+  told_.erase(p.id);
+  order_close(p, true);
+}
+
+void link::path_down(instant now, path& p, cause why, std::string detail) {
+  // The driver closes a carrier whose end it reported; any other end is ours to order.
+  const bool reported = why == cause::carrier_error || why == cause::carrier_eof;
+  if (p.closing) {
+    if (reported) forget(p);
+    return;
+  }
+  if (reported && succeeded(p)) why = cause::replaced;
+  drop_path(now, p, why, std::move(detail), !reported);
+  if (reported) forget(p);
+}
+
+void link::drop_path(instant now, path& p, cause why, std::string detail, bool order) {
+  auto& s = slot(p.leaf);
+  const bool was_path = p.step == attach_step::done;
+  const bool death = was_path && why != cause::bye && why != cause::detached &&
+                     why != cause::replaced && why != cause::local_close;
+  if (was_path && p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  const auto from = p.phase;
+  const auto vain = vain_reason(p, why, detail);
+  set_phase(now, p, path_phase::dead, why, std::move(detail));
+  if (death) {
+    ++s.totals.deaths;
+    // A FIN comes from the peer. A reset may come from a router that forgot the connection of a
+    // machine that sleeps: then the path was silent before.
+    const bool closed = why == cause::carrier_eof ||
+                        (why == cause::carrier_error && p.was_reset && from != path_phase::suspect);
+    s.silent_end = !closed;
+    // A reset needs no judgement: it took no time.
+    const bool reset = why == cause::carrier_error || why == cause::carrier_eof;
+    s.judged_by =
+        reset ? duration(0) : std::max<duration>(suspect_wait(p), defaults::deadline_floor);
+    count_flap(now, s);
+    last_death_ = now;
+    stalled_ = false;
+  }
+  if (order) {
+    // The peer is told that it is no death, where it may still hear it.
+    const bool told = was_path && why == cause::replaced && from != path_phase::suspect;
+    if (told && !p.bye_sent) append_bye(p, false);
+    order_close(p, told);
+  } else {
+    p.closing = true;
+  }
+  p.suspected_at = never;
+  if (was_path) {
+    p.sent.each_open([&](sent_record& record) {
+      lose_ranges(record);
+      for (const auto& c : record.controls) ask_again(c);
+      record.requeued = true;
+    });
+    // The peer may see no end of it, and would send on it until its own deadlines. What it told
+    // itself is not told back.
+    if (death && why != cause::one_way && told_.size() < 2 * defaults::paths_per_link) {
+      tell_state(p, wire::path_report::dead);
+    } else {
+      told_.erase(p.id);
+    }
+  }
+  choose_current(s, p.leaf);
+  if (s.current != nullptr) s.shown = s.current->phase;
+  if (down_) return;
+  if (up_) start_handshakes(now);
+  route(now, why);
+  // A path that lived is dialled at once; one that breaks as soon as it is attached is not, or a
+  // peer that refuses its frames would be dialled without end.
+  const bool lived = was_path && now - p.attached_at >= defaults::death_min;
+  if (lived) s.backoff = duration(0);
+  if (s.current == nullptr && s.away_since == never) s.away_since = now;
+  const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;
+  if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived || next_address);
+  if (!was_path && why != cause::replaced) call_cold(now, p.leaf);
+  if (!vain.empty()) ended_in_vain(now, p.leaf, why, vain);
+  check_dark(now);
+  wake_all();
+}
+
+void link::forget(path& p) {
+  std::erase_if(paths_, [&](const auto& candidate) { return candidate.get() == &p; });
+}
+
+bool link::any_alive() const noexcept {
+  return std::any_of(paths_.begin(), paths_.end(),
+                     [](const auto& p) { return p->ready() && p->carries(); });
+}
+
+}  // namespace rendr::engine

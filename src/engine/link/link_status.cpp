@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers to questions, and leaves that come and go by command.
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "engine/link/link.hpp"
+#include "policy/graph_text.hpp"
+
+namespace rendr::engine {
+
+flow_snapshot link::status(const flow& f) const {
+  flow_snapshot out;
+  out.flow = {ref_, f.number};
+  out.id = f.id;
+  out.kind = f.kind;
+  out.incoming = f.incoming;
+  out.accepted = f.answer == flow_answer::accepted;
+  out.root = f.root;
+  out.written = f.send.written();
+  out.discarded = f.send.discarded();
+  out.acknowledged = std::min(f.send.acknowledged(), f.send.written()) - out.discarded;
+  out.received = f.recv.contiguous();
+  out.read = f.recv.consumed();
+  out.send_credit = f.send_limit;
+  out.duplicates = f.duplicates;
+  if (f.packets) {
+    const auto& s = *f.packets;
+    out.received = s.in.arrived();
+    out.read = s.in.consumed();
+    out.packets = {s.out.added(), s.packets_given_up, s.in.packets(), s.in.duplicates()};
+  }
+  out.read_error = f.read_error();
+  out.write_error = f.write_error();
+  out.app_code = f.app_code;
+  out.detail = f.detail;
+  return out;
+}
+
+std::optional<std::uint64_t> link::flow_named(const flow_id& id) const noexcept {
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing && !f->app_closed && f->id == id) return number;
+  }
+  return std::nullopt;
+}
+
+link_snapshot link::status(instant now) const {
+  link_snapshot out;
+  out.link = ref_;
+  out.id = agreement_.keys.link;
+  out.side = side_;
+  out.up = up_ && !down_;
+  out.peer = agreement_.peer;
+  out.peer_stalled = stalled_;
+  out.migrations = migrations_;
+  out.flows_opened = opened_;
+  out.flows_accepted = accepted_;
+  if (!roots_.standard().installed()) return out;
+  out.root = policy::to_text(roots_.standard().target.graph());
+  if (const auto until = grace_ends(); until != never) out.grace_left = until - now;
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    const auto& s = slots_[leaf];
+    if (s.removed) continue;
+    auto one = s.totals;
+    one.spec = leaf;
+    one.name = s.config.name;
+    one.phase = s.shown;
+    if (const auto* p = s.current) {
+      one.carrier = p->carrier;
+      one.path = p->id;
+      one.phase = p->phase;
+      one.guard = p->guard_kind(agreement_.cipher());
+      one.carries_data = p->carries() && reaches(*p);
+      one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
+      one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
+      one.min_rtt = p->rtt.minimum();
+      one.rate = p->rate.rate();
+      one.peer_rate = p->by_peer.rate;
+      one.in_flight = p->sent.in_flight();
+      one.last_heard_age = now - p->last_heard;
+      one.local = p->traits.local;
+      one.remote = p->traits.remote;
+    }
+    out.paths.push_back(std::move(one));
+  }
+  for (const auto& [number, f] : flows_) {
+    if (!f->removing) out.flows.push_back(status(*f));
+  }
+  for (const auto& root : roots_.all()) {
+    if (!root.installed()) continue;
+    const auto& graph = root.target.graph();
+    if (!root.name.empty()) out.roots.push_back({root.name, policy::to_text(graph)});
+    for (policy::node_id id = 0; id < graph.size(); ++id) {
+      if (graph[id].kind != policy::node_kind::selector) continue;
+      const auto& chosen = root.target.selector(id);
+      selection_snapshot one;
+      one.root = root.name;
+      one.node = graph[id].name;
+      if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
+      one.reason = policy::to_string(root.target.reason(id));
+      one.evidence = root.target.evidence(id);
+      one.overridden = chosen.override.has_value();
+      out.selections.push_back(std::move(one));
+    }
+  }
+  return out;
+}
+
+result<spec_id, failure> link::attach(instant now, const path_config& config) {
+  if (side_ != role::dialer)
+    return failure{errc::refused, "attach: the dialer of the link owns its paths"};
+  for (const auto& s : slots_) {
+    if (!s.removed && s.config.name == config.name) {
+      return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
+    }
+  }
+  if (!valid_name(config.name)) {
+    return failure{errc::invalid_argument,
+                   "attach: " + quoted(config.name) + ": " + std::string(name_rule)};
+  }
+  auto* s = slot_for(config.name);
+  if (s == nullptr) {
+    return failure{errc::limit_reached,
+                   "attach: a link has at most 64 paths, with those that a graph still names"};
+  }
+  s->config = config;
+  s->removed = false;
+  s->backoff = duration(0);
+  s->away_since = now;
+  const auto leaf = static_cast<spec_id>(s - slots_.data());
+  place_attached(now);
+  schedule_dial(now, leaf, true);
+  dial_due(now);
+  return leaf;
+}
+
+// For a new path: that of a detached one of this name, which graphs may still name; a fresh one; or
+// one that nothing knows any more. Null: there is none.
+leaf_slot* link::slot_for(std::string_view name) {
+  for (auto& s : slots_) {
+    if (s.removed && s.config.name == name) return &s;
+  }
+  if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
+    const bool carried =
+        std::any_of(paths_.begin(), paths_.end(), [&](const auto& p) { return p->leaf == leaf; });
+    if (!slots_[leaf].removed || carried || roots_.names(leaf)) continue;
+    slots_[leaf] = leaf_slot{};
+    return &slots_[leaf];
+  }
+  return nullptr;
+}
+
+void link::leave(instant now, path& p, std::string detail) {
+  p.leaving = true;
+  tell_state(p, wire::path_report::draining);
+  drain(now, p, cause::detached, std::move(detail));
+  s_.transmit.wake(p.carrier);
+  wake_control();
+}
+
+std::optional<failure> link::detach(instant now, std::string_view leaf) {
+  for (auto& s : slots_) {
+    if (s.removed || s.config.name != leaf) continue;
+    const auto alive = std::count_if(paths_.begin(), paths_.end(),
+                                     [](const auto& p) { return p->ready() && p->carries(); });
+    if (s.current != nullptr && s.current->carries() && alive <= 1) {
+      return failure{errc::refused, "detach: '" + std::string(leaf) + "' is the last living path"};
+    }
+    s.removed = side_ == role::dialer;
+    s.next_dial = never;
+    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
+    s.attempts.clear();
+    std::vector<path*> carriers;
+    for (const auto& p : paths_) {
+      if (&slots_[p->leaf] == &s && !p->closing) carriers.push_back(p.get());
+    }
+    for (auto* p : carriers) {
+      if (p->ready()) {
+        leave(now, *p, "detached by command");
+      } else {
+        path_down(now, *p, cause::detached, "detached by command");
+      }
+    }
+    return std::nullopt;
+  }
+  return failure{errc::invalid_argument, "detach: no path is named '" + std::string(leaf) + "'"};
+}
+
+}  // namespace rendr::engine
