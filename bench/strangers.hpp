@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "process.hpp"
 #include "wire/handshake.hpp"
 

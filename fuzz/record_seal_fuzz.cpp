@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "engine/path/record_seal.hpp"
+#include "engine/record/record_seal.hpp"
 #include "fuzz_check.hpp"
 
 using namespace rendr;

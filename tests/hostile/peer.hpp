@@ -12,7 +12,7 @@
 
 #include "base/drbg.hpp"
 #include "engine/door/handshake.hpp"
-#include "engine/path/record_seal.hpp"
+#include "engine/record/record_seal.hpp"
 #include "hostile/stage.hpp"
 #include "wire/frames.hpp"
 #include "wire/handshake.hpp"

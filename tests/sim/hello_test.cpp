@@ -2,7 +2,7 @@
 // A hello that the server forgot before it was confirmed: said again, until the link is there.
 #include "base/drbg.hpp"
 #include "engine/door/handshake.hpp"
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "sim/gates.hpp"
 #include "wire/handshake.hpp"
 

@@ -11,7 +11,7 @@
 #include "engine/door/handshake.hpp"
 #include "engine/door/source_table.hpp"
 #include "engine/endpoint.hpp"
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "support/direct_pair.hpp"
 #include "wire/record.hpp"
 

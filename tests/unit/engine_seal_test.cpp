@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "support/direct_pair.hpp"
 #include "wire/handshake.hpp"
 #include "wire/record.hpp"

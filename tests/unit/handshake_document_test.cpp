@@ -8,7 +8,7 @@
 
 #include "engine/door/attach_proof.hpp"
 #include "engine/door/handshake.hpp"
-#include "engine/path/record_seal.hpp"
+#include "engine/record/record_seal.hpp"
 #include "support/golden_document.hpp"
 #include "support/hex.hpp"
 #include "wire/handshake.hpp"

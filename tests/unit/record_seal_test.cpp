@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/path/record_seal.hpp"
+#include "engine/record/record_seal.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records on their way out and in again: writer, outbound batch and inbound buffer together.
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 
 #include <gtest/gtest.h>
 
 #include "base/seeded_random.hpp"
-#include "engine/path/inbound.hpp"
+#include "engine/record/inbound.hpp"
 
 namespace rendr::engine {
 namespace {

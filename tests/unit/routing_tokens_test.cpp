@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "support/direct_pair.hpp"
 #include "support/hex.hpp"
 

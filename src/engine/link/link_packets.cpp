@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "engine/link/link.hpp"
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 
 namespace rendr::engine {
 

@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 #include "engine/link/link.hpp"
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 
 namespace rendr::engine {
 

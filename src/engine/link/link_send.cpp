@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/link/link.hpp"
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 #include "policy/graph_text.hpp"
 
 namespace rendr::engine {

@@ -12,11 +12,11 @@
 #include "engine/config.hpp"
 #include "engine/door/handshake.hpp"
 #include "engine/path/ack_tracker.hpp"
-#include "engine/path/inbound.hpp"
-#include "engine/path/outbound.hpp"
 #include "engine/path/quality.hpp"
-#include "engine/path/record_seal.hpp"
-#include "engine/path/sent_log.hpp"
+#include "engine/record/inbound.hpp"
+#include "engine/record/outbound.hpp"
+#include "engine/record/record_seal.hpp"
+#include "engine/record/sent_log.hpp"
 #include "engine/types.hpp"
 
 namespace rendr::engine {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/path/outbound.hpp"
+#include "engine/record/outbound.hpp"
 
 #include <algorithm>
 

@@ -9,7 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
-#include "engine/path/record_seal.hpp"
+#include "engine/record/record_seal.hpp"
 #include "wire/record.hpp"
 
 namespace rendr::engine {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/path/inbound.hpp"
+#include "engine/record/inbound.hpp"
 
 #include <algorithm>
 #include <cstring>

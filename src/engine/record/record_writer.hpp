@@ -8,9 +8,9 @@
 
 #include "base/bytes.hpp"
 #include "base/slab.hpp"
-#include "engine/path/outbound.hpp"
-#include "engine/path/record_seal.hpp"
-#include "engine/path/sent_log.hpp"
+#include "engine/record/outbound.hpp"
+#include "engine/record/record_seal.hpp"
+#include "engine/record/sent_log.hpp"
 #include "wire/frames.hpp"
 #include "wire/record.hpp"
 

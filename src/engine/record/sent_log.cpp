@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/path/sent_log.hpp"
+#include "engine/record/sent_log.hpp"
 
 #include <algorithm>
 

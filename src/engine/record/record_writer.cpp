@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/path/record_writer.hpp"
+#include "engine/record/record_writer.hpp"
 
 #include <algorithm>
 #include <cstring>
