@@ -20,14 +20,15 @@ namespace rendr::engine {
 
 /// The whole engine of one loop: carriers on one side, flows on the other, no I/O in between.
 ///
-/// Four kinds of method, used in this order by a driver (Asio runtime or simulator), always from
-/// one thread:
-///  1. inputs: tell what happened, with the time at which it did;
-///  2. commands of the application;
-///  3. outputs: after any input or command, until all are empty: `poll_event`, and `poll_transmit`
-///  for every
-///     carrier that `next_transmit` names; then arm one timer for `next_timeout`;
-///  4. questions: const, at any time.
+/// A driver (the Asio runtime, the simulator, the fuzzer) calls it from one thread, in this order:
+///
+///  1. **Inputs** tell what happened, with the time at which it did.
+///  2. **Commands** come from the application.
+///  3. **Outputs** are taken after any input or command, until none is left: `poll_event`, and
+///     `poll_transmit` for every carrier that `next_transmit` names. Then the driver arms one timer
+///     for `next_timeout`.
+///  4. **Questions** are const and may be asked at any time.
+///
 /// `now` never goes backwards. Two endpoints that get the same inputs do the same, byte for byte.
 class endpoint {
  public:
@@ -37,7 +38,6 @@ class endpoint {
   endpoint& operator=(endpoint&&) noexcept;
 
   // --- inputs
-  // ------------------------------------------------------------------------------------------
 
   /// The dial of `event::dial` succeeded. nullopt: the attempt no longer matters, close the
   /// connection.
@@ -80,7 +80,6 @@ class endpoint {
   void handle_timeout(instant now);
 
   // --- application commands
-  // ------------------------------------------------------------------------------
 
   /// Begins a link: dials follow as events, then link_up or link_down. Fails with invalid_argument
   /// and a detail.
@@ -166,7 +165,6 @@ class endpoint {
   std::optional<failure> detach(instant now, link_ref link, std::string_view leaf);
 
   // --- outputs
-  // -----------------------------------------------------------------------------------------
 
   std::optional<any_event> poll_event();
   /// The next carrier that may have something to send; nullopt: none. The driver calls
@@ -181,7 +179,6 @@ class endpoint {
   instant next_timeout() const;
 
   // --- questions
-  // ---------------------------------------------------------------------------------------
 
   /// Suggested TCP_NOTSENT_LOWAT of a carrier, following its drain rate.
   std::uint32_t unsent_limit(carrier_id carrier) const;

@@ -46,10 +46,10 @@ struct child_facts {
   std::uint64_t queued = 0;  ///< bytes given to it and not yet acknowledged, the kernel's included
   std::uint32_t weight = 1;  ///< preference between otherwise equal children; never a share
 
-  // ---- quality: what a selector compares. Unlike srtt, which deadlines need, own load is left
-  // ---- out: a sample counts only when this link's own bytes did not fill the path while it was
-  // ---- taken, and the carrier was not repairing a loss. A bulk transfer thus adds no sample, its
-  // ---- path's evidence grows stale, and nothing flees from its own queue.
+  // --- quality: a selector compares these. Unlike srtt, which deadlines need, they leave out own
+  // load: a sample counts only when this link's own bytes did not fill the path while it was taken,
+  // and the carrier was not repairing a loss. A bulk transfer thus adds no sample, its path's
+  // evidence grows stale, and nothing flees from its own queue.
 
   duration latency{0};               ///< smoothed RTT of those samples (1/8 of each new one)
   duration jitter{0};                ///< their smoothed mean deviation (1/4 of each new one)
