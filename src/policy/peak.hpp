@@ -86,7 +86,7 @@ struct peak_decision {
   peak_state next;
 };
 
-/// Ask while the flow has data to send, at least each 200 ms and at `again`; a flow that has
+/// Ask while the flow has data to send, at least every 200 ms and at `again`; a flow that has
 /// nothing to send is asked once with `saturated` = false and then at `again`.
 peak_decision decide(const peak_state& state, const peak_facts& facts, instant now,
                      const peak_options& options = {});

@@ -73,7 +73,7 @@ struct selector_decision {
 };
 
 /// Where the selector stands, given these facts at `now`. Ask after every change of a child's
-/// health at once, after renewed evidence of quality at least each 200 ms, and at `again`.
+/// health at once, after renewed evidence of quality at least every 200 ms, and at `again`.
 ///
 /// Death and suspicion move at once, to the best child there is: usable before late before on
 /// probation before suspect, measured before unmeasured, then by `preferred`; where a quality is
