@@ -20,7 +20,7 @@
 #include "relay/descriptors.hpp"
 #include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
-#include "transport/tcp_standing.hpp"
+#include "transport/tcp/standing.hpp"
 #include "wire/metadata.hpp"
 
 namespace rendr::relay {

@@ -18,7 +18,7 @@
 #include "relay/proxy_protocol.hpp"
 #include "relay/socket_end.hpp"
 #include "rendr/link.hpp"
-#include "transport/tcp_dial.hpp"
+#include "transport/tcp/dial.hpp"
 #include "wire/metadata.hpp"
 
 namespace rendr::relay {

@@ -15,7 +15,7 @@
 #include "engine/endpoint.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
-#include "transport/tcp_socket.hpp"
+#include "transport/tcp/socket.hpp"
 #include "wire/record.hpp"
 
 namespace rendr::detail {

@@ -8,8 +8,8 @@
 #include "runtime/listener_core.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
-#include "transport/fd_dial.hpp"
-#include "transport/tcp_socket.hpp"
+#include "transport/fd/dial.hpp"
+#include "transport/tcp/socket.hpp"
 
 namespace rendr {
 

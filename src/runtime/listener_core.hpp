@@ -11,7 +11,7 @@
 #include "rendr/listener.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/handover.hpp"
-#include "transport/tcp_standing.hpp"
+#include "transport/tcp/standing.hpp"
 
 namespace rendr::detail {
 

@@ -13,7 +13,7 @@
 #include "runtime/link_core.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
-#include "transport/tcp_socket.hpp"
+#include "transport/tcp/socket.hpp"
 
 namespace rendr::detail {
 

@@ -8,8 +8,8 @@
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
-#include "transport/fd_dial.hpp"
-#include "transport/tcp_dial.hpp"
+#include "transport/fd/dial.hpp"
+#include "transport/tcp/dial.hpp"
 
 namespace rendr::detail {
 

@@ -14,7 +14,7 @@
 
 #include "support/net_fixture.hpp"
 #include "support/netns.hpp"
-#include "transport/tcp_standing.hpp"
+#include "transport/tcp/standing.hpp"
 
 namespace rendr::test {
 namespace {

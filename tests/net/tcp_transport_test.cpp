@@ -15,10 +15,10 @@
 #include "rendr/error.hpp"
 #include "support/net_fixture.hpp"
 #include "support/netns.hpp"
-#include "transport/memory_pipe.hpp"
+#include "transport/memory/pipe.hpp"
 #include "transport/resolver.hpp"
-#include "transport/tcp_dial.hpp"
-#include "transport/tcp_listen.hpp"
+#include "transport/tcp/dial.hpp"
+#include "transport/tcp/listen.hpp"
 
 namespace rendr::test {
 namespace {

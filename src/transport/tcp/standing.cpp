@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tcp_standing.hpp"
+#include "transport/tcp/standing.hpp"
 
 #include <net/if.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/memory_pipe.hpp"
+#include "transport/memory/pipe.hpp"
 
 #include <algorithm>
 #include <asio/post.hpp>

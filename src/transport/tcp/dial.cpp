@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tcp_dial.hpp"
+#include "transport/tcp/dial.hpp"
 
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/fd_dial.hpp"
+#include "transport/fd/dial.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>

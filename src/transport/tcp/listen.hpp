@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 
-#include "transport/tcp_socket.hpp"
+#include "transport/tcp/socket.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::transport {

@@ -15,7 +15,7 @@
 #include "transport/address_ranks.hpp"
 #include "transport/resolver.hpp"
 #include "transport/stream_io.hpp"
-#include "transport/tcp_socket.hpp"
+#include "transport/tcp/socket.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::transport {

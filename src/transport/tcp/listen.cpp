@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tcp_listen.hpp"
+#include "transport/tcp/listen.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

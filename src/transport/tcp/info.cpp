@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tcp_info.hpp"
+#include "transport/tcp/info.hpp"
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>

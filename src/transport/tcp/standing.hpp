@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "transport/lookups.hpp"
-#include "transport/tcp_listen.hpp"
+#include "transport/tcp/listen.hpp"
 
 namespace rendr::transport {
 

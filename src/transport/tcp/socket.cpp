@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tcp_socket.hpp"
+#include "transport/tcp/socket.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "transport/tcp_info.hpp"
+#include "transport/tcp/info.hpp"
 
 namespace rendr::transport {
 
