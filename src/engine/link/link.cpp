@@ -147,7 +147,7 @@ instant link::grace_ends() const noexcept {
 
 // Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
 bool link::all_closed() const noexcept {
-  return std::none_of(paths_.begin(), paths_.end(), [](const auto& p) { return p->ready(); }) &&
+  return !paths_.any_attached() &&
          std::none_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.silent_end; });
 }
 
@@ -262,13 +262,11 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
 // When a carrier that waits says HELLO too: at once when no other one does.
 instant link::next_hello() const noexcept {
   instant waits = never;
-  instant newest = instant::min();
   for (const auto& p : paths_) {
-    if (p->closing) continue;
-    if (p->step == attach_step::waiting)
+    if (p->step == attach_step::waiting && !p->closing)
       waits = std::min(waits, up_ ? p->token_until : p->last_heard);
-    if (p->step == attach_step::hello) newest = std::max(newest, p->attached_at);
   }
+  const auto newest = paths_.newest_hello();
   if (up_ || waits == never || newest == instant::min()) return waits;
   return newest + defaults::hello_race;
 }
@@ -295,13 +293,8 @@ void link::handle_timeout(instant now, duration lateness) {
     return fail(now, last_dial_code_,
                 last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
   }
-  std::vector<carrier_id> carriers;
-  carriers.reserve(paths_.size());
-  for (const auto& p : paths_) carriers.push_back(p->carrier);
-  for (const auto id : carriers) {
-    const auto it =
-        std::find_if(paths_.begin(), paths_.end(), [&](const auto& p) { return p->carrier == id; });
-    if (it != paths_.end()) check_path(now, **it);
+  for (const auto carrier : paths_.carriers()) {
+    if (auto* p = paths_.find(carrier)) check_path(now, *p);
     if (down_) return;
   }
   start_handshakes(now);

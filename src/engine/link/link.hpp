@@ -17,6 +17,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/path/extra_budget.hpp"
 #include "engine/path/path.hpp"
+#include "engine/path/path_table.hpp"
 #include "engine/route/roots.hpp"
 #include "engine/services.hpp"
 
@@ -110,7 +111,7 @@ class link {
   void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
                    std::string_view detail);
   bool path_id_free(std::uint64_t id) const noexcept { return !used_paths_.contains(id); }
-  bool full() const noexcept { return paths_.size() >= defaults::paths_per_link; }
+  bool full() const noexcept { return paths_.full(); }
   /// Acceptor: a proven carrier joins. The link takes it over.
   path* join(instant now, std::unique_ptr<path> p);
   void received(instant now, path& p, std::size_t n);
@@ -195,14 +196,13 @@ class link {
   bool may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept;
   void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
-  bool succeeded(const path& p) const noexcept;
   void choose_current(leaf_slot& s, spec_id leaf);
   void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
   void tell_state(const path& p, wire::path_report state);
   void drain(instant now, path& p, cause why, std::string detail);
   void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
-  bool any_alive() const noexcept;
+  bool any_alive() const noexcept { return paths_.any_alive(); }
   bool may_ask() const noexcept;
   void begin_ask(instant now, path& p);
   void take_answer(instant now, path& p, const wire::answer& answer);
@@ -250,7 +250,6 @@ class link {
   void clear_suspicion(instant now, path& p);
   void check_death(instant now, path& p);
   void ask_for_life();
-  bool others_live_since(const path& p, instant when) const noexcept;
   void rescue_head(instant now, path& p, std::size_t copies, bool metered);
   void rescue_unsent(instant now, path& p);
   void copy_unacknowledged(instant now, path& p);
@@ -261,7 +260,6 @@ class link {
   duration patience(const path& p) const noexcept;
   void suspect_in_time(instant now, path& p, std::string detail);
   void tell_quiet(path& p);
-  path* best_other(const path& p) const noexcept;
   bool same_fate(const path& a, const path& b) const noexcept;
   void lives(instant now, path& p);
   void life(instant now, path& p, std::uint64_t number);
@@ -318,7 +316,6 @@ class link {
                              bool& crowded);
   bool cold(instant now, const path& p) const noexcept;
   std::size_t record_size(instant now, const path& p) const noexcept;
-  path* control_path() noexcept;
   bool control_owed() const noexcept;
   void wake_control();
   void wake_all();
@@ -436,7 +433,7 @@ class link {
   bool goaway_here_ = false;  ///< in the record that is being read
 
   // Paths.
-  std::vector<std::unique_ptr<path>> paths_;
+  path_table paths_;
   std::vector<leaf_slot> slots_;
   std::uint64_t next_path_ = 1;
   std::uint64_t next_attempt_ = 1;

@@ -127,7 +127,7 @@ void link::rescue_hole(instant now, flow& f) {
   const auto leaf = f.hole_rescued || !f.hungry() ? policy::no_node : f.place->holder(lowest);
   if (leaf == policy::no_node) return;
   const auto* holder = slots_[root_of(f).target.graph()[leaf].leaf].current;
-  const auto* other = holder == nullptr ? nullptr : best_other(*holder);
+  const auto* other = holder == nullptr ? nullptr : paths_.best_other(*holder);
   if (other == nullptr) return;
   const auto patience = 2 * (other->rtt.smoothed() + other->rtt.slack()) + defaults::deadline_floor;
   if (f.offered == f.send.written() && now - f.hole_since < patience) return;

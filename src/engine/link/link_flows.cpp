@@ -159,10 +159,7 @@ void link::grow_window(instant now, flow& f) {
   if (down_ || f.window == 0 || f.final_size() || f.peer_reset) return;
   const auto consumed = f.consumed();
   if (consumed - f.window_mark >= f.window / 2) {
-    duration rtt = std::chrono::milliseconds(1);
-    for (const auto& p : paths_) {
-      if (p->ready() && p->carries()) rtt = std::max(rtt, p->rtt.smoothed());
-    }
+    const auto rtt = paths_.longest_round_trip(std::chrono::milliseconds(1));
     const bool busy = f.window_since == instant{} || now - f.window_since <= 4 * rtt;
     const auto most = s_.memory.free() > s_.memory.limit() / 2 ? defaults::flow_window_max
                                                                : defaults::flow_window;
@@ -283,19 +280,11 @@ void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string det
 // of its round trips (policy/bond.cpp) and needs one more to repair a loss.
 std::size_t link::send_room(const flow& f) const noexcept {
   constexpr double bond_round_trips = 4;
-  double product = 0;
-  double rates = 0;
-  duration slowest{0};
-  for (const auto& p : paths_) {
-    if (!p->ready() || !p->carries() || p->phase == path_phase::standby) continue;
-    const auto rate = static_cast<double>(p->rate.rate());
-    product += rate * std::chrono::duration<double>(p->rtt.smoothed()).count();
-    rates += rate;
-    slowest = std::max(slowest, p->rtt.minimum());
-  }
-  auto wanted = 2 * product;
+  const auto now = paths_.throughput();
+  auto wanted = 2 * now.product;
   if (!f.packets && root_of(f).target.has_bond()) {
-    const auto whole = bond_round_trips * rates * std::chrono::duration<double>(slowest).count();
+    const auto whole =
+        bond_round_trips * now.rate * std::chrono::duration<double>(now.slowest).count();
     wanted = std::max(wanted, whole);
   }
   const auto room = static_cast<std::size_t>(std::min(wanted, double{defaults::flow_window_max}));
@@ -339,15 +328,7 @@ void link::remove_flow(flow& f) {
 std::vector<carrier_id> link::sweep() {
   for (const auto number : removed_) flows_.erase(number);
   removed_.clear();
-  std::vector<carrier_id> out;
-  for (const auto& p : paths_) {
-    if (p->closing && (!p->flush || p->out.empty())) out.push_back(p->carrier);
-  }
-  if (!out.empty()) {
-    std::erase_if(paths_,
-                  [](const auto& p) { return p->closing && (!p->flush || p->out.empty()); });
-  }
-  return out;
+  return paths_.sweep();
 }
 
 }  // namespace rendr::engine

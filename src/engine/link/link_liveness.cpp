@@ -155,19 +155,10 @@ void link::tell_quiet(path& p) {
   // then.
   if (p.evidence == evidence_kind::end_to_end && !p.evidence_asked)
     s_.events.order(event::need_evidence{p.carrier});
-  auto* other = best_other(p);
+  auto* other = paths_.best_other(p);
   if (other == nullptr) return;
   p.ack_elsewhere = true;
   s_.transmit.wake(other->carrier);
-}
-
-path* link::best_other(const path& p) const noexcept {
-  path* best = nullptr;
-  for (const auto& other : paths_) {
-    if (other.get() == &p || !other->ready() || !other->carries()) continue;
-    if (best == nullptr || other->rtt.smoothed() < best->rtt.smoothed()) best = other.get();
-  }
-  return best;
 }
 
 void link::evidence(instant now, path& p, const carrier_evidence& e) {
@@ -210,7 +201,7 @@ void link::judge(instant now, path& p, const carrier_evidence& e) {
   const bool silent = e.unacked > 0 && e.last_ack_age >= limit;
   if (!stuck && e.delivered >= oldest->wire_end) {
     // Where no path lives, that the kernel is silent about all that went after it says more.
-    if (!silent || others_live_since(p, oldest->sent_at)) return judge_delivered(now, p, e);
+    if (!silent || paths_.others_live_since(p, oldest->sent_at)) return judge_delivered(now, p, e);
   }
   p.delivered_since = never;
   if (e.unacked > 0 && !silent) {
@@ -247,7 +238,7 @@ void link::judge_delivered(instant now, path& p, const carrier_evidence& e) {
   const auto limit = p.delivered_since + 2 * std::max(p.rtt.smoothed(), rtt) +
                      defaults::max_ack_delay + defaults::delivered_grace;
   if (now < limit) return become_late(now, p, limit);
-  if (others_live_since(p, std::max(p.sent.oldest()->sent_at, p.delivered_since))) {
+  if (paths_.others_live_since(p, std::max(p.sent.oldest()->sent_at, p.delivered_since))) {
     p.evidence = evidence_kind::first_hop;
     return suspect(now, p, cause::first_hop_only,
                    "the carrier acknowledges what the peer does not get");
@@ -274,12 +265,6 @@ void link::become_late(instant now, path& p, instant check_at) {
     route(now, cause::silence);
   }
   p.check_at = std::min(check_at, rescue_overdue(now, p));
-}
-
-bool link::others_live_since(const path& p, instant when) const noexcept {
-  return std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
-    return other.get() != &p && other->ready() && other->carries() && other->last_life > when;
-  });
 }
 
 // How much of what it carries the receiver may lack: no other path has brought it.
@@ -318,7 +303,7 @@ bool link::rescue(instant now, path& p, sent_record& record) {
 instant link::rescue_overdue(instant now, path& p) {
   instant next = never;
   bool refused = false;
-  const auto* other = best_other(p);
+  const auto* other = paths_.best_other(p);
   const auto largest = other != nullptr && cold(now, *other) ? 2 * defaults::record_min : ~0u;
   const auto repair = p.recovering ? p.rtt.smoothed() + defaults::repair_extra : duration(0);
   bool head = true;
@@ -514,7 +499,7 @@ void link::copy_unacknowledged(instant now, path& p) {
   if (held_back) {
     // The receiver waits for the lowest of them: one at a time they go on all the same.
     rescue_head(now, p, 1, false);
-    const auto* other = best_other(p);
+    const auto* other = paths_.best_other(p);
     const auto step = other == nullptr ? defaults::death_min : other->rtt.smoothed() / 2;
     p.copy_more_at = std::min<instant>(p.suspected_at + defaults::death_min,
                                        now + std::max<duration>(step, defaults::deadline_floor));
@@ -528,7 +513,7 @@ void link::check_death(instant now, path& p) {
   const auto needed =
       spaced ? std::max<duration>(death_after(p), defaults::death_deadlines * suspect_wait(p))
              : death_after(p);
-  if (silent >= needed && others_live_since(p, now - defaults::life_lately)) {
+  if (silent >= needed && paths_.others_live_since(p, now - defaults::life_lately)) {
     return path_down(now, p, cause::silence, "silent while another path lives");
   }
   ask_for_life();

@@ -10,12 +10,8 @@ namespace rendr::engine {
 
 // What may wait here before its first path takes it: old packets are worth little.
 std::size_t link::packet_queue() const noexcept {
-  double rate = 0;
-  for (const auto& p : paths_) {
-    if (!p->ready() || !p->carries() || p->phase == path_phase::standby) continue;
-    rate += static_cast<double>(p->rate.rate());
-  }
-  const auto drained = rate * std::chrono::duration<double>(defaults::packet_queue_time).count();
+  const auto drained =
+      paths_.throughput().rate * std::chrono::duration<double>(defaults::packet_queue_time).count();
   return std::max(defaults::packet_queue_min, static_cast<std::size_t>(drained));
 }
 

@@ -51,10 +51,10 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     p->beside_at = now + beside_after(std::max(s.last_rtt, now - since));
     p->last_heard = now;
     s.next_dial = std::min(s.next_dial, p->beside_at);
-    paths_.push_back(std::move(p));
+    auto& made = paths_.add(std::move(p));
     s.shown = path_phase::attaching;
     start_handshakes(now);
-    return paths_.back().get();
+    return &made;
   }
   return nullptr;
 }
@@ -73,14 +73,8 @@ bool link::may_attach(instant now, path& p) const {
 // Connected carriers that wait: the first says HELLO, later ones wait for its answer or join the
 // race.
 void link::start_handshakes(instant now) {
-  instant newest_hello = instant::min();
-  bool hello_out = false;
-  for (const auto& p : paths_) {
-    if (p->step == attach_step::hello && !p->closing) {
-      hello_out = true;
-      newest_hello = std::max(newest_hello, p->attached_at);
-    }
-  }
+  auto newest_hello = paths_.newest_hello();
+  bool hello_out = newest_hello != instant::min();
   for (const auto& p : paths_) {
     if (p->step != attach_step::waiting || p->closing) continue;
     if (up_ && ask_next_ && may_ask()) {
@@ -143,9 +137,7 @@ void link::take_answer(instant now, path& p, const wire::answer& answer) {
   if (proven && !any_alive()) {
     if (foreign_since_ == never) foreign_since_ = now;
     ++foreign_answers_;
-    const bool open =
-        std::any_of(paths_.begin(), paths_.end(), [](const auto& one) { return one->ready(); });
-    const auto wait = open ? 4 * defaults::foreign_wait : defaults::foreign_wait;
+    const auto wait = paths_.any_attached() ? 4 * defaults::foreign_wait : defaults::foreign_wait;
     if (foreign_answers_ >= defaults::foreign_proofs && now - foreign_since_ >= wait) {
       return fail(now, errc::peer_lost,
                   "the server that answers proved its key, and does not know the link");
@@ -319,8 +311,7 @@ void link::consume_path_id(std::uint64_t id) {
 
 path* link::join(instant now, std::unique_ptr<path> p) {
   consume_path_id(p->id);
-  paths_.push_back(std::move(p));
-  auto& joined = *paths_.back();
+  auto& joined = paths_.add(std::move(p));
   establish(now, joined);
   return &joined;
 }
@@ -342,23 +333,7 @@ void link::replace_old(instant now, path& fresh) {
     drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", true);
 }
 
-// The acceptor ends what a fresh path of the same leaf replaced. Where it held the old one for
-// dead it says no goodbye on it, though this end may have heard on it since.
-bool link::succeeded(const path& p) const noexcept {
-  return side_ == role::dialer && std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
-           return other->leaf == p.leaf && other->id > p.id && other->ready();
-         });
-}
-
-void link::choose_current(leaf_slot& s, spec_id leaf) {
-  path* best = nullptr;
-  const auto rank = [](const path& p) { return p.phase == path_phase::suspect ? 1 : 0; };
-  for (const auto& p : paths_) {
-    if (p->leaf != leaf || !p->ready() || p->draining) continue;
-    if (best == nullptr || rank(*p) <= rank(*best)) best = p.get();  // the newest of equals
-  }
-  s.current = best;
-}
+void link::choose_current(leaf_slot& s, spec_id leaf) { s.current = paths_.current_of(leaf); }
 
 void link::set_phase(instant now, path& p, path_phase to, cause why, std::string detail) {
   auto& s = slot(p.leaf);
@@ -411,7 +386,9 @@ void link::path_down(instant now, path& p, cause why, std::string detail) {
     if (reported) forget(p);
     return;
   }
-  if (reported && succeeded(p)) why = cause::replaced;
+  // The acceptor ends what a fresh path of the same leaf replaced. Where it held the old one for
+  // dead it says no goodbye on it, though this end may have heard on it since.
+  if (reported && side_ == role::dialer && paths_.newer_than(p)) why = cause::replaced;
   drop_path(now, p, why, std::move(detail), !reported);
   if (reported) forget(p);
 }
@@ -481,13 +458,6 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   wake_all();
 }
 
-void link::forget(path& p) {
-  std::erase_if(paths_, [&](const auto& candidate) { return candidate.get() == &p; });
-}
-
-bool link::any_alive() const noexcept {
-  return std::any_of(paths_.begin(), paths_.end(),
-                     [](const auto& p) { return p->ready() && p->carries(); });
-}
+void link::forget(path& p) { paths_.forget(p); }
 
 }  // namespace rendr::engine

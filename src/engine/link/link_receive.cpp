@@ -147,10 +147,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
 }
 
 errc link::on(instant now, path& p, const wire::path_ack& f) {
-  path* about = nullptr;
-  for (const auto& candidate : paths_) {
-    if (candidate->id == f.path && candidate->ready()) about = candidate.get();
-  }
+  auto* about = paths_.with_id(f.path);
   if (about == nullptr) return errc{};  // of a path that is gone: its records were requeued
   // A stream carrier delivers in order: nothing older than what is acknowledged can be missing.
   if (about->traits.shape == carrier_shape::stream && f.count > 0 &&
@@ -319,16 +316,14 @@ errc link::on(instant now, path& p, const wire::path_state& f) {
   auto& seen = heard_epochs_[f.path];
   if (f.epoch <= seen) return errc{};
   seen = f.epoch;
-  for (const auto& about : paths_) {
-    if (about->id != f.path || !about->ready()) continue;
-    if (f.state == wire::path_report::suspect && about.get() != &p && about->carries()) {
-      suspect(now, *about, cause::one_way, "the peer hears nothing on it");
-    } else if (f.state == wire::path_report::dead && about.get() != &p) {
-      path_down(now, *about, cause::one_way, "the peer gave it up");
-    } else if (f.state == wire::path_report::draining && !about->draining) {
-      drain(now, *about, cause::bye, "the peer is leaving it");
-    }
-    break;
+  auto* about = paths_.with_id(f.path);
+  if (about == nullptr) return errc{};
+  if (f.state == wire::path_report::suspect && about != &p && about->carries()) {
+    suspect(now, *about, cause::one_way, "the peer hears nothing on it");
+  } else if (f.state == wire::path_report::dead && about != &p) {
+    path_down(now, *about, cause::one_way, "the peer gave it up");
+  } else if (f.state == wire::path_report::draining && !about->draining) {
+    drain(now, *about, cause::bye, "the peer is leaving it");
   }
   return errc{};
 }

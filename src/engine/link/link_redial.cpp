@@ -95,13 +95,8 @@ void link::schedule_dial(instant now, spec_id leaf, bool at_once) {
 // again.
 bool link::make_room(instant now, spec_id leaf) {
   auto& s = slots_[leaf];
-  path* newest = nullptr;
-  auto tries = s.attempts.size();
-  for (const auto& p : paths_) {
-    if (p->leaf != leaf || p->closing || p->step == attach_step::done) continue;
-    ++tries;
-    if (newest == nullptr || p->beside_at > newest->beside_at) newest = p.get();
-  }
+  const auto [connected, newest] = paths_.unfinished(leaf);
+  const auto tries = s.attempts.size() + connected;
   if (tries == 0) return true;
   const bool hurry = quick(now, s);
   auto due = newest != nullptr ? newest->beside_at : instant::min();
@@ -139,10 +134,7 @@ void link::dial(instant now, spec_id leaf) {
   auto& s = slots_[leaf];
   const bool hurry = quick(now, s);
   const bool dark = up_ && !any_alive();
-  const bool patient =
-      s.attempts.empty() && std::none_of(paths_.begin(), paths_.end(), [&](const auto& p) {
-        return p->leaf == leaf && !p->closing && p->step != attach_step::done;
-      });
+  const bool patient = s.attempts.empty() && paths_.unfinished(leaf).count == 0;
   const auto timeout = hurry || !patient ? dial_time(s, patient) : duration(defaults::dial_timeout);
   const auto number = next_attempt_++;
   s.attempts.push_back({number, now, now + timeout, patient});

@@ -47,29 +47,13 @@ std::uint32_t link::unsent_limit(const path& p) const noexcept {
       bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
 }
 
-path* link::control_path() noexcept {
-  path* best = nullptr;
-  const auto rank = [](const path& p) {
-    if (p.phase == path_phase::suspect) return 2;
-    return p.phase == path_phase::late ? 1 : 0;
-  };
-  for (const auto& p : paths_) {
-    if (!p->ready() || p->bye_sent) continue;
-    if (best == nullptr || rank(*p) < rank(*best) ||
-        (rank(*p) == rank(*best) && p->rtt.smoothed() < best->rtt.smoothed())) {
-      best = p.get();
-    }
-  }
-  return best;
-}
-
 bool link::control_owed() const noexcept {
   return !control_queue_.empty() || roots_.owed() || goaway_owed_ ||
          std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
 }
 
 void link::wake_control() {
-  if (auto* p = control_path()) s_.transmit.wake(p->carrier);
+  if (auto* p = paths_.for_control()) s_.transmit.wake(p->carrier);
 }
 
 void link::wake_all() {
@@ -131,7 +115,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p), p.sealing());
   put_acks(now, p, w);
   if (up_) put_quality(now, p, w);
-  if (&p == control_path()) {
+  if (&p == paths_.for_control()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
     if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
   } else if (control_owed()) {
@@ -167,7 +151,7 @@ void link::put_acks(instant now, path& p, record_writer& w) {
   for (const auto id : p.pongs) w.put(wire::pong{id});
   p.pongs.clear();
   if (p.want_ping && w.put(wire::ping{p.sent.next_number()})) p.want_ping = false;
-  if (!p.carries() && &p != control_path()) return;
+  if (!p.carries() && &p != paths_.for_control()) return;
   for (const auto& other : paths_) {
     if (other.get() == &p || !other->ack_elsewhere || !other->acks.anything()) continue;
     if (!w.put(other->acks.frame(now, other->id))) return;

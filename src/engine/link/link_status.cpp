@@ -142,9 +142,7 @@ leaf_slot* link::slot_for(std::string_view name) {
   }
   if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    const bool carried =
-        std::any_of(paths_.begin(), paths_.end(), [&](const auto& p) { return p->leaf == leaf; });
-    if (!slots_[leaf].removed || carried || roots_.names(leaf)) continue;
+    if (!slots_[leaf].removed || paths_.any_of(leaf) || roots_.names(leaf)) continue;
     slots_[leaf] = leaf_slot{};
     return &slots_[leaf];
   }
@@ -162,9 +160,7 @@ void link::leave(instant now, path& p, std::string detail) {
 std::optional<failure> link::detach(instant now, std::string_view leaf) {
   for (auto& s : slots_) {
     if (s.removed || s.config.name != leaf) continue;
-    const auto alive = std::count_if(paths_.begin(), paths_.end(),
-                                     [](const auto& p) { return p->ready() && p->carries(); });
-    if (s.current != nullptr && s.current->carries() && alive <= 1) {
+    if (s.current != nullptr && s.current->carries() && paths_.living() <= 1) {
       return failure{errc::refused, "detach: '" + std::string(leaf) + "' is the last living path"};
     }
     s.removed = side_ == role::dialer;
