@@ -23,7 +23,12 @@ duration grace_of_wire(std::uint64_t ms) noexcept {
 }  // namespace
 
 link::link(services& shared, link_ref ref, role side, const link_config& config)
-    : s_(shared), ref_(ref), side_(side), config_(config), received_(shared.pool) {
+    : s_(shared),
+      ref_(ref),
+      side_(side),
+      config_(config),
+      standing_(config),
+      received_(shared.pool) {
   next_flow_ = side == role::dialer ? 0 : 1;
 }
 
@@ -38,7 +43,7 @@ errc link::start(instant now, policy::graph root) {
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
   hello_keys_.emplace(config_.credentials);
   config_.credentials = {};
-  if (config_.dial_deadline != duration::max()) dial_deadline_ = now + config_.dial_deadline;
+  standing_.start(now);
   prepare_hello();
   roots_.standard().version = 1;
   roots_.standard().text = config_.root;
@@ -73,7 +78,7 @@ void link::confirmed() noexcept {
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
 // that has said nothing yet may say that.
 void link::start_over(instant now, const std::string& detail) {
-  up_ = false;
+  standing_.start_over();
   std::vector<path*> spent;
   for (const auto& p : paths_) {
     if (!p->closing && p->step != attach_step::waiting) spent.push_back(p.get());
@@ -88,8 +93,7 @@ void link::start_over(instant now, const std::string& detail) {
   heard_epochs_.clear();
   flows_told_ = false;
   stalled_ = false;
-  dark_since_ = never;
-  closed_since_ = never;
+  standing_.leave_the_dark();
   others_good_since_ = never;
   other_instance_.reset();
   claim_.reset();
@@ -100,10 +104,9 @@ void link::start_over(instant now, const std::string& detail) {
 
 void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
   agreement_ = agreement;
-  made_at_ = now;
   issued_.begin(s_.tokens, ref_, agreement_.token);
   issued_.refill(s_.secrets, s_.mint);
-  come_up(remote);
+  come_up(now, remote);
 }
 
 // What stands for the slot at this peer stands for nothing at another one.
@@ -118,8 +121,8 @@ void link::claim_slot() {
   slot_owed_ = true;
 }
 
-void link::come_up(const std::string& remote) {
-  up_ = true;
+void link::come_up(instant now, const std::string& remote) {
+  standing_.come_up(now, grace_of_wire(agreement_.grace_ms));
   if (side_ == role::dialer) {
     roots_.owe_graphs();
     claim_slot();
@@ -135,83 +138,55 @@ void link::order_close(path& p, bool flush) {
   if (flush) s_.transmit.wake(p.carrier);
 }
 
-// `never` while a path lives. Both ends count the lower of their graces.
-instant link::grace_ends() const noexcept {
-  const auto end = [](instant since, duration grace) {
-    return since == never || grace == duration::max() ? never : since + grace;
-  };
-  if (dark_since_ != never && dark_since_ <= gives_way_until_) return dark_since_;
-  const auto grace = std::min(config_.no_path_grace, grace_of_wire(agreement_.grace_ms));
-  return std::min(end(dark_since_, grace), end(closed_since_, config_.grace_closed));
-}
-
 // Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
 bool link::all_closed() const noexcept {
   return !paths_.any_attached() &&
          std::none_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.silent_end; });
 }
 
-// Without a living path the grace runs from the moment that the last one died or became suspect.
 void link::check_dark(instant now) {
-  if (!up_ || down_) return;
+  if (!up() || down()) return;
   look_at_cold(now, false);
-  if (any_alive() || stalled_) {
-    dark_since_ = never;
-    closed_since_ = never;
-    return;
-  }
-  if (closed_since_ == never && all_closed()) closed_since_ = now;
-  if (dark_since_ != never) return;
-  dark_since_ = now;
+  const bool alive = any_alive();
+  const bool doubted = !alive && !stalled_;
+  if (!standing_.look(now, {alive, stalled_, doubted && all_closed()})) return;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     schedule_dial(now, leaf, slots_[leaf].backoff == duration(0));
   }
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
-  if (down_) return;
-  if (bounded && !close_bounded_) {
-    close_bounded_ = true;
-    close_until_ = now + config_.linger;
+  if (down()) return;
+  if (standing_.close(now, bounded)) {
+    goaway_code_ = code;
+    goaway_reason_ = reason.substr(0, wire::max_reason);
+    goaway_version_ = 1;
+    if (!up()) return finish_down(now, errc::closed, "closed before it was up");
+    goaway_owed_ = true;
+    wake_control();
   }
-  if (closing_) return check_closing(now);
-  closing_ = true;
-  close_until_ = now + config_.linger;
-  goaway_code_ = code;
-  goaway_reason_ = reason.substr(0, wire::max_reason);
-  goaway_version_ = 1;
-  if (!up_) return finish_down(now, errc::closed, "closed before it was up");
-  goaway_owed_ = true;
-  wake_control();
   check_closing(now);
 }
 
-// The linger is for flows that somebody may still finish. Without a living path it counts from when
-// the last one was lost, which may be long ago, and is short when the peer closed all of them; of a
-// peer that is stalled, from its last sign of life.
-// While the peer lives, what the application has let go of is delivered however slowly it is read,
-// unless the whole program is told to go.
-instant link::closing_ends() const noexcept {
-  if (!closing_) return never;
-  const bool delivering = std::any_of(flows_.begin(), flows_.end(), [](const auto& f) {
-    return f.second->app_closed && !f.second->removing;
-  });
-  const bool waits = delivering && !close_bounded_;
-  if (dark_since_ != never) {
-    const auto gone = closed_since_ == never ? never : closed_since_ + defaults::closed_wait;
-    return std::min({waits ? never : close_until_, dark_since_ + config_.linger, gone});
+// Asked of a link that is closing: each flow is looked at.
+standing::closing_facts link::closing_facts() const noexcept {
+  standing::closing_facts out{false, true, !goaway_owed_, stalled_, last_life_};
+  for (const auto& [number, f] : flows_) {
+    if (f->removing) continue;
+    out.idle = false;
+    out.delivering = out.delivering || f->app_closed;
   }
-  if (waits && stalled_) return std::max(close_until_, last_life_ + config_.linger);
-  return waits ? never : close_until_;
+  return out;
 }
 
-// Closing ends when every flow was delivered, or the linger ran out.
+instant link::closing_ends() const noexcept {
+  return closing() ? standing_.closing_ends(closing_facts()) : never;
+}
+
 void link::check_closing(instant now) {
-  if (!closing_ || down_) return;
-  const bool told = !goaway_owed_ || dark_since_ != never;
-  const bool idle =
-      std::all_of(flows_.begin(), flows_.end(), [](const auto& f) { return f.second->removing; });
-  if ((idle && told) || now >= closing_ends()) finish_down(now, errc::closed, "closed");
+  if (!closing() || down()) return;
+  if (const auto end = standing_.judge_closing(now, closing_facts()))
+    finish_down(now, end->code, end->sentence);
 }
 
 // GOAWAY and BYE in one record: the peer is done with the link.
@@ -219,20 +194,20 @@ void link::peer_closed(instant now) {
   const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
     return f.second->removing || f.second->app_closed || f.second->settled();
   });
-  finish_down(now, idle ? errc::closed : errc::peer_lost, "the peer closed the link");
+  const auto end = standing::closed_by_peer(idle);
+  finish_down(now, end.code, end.sentence);
 }
 
 void link::fail(instant now, errc code, const std::string& detail) {
   finish_down(now, code, detail);
 }
 
-void link::finish_down(instant now, errc code, const std::string& detail) {
-  if (down_) return;
-  down_ = true;
+void link::finish_down(instant, errc code, const std::string& detail) {
+  if (down()) return;
+  standing_.end();
   hello_keys_.reset();
   goaway_version_ = 1;
   issued_.revoke();
-  static_cast<void>(now);
   for (auto& s : slots_) {
     for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
     s.attempts.clear();
@@ -264,41 +239,38 @@ instant link::next_hello() const noexcept {
   instant waits = never;
   for (const auto& p : paths_) {
     if (p->step == attach_step::waiting && !p->closing)
-      waits = std::min(waits, up_ ? p->token_until : p->last_heard);
+      waits = std::min(waits, up() ? p->token_until : p->last_heard);
   }
   const auto newest = paths_.newest_hello();
-  if (up_ || waits == never || newest == instant::min()) return waits;
+  if (up() || waits == never || newest == instant::min()) return waits;
   return newest + defaults::hello_race;
 }
 
 instant link::next_timeout() const noexcept {
-  if (down_) return never;
-  auto next =
-      std::min({up_ ? never : dial_deadline_, closing_ends(), quality_at_, demand_at_, guard_at_});
+  if (down()) return never;
+  auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_at_, guard_at_});
   for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
-  if (!up_) next = std::min(next, cold_at_);
+  if (!up()) next = std::min(next, cold_at_);
   if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
   for (const auto& s : slots_) {
     next = std::min({next, s.next_dial, tells_missing_at(s)});
     for (const auto& a : s.attempts) next = std::min(next, a.until);
   }
-  next = std::min(next, grace_ends());
+  next = std::min(next, standing_.grace_ends());
   return std::min(next, next_hello());
 }
 
 void link::handle_timeout(instant now, duration lateness) {
-  if (down_) return;
+  if (down()) return;
   if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
-  if (!up_ && dial_deadline_ <= now) {
-    return fail(now, last_dial_code_,
-                last_dial_error_.empty() ? "no path came up in time" : last_dial_error_);
-  }
+  if (const auto end = standing_.judge_dial(now, last_dial_code_, last_dial_error_))
+    return fail(now, end->code, end->sentence);
   for (const auto carrier : paths_.carriers()) {
     if (auto* p = paths_.find(carrier)) check_path(now, *p);
-    if (down_) return;
+    if (down()) return;
   }
   start_handshakes(now);
-  if (up_) look_at_cold(now, true);
+  if (up()) look_at_cold(now, true);
   dial_due(now);
   if (demand_at_ <= now) look_at_demand(now);
   if (guard_at_ <= now) guard_bonds(now);
@@ -309,16 +281,8 @@ void link::handle_timeout(instant now, duration lateness) {
     restart_told_ = true;
     s_.events.order(event::peer_restarted{ref_, *other_instance_});
   }
-  if (now >= grace_ends() && dark_since_ <= gives_way_until_)
-    return fail(now, errc::peer_lost, "its client was started anew and made another link");
-  if (now >= grace_ends()) {
-    const std::string_view why =
-        closed_since_ == never ? "no path came back in time"
-                               : "the other end closed every path, and none came back in time";
-    return fail(now, errc::no_path,
-                std::string(why) + "; the last dial said: " +
-                    (last_dial_error_.empty() ? "nothing" : last_dial_error_));
-  }
+  if (const auto end = standing_.judge_grace(now, last_dial_error_))
+    return fail(now, end->code, end->sentence);
   check_closing(now);
 }
 

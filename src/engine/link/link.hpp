@@ -15,6 +15,7 @@
 #include "engine/door/routing_tokens.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
+#include "engine/link/standing.hpp"
 #include "engine/path/extra_budget.hpp"
 #include "engine/path/path.hpp"
 #include "engine/path/path_table.hpp"
@@ -86,21 +87,21 @@ class link {
   void adopt(instant now, const link_agreement& agreement, const std::string& remote);
   void close(instant now, std::uint64_t code, std::string_view reason, bool bounded);
   void fail(instant now, errc code, const std::string& detail);
-  bool up() const noexcept { return up_; }
-  bool down() const noexcept { return down_; }
+  bool up() const noexcept { return standing_.up(); }
+  bool down() const noexcept { return standing_.down(); }
   /// Down, and the application let go of every flow: may be destroyed.
-  bool finished() const noexcept { return down_ && flows_.empty() && paths_.empty(); }
+  bool finished() const noexcept { return down() && flows_.empty() && paths_.empty(); }
   link_ref ref() const noexcept { return ref_; }
   const link_keys& keys() const noexcept { return agreement_.keys; }
   const link_agreement& agreement() const noexcept { return agreement_; }
   /// When the last path died or became suspect; `never` while one lives.
-  instant dark_since() const noexcept { return dark_since_; }
-  instant made_at() const noexcept { return made_at_; }
+  instant dark_since() const noexcept { return standing_.dark_since(); }
+  instant made_at() const noexcept { return standing_.up_since(); }
   const std::optional<slot_claim>& claim() const noexcept { return claim_; }
   /// Acceptor: the dialer said which slot it has, since this was asked last.
   bool claim_is_fresh() noexcept { return std::exchange(claim_fresh_, false); }
   /// Its dialer lives no more, but by what a living path shows in the next minute.
-  void give_way(instant now) noexcept { gives_way_until_ = now + defaults::slot_wait; }
+  void give_way(instant now) noexcept { standing_.give_way(now); }
   /// The number of the flow of this id; nullopt: there is none.
   std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept;
   instant next_timeout() const noexcept;
@@ -168,12 +169,13 @@ class link {
   void prepare_hello();
   void confirmed() noexcept;
   void start_over(instant now, const std::string& detail);
-  void come_up(const std::string& remote);
+  void come_up(instant now, const std::string& remote);
   void claim_slot();
   void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
-  instant grace_ends() const noexcept;
+  bool closing() const noexcept { return standing_.closing(); }
+  standing::closing_facts closing_facts() const noexcept;
   bool all_closed() const noexcept;
   void check_dark(instant now);
   instant closing_ends() const noexcept;
@@ -386,28 +388,18 @@ class link {
   link_ref ref_;
   role side_;
   link_config config_;
+  standing standing_;
 
   // Keys and life.
   std::unique_ptr<dialer_hello> hello_;
   std::optional<hello_keys> hello_keys_;  ///< dialer: those that prove the peer stay till its end
   bool confirmed_ = false;                ///< dialer: a record of frames came
   link_agreement agreement_;
-  bool up_ = false;
-  bool flows_told_ = false;  ///< a record that opens a flow was made
-  bool down_ = false;
-  bool closing_ = false;  ///< GOAWAY sent or owed; flows are finishing
-  instant close_until_ = never;
-  bool close_bounded_ = false;  ///< a reader who is slow gets no longer than that
-  bool peer_going_away_ = false;
-  instant dark_since_ = never;
-  instant closed_since_ = never;   ///< every path ended by FIN or RST, the last one then
-  instant dial_deadline_ = never;  ///< counts while it is not up
-  bool stalled_ = false;           ///< peer_stalled
-  instant made_at_{};
+  bool flows_told_ = false;          ///< a record that opens a flow was made
+  bool stalled_ = false;             ///< peer_stalled
   std::optional<slot_claim> claim_;  ///< what was said (dialer) or heard (acceptor) of the slot
   bool slot_owed_ = false;
   bool claim_fresh_ = false;
-  instant gives_way_until_ = instant::min();
   bool ask_next_ = false;      ///< an attach was refused: the next carrier asks why
   bool attach_twice_ = false;  ///< the link is known there: questions alone do not lead back to it
   instant foreign_since_ = never;  ///< since then every answer was that of a server with the key

@@ -45,8 +45,8 @@ flow& link::make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind k
 
 result<flow_ref> link::open(instant now, wire::flow_kind kind,
                             const endpoint::open_options& options) {
-  if (down_) return errc::closed;
-  if (closing_ || peer_going_away_) return errc::closed;
+  if (down()) return errc::closed;
+  if (standing_.winding_up()) return errc::closed;
   if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
   auto* root = roots_.find(options.root);
   if (root == nullptr) return errc::invalid_argument;
@@ -82,7 +82,7 @@ errc link::reject(instant, flow& f, std::uint64_t code, std::string_view reason)
   f.app_closed = true;
   f.discard_received();
   f.discard_sent();
-  if (down_) {
+  if (down()) {
     remove_flow(f);
     return errc{};
   }
@@ -156,7 +156,7 @@ void link::release_buffers() {
 // Credit follows what the application consumed. A reader that keeps up with a full window within
 // two round trips shows demand: its window grows from the free budget.
 void link::grow_window(instant now, flow& f) {
-  if (down_ || f.window == 0 || f.final_size() || f.peer_reset) return;
+  if (down() || f.window == 0 || f.final_size() || f.peer_reset) return;
   const auto consumed = f.consumed();
   if (consumed - f.window_mark >= f.window / 2) {
     const auto rtt = paths_.longest_round_trip(std::chrono::milliseconds(1));
@@ -192,21 +192,21 @@ void link::close_flow(instant now, flow& f) {
   if (f.app_closed) return;
   if (!f.reset_code && !f.send.finished()) {
     f.send.finish();
-    if (!down_) offer(f);
+    if (!down()) offer(f);
   }
   let_go(now, f, 0);
 }
 
 void link::abort_flow(instant now, flow& f, std::uint64_t code) {
   if (f.app_closed) return;
-  if (!down_) reset_sending(f, code);
+  if (!down()) reset_sending(f, code);
   let_go(now, f, code);
 }
 
 void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
   if (f.app_closed) return;
   if (!f.reset_code && !f.send.finished()) f.reset_after = code;
-  if (!down_) reset_if_delivered(f);
+  if (!down()) reset_if_delivered(f);
   let_go(now, f, code);
 }
 
@@ -214,7 +214,7 @@ void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
 // is slow or paused is not an error: what was written waits for him as long as the link lives.
 void link::let_go(instant now, flow& f, std::uint64_t code) {
   f.app_closed = true;
-  if (down_) return remove_flow(f);
+  if (down()) return remove_flow(f);
   if (f.incoming && f.answer == flow_answer::none && !f.reset_code) {
     f.answer = flow_answer::accepted;
     owe(f, duty_accept);

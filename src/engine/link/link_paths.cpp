@@ -39,7 +39,7 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
     if (it == s.attempts.end()) continue;
     const auto since = it->since;
     s.attempts.erase(it);
-    if (down_ || s.removed || full() || (!needs_dial(s) && !beside_suspect(s))) return nullptr;
+    if (down() || s.removed || full() || (!needs_dial(s) && !beside_suspect(s))) return nullptr;
     auto p = std::make_unique<path>();
     p->carrier = carrier_id{++s_.next_carrier};
     p->leaf = leaf;
@@ -77,9 +77,9 @@ void link::start_handshakes(instant now) {
   bool hello_out = newest_hello != instant::min();
   for (const auto& p : paths_) {
     if (p->step != attach_step::waiting || p->closing) continue;
-    if (up_ && ask_next_ && may_ask()) {
+    if (up() && ask_next_ && may_ask()) {
       begin_ask(now, *p);
-    } else if (up_) {
+    } else if (up()) {
       if (may_attach(now, *p)) begin_attach(now, *p);
     } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
       begin_hello(now, *p);
@@ -150,7 +150,7 @@ void link::take_answer(instant now, path& p, const wire::answer& answer) {
 // Somebody answers there: a longer pause would only delay what he can tell.
 void link::dial_soon(instant now, spec_id leaf) {
   auto& s = slots_[leaf];
-  if (!down_ && needs_dial(s)) s.next_dial = std::min(s.next_dial, now + defaults::dark_redial);
+  if (!down() && needs_dial(s)) s.next_dial = std::min(s.next_dial, now + defaults::dark_redial);
 }
 
 bool link::take_handshake(instant now, path& p, bytes_view payload) {
@@ -174,7 +174,7 @@ bool link::take_handshake(instant now, path& p, bytes_view payload) {
   } else {
     protocol_error(now, p, "a handshake message that nobody asked for");
   }
-  return !p.closing && !down_;
+  return !p.closing && !down();
 }
 
 void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
@@ -196,7 +196,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   const auto outcome = make_confirm(agreement_.keys, ends(), p.terms(), {});
   p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome.ack, wire::form::hello, {});
-  come_up(p.traits.remote);
+  come_up(now, p.traits.remote);
   establish(now, p);
   // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
   std::vector<path*> losers;
@@ -227,7 +227,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
 // a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
 // nothing ends no path but this one.
 bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
-  if (!up_ || confirmed_ || !hello_keys_) return false;
+  if (!up() || confirmed_ || !hello_keys_) return false;
   if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
   const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
     return other.get() != &p && !other->closing && other->step != attach_step::waiting;
@@ -236,7 +236,7 @@ bool link::may_start_over(const path& p, const wire::refuse& refusal, bool prove
 }
 
 bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
-  const bool proven = up_ && verify_reset_token(p.reset, refusal.reset_token);
+  const bool proven = up() && verify_reset_token(p.reset, refusal.reset_token);
   if (may_start_over(p, refusal, proven)) {
     last_dial_error_ = slots_[p.leaf].config.name + ": the peer forgot the hello";
     start_over(now, "the peer forgot the hello");
@@ -246,7 +246,7 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
     fail(now, errc::peer_lost, "the peer proved that it forgot the link");
     return false;
   }
-  if (up_ && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
+  if (up() && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
   const auto code =
       refusal.code > 0 && refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
           ? static_cast<errc>(refusal.code)
@@ -257,7 +257,7 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   const auto leaf = p.leaf;
   const auto step = p.step;
   path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused, reason);
-  if (!up_ || down_ || any_alive()) return false;
+  if (!up() || down() || any_alive()) return false;
   if (step == attach_step::asking) {
     foreign_since_ = never;
     foreign_answers_ = 0;
@@ -442,8 +442,8 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   }
   choose_current(s, p.leaf);
   if (s.current != nullptr) s.shown = s.current->phase;
-  if (down_) return;
-  if (up_) start_handshakes(now);
+  if (down()) return;
+  if (up()) start_handshakes(now);
   route(now, why);
   // A path that lived is dialled at once; one that breaks as soon as it is attached is not, or a
   // peer that refuses its frames would be dialled without end.

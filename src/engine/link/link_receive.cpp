@@ -143,7 +143,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
         now, p,
         "a frame contradicts the state of its " + std::string(f.index() < 6 ? "path" : "flow"));
   }
-  return !p.closing && !down_;
+  return !p.closing && !down();
 }
 
 errc link::on(instant now, path& p, const wire::path_ack& f) {
@@ -294,7 +294,7 @@ void link::ask_again(const sent_control& c) {
       roots_.owe_selections();
       break;
     case control::goaway:
-      goaway_owed_ = closing_;
+      goaway_owed_ = closing();
       break;
     case control::new_token:
       issued_.owe(c.key);
@@ -409,11 +409,12 @@ errc link::on(instant, path&, const wire::open& f) {
   made.root = f.root;
   made.target = roots_.find(f.root);
   made.open_acknowledged = true;
-  const bool refused = closing_ || flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
+  const bool refused =
+      closing() || flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
   if (refused) {
     made.app_closed = true;
     made.answer = flow_answer::rejected;
-    made.reject_code = static_cast<std::uint64_t>(closing_ ? errc::closed : errc::limit_reached);
+    made.reject_code = static_cast<std::uint64_t>(closing() ? errc::closed : errc::limit_reached);
     made.reject_reason = "no more flows here";
     made.discard_received();
     owe(made, duty_reject);
@@ -571,10 +572,7 @@ errc link::on(instant, path&, const wire::goaway& f) {
   goaway_here_ = true;
   if (f.version <= peer_goaway_) return errc{};
   peer_goaway_ = f.version;
-  if (!peer_going_away_) {
-    peer_going_away_ = true;
-    s_.events.order(event::going_away{ref_, f.code, escaped(f.reason)});
-  }
+  if (standing_.peer_closes()) s_.events.order(event::going_away{ref_, f.code, escaped(f.reason)});
   return errc{};
 }
 

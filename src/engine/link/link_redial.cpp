@@ -34,8 +34,8 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
 }
 
 bool link::needs_dial(const leaf_slot& s) const noexcept {
-  if (side_ != role::dialer || down_ || s.removed) return false;
-  if (s.config.cold && (any_alive() || (!up_ && !cold_called_))) return false;
+  if (side_ != role::dialer || down() || s.removed) return false;
+  if (s.config.cold && (any_alive() || (!up() && !cold_called_))) return false;
   if (s.current != nullptr && s.current->phase != path_phase::suspect) return false;
   // A suspect path is dialled beside only while nothing else lives: else it soon dies or clears.
   return s.current == nullptr || !any_alive();
@@ -44,7 +44,7 @@ bool link::needs_dial(const leaf_slot& s) const noexcept {
 // What made a path suspect may have lasted: a fresh one beside it shows, by whatever route is there
 // now.
 bool link::beside_suspect(const leaf_slot& s) const noexcept {
-  return side_ == role::dialer && !down_ && !s.removed && s.current != nullptr &&
+  return side_ == role::dialer && !down() && !s.removed && s.current != nullptr &&
          s.current->phase == path_phase::suspect;
 }
 
@@ -53,7 +53,7 @@ bool link::beside_suspect(const leaf_slot& s) const noexcept {
 instant link::asked_since(const leaf_slot& s) const noexcept {
   auto since = network_at_;
   if (s.away_since != never) since = std::max(since, s.away_since);
-  if (dark_since_ != never) since = std::max(since, dark_since_);
+  if (dark_since() != never) since = std::max(since, dark_since());
   if (beside_suspect(s)) since = std::max(since, s.current->suspected_at);
   return since;
 }
@@ -81,7 +81,7 @@ void link::schedule_dial(instant now, spec_id leaf, bool at_once) {
     s.backoff = s.backoff == duration(0) ? duration(defaults::redial_first)
                                          : std::min<duration>(2 * s.backoff, longest);
   }
-  if (up_ && !any_alive() && hurry) {
+  if (up() && !any_alive() && hurry) {
     wait = at_once ? duration(0) : duration(defaults::dark_redial);
   } else if (!at_once) {
     const auto spread = s.backoff.count() / 5;
@@ -102,7 +102,7 @@ bool link::make_room(instant now, spec_id leaf) {
   auto due = newest != nullptr ? newest->beside_at : instant::min();
   for (const auto& a : s.attempts) {
     const auto single =
-        up_ && !any_alive() && hurry ? duration(defaults::dark_redial) : beside_after(s.last_rtt);
+        up() && !any_alive() && hurry ? duration(defaults::dark_redial) : beside_after(s.last_rtt);
     due = std::max(due, tries == 1 ? a.since + single : a.patient ? instant::min() : a.until);
   }
   const bool full_up = tries >= tries_at_once;
@@ -119,7 +119,7 @@ bool link::make_room(instant now, spec_id leaf) {
 }
 
 duration link::dial_time(const leaf_slot& s, bool patient) const noexcept {
-  const bool dark = up_ && !any_alive();
+  const bool dark = up() && !any_alive();
   const auto known = [&](duration least) { return std::max<duration>(least, 3 * s.last_rtt); };
   if (!patient) return known(dark ? defaults::dark_redial : defaults::dial_beside);
   if (dark) {
@@ -130,10 +130,10 @@ duration link::dial_time(const leaf_slot& s, bool patient) const noexcept {
 }
 
 void link::dial(instant now, spec_id leaf) {
-  if (!make_room(now, leaf) || down_) return;
+  if (!make_room(now, leaf) || down()) return;
   auto& s = slots_[leaf];
   const bool hurry = quick(now, s);
-  const bool dark = up_ && !any_alive();
+  const bool dark = up() && !any_alive();
   const bool patient = s.attempts.empty() && paths_.unfinished(leaf).count == 0;
   const auto timeout = hurry || !patient ? dial_time(s, patient) : duration(defaults::dial_timeout);
   const auto number = next_attempt_++;
@@ -148,14 +148,14 @@ void link::dial(instant now, spec_id leaf) {
   s.next_dial = never;
   if (dark && hurry) {
     s.next_dial = now + defaults::dark_redial;
-  } else if (!up_ && hurry) {
+  } else if (!up() && hurry) {
     s.next_dial = now + beside_after(s.last_rtt);
   }
 }
 
 void link::dial_due(instant now) {
   tell_all_missing(now);
-  if (!up_ && now >= cold_at_) {
+  if (!up() && now >= cold_at_) {
     cold_at_ = never;
     cold_called_ = true;
     for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
@@ -192,8 +192,8 @@ void link::network_changed(instant now) {
 // An application asks for what no path can carry: what was given up for the time being is dialled
 // at once.
 void link::wanted(instant now) {
-  const bool waits = side_ == role::dialer && (!up_ || dark_since_ != never);
-  if (!waits || down_ || now < wanted_until_ || any_alive()) return;
+  const bool waits = side_ == role::dialer && (!up() || dark_since() != never);
+  if (!waits || down() || now < wanted_until_ || any_alive()) return;
   const bool asleep = std::any_of(slots_.begin(), slots_.end(), [&](const auto& s) {
     return !s.removed && !quick(now, s) && needs_dial(s);
   });
@@ -209,7 +209,7 @@ void link::wanted(instant now) {
 // Before the link is up: when every leaf that is not cold has failed, the cold ones are dialled.
 void link::call_cold(instant now, spec_id failed) {
   slots_[failed].failed = true;
-  if (up_ || down_ || cold_called_) return;
+  if (up() || down() || cold_called_) return;
   for (const auto& s : slots_) {
     if (!s.config.cold && !s.removed && !s.failed) return;
   }
@@ -222,7 +222,7 @@ void link::call_cold(instant now, spec_id failed) {
 
 // A cold path rests again when the others were good for a while.
 void link::look_at_cold(instant now, bool may_rest) {
-  if (side_ != role::dialer || down_) return;
+  if (side_ != role::dialer || down()) return;
   path* awake = nullptr;
   bool good = false;
   for (const auto& s : slots_) {

@@ -326,7 +326,7 @@ std::optional<failure> link::set_root(instant now, std::string_view root, std::s
 
 void link::replace_graph(instant now, named_root& root, policy::graph g) {
   ++root.version;
-  root.owed = up_;
+  root.owed = up();
   install_root(now, root, std::move(g));
   wake_control();
 }

@@ -63,13 +63,13 @@ void link::wake_all() {
 }
 
 bool link::reaches(const path& p) const noexcept {
-  if (!up_ || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
+  if (!up() || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
   return roots_.reaches(p.leaf, bulk_flows_ > 0);
 }
 
 // A selector left it a moment ago, and what the new path cannot take may go by it.
 bool link::was_left(const path& p) const noexcept {
-  return up_ && p.leaf < slots_.size() && slots_[p.leaf].current == &p && roots_.left(p.leaf);
+  return up() && p.leaf < slots_.size() && slots_[p.leaf].current == &p && roots_.left(p.leaf);
 }
 
 void link::wake_data() {
@@ -114,7 +114,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   }
   record_writer w(p.out, s_.pool, p.sent.next_number(), record_size(now, p), p.sealing());
   put_acks(now, p, w);
-  if (up_) put_quality(now, p, w);
+  if (up()) put_quality(now, p, w);
   if (&p == paths_.for_control()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
     if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
@@ -123,11 +123,11 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   }
   if (!put_tokens(p, w)) s_.transmit.wake(p.carrier);
   bool full = false;
-  if (up_ && p.carries()) {
+  if (up() && p.carries()) {
     full = put_urgent(now, p, w);
     if (!full) full = put_data(now, p, w);
   }
-  if (up_ && p.leaving && p.phase != path_phase::suspect && !closing_ && w.empty() &&
+  if (up() && p.leaving && p.phase != path_phase::suspect && !closing() && w.empty() &&
       p.sent.all_acknowledged()) {
     w.put(wire::bye{});
     p.bye_sent = true;

@@ -49,7 +49,7 @@ link_snapshot link::status(instant now) const {
   out.link = ref_;
   out.id = agreement_.keys.link;
   out.side = side_;
-  out.up = up_ && !down_;
+  out.up = up() && !down();
   out.peer = agreement_.peer;
   out.peer_stalled = stalled_;
   out.migrations = migrations_;
@@ -57,7 +57,7 @@ link_snapshot link::status(instant now) const {
   out.flows_accepted = accepted_;
   if (!roots_.standard().installed()) return out;
   out.root = policy::to_text(roots_.standard().target.graph());
-  if (const auto until = grace_ends(); until != never) out.grace_left = until - now;
+  if (const auto until = standing_.grace_ends(); until != never) out.grace_left = until - now;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     const auto& s = slots_[leaf];
     if (s.removed) continue;
