@@ -97,7 +97,9 @@ void node::finish_dials() {
     const auto d = it->second;
     if (d.socket->established()) {
       it = dials_.erase(it);
-      if (const auto id = endpoint_->dialed(now, link, attempt, traits(*d.over, true))) {
+      const auto id = endpoint_->dialed(now, link, attempt, traits(*d.over, true));
+      if (notes != nullptr) notes->adopted(now, name_, id);
+      if (id) {
         adopt(*id, *d.socket);
       } else {
         d.socket->close();
@@ -118,7 +120,9 @@ void node::take_accepted() {
   while (!backlog_.empty()) {
     const auto [from, socket] = backlog_.front();
     backlog_.pop_front();
-    if (const auto id = endpoint_->accepted(queue_.now(), traits(*from, false))) {
+    const auto id = endpoint_->accepted(queue_.now(), traits(*from, false));
+    if (notes != nullptr) notes->adopted(queue_.now(), name_, id);
+    if (id) {
       adopt(*id, *socket);
     } else {
       socket->close();
@@ -131,6 +135,7 @@ bool node::read_one(engine::carrier_id id, carrier& c) {
   const auto now = queue_.now();
   while (c.socket->unread() != 0) {
     auto into = endpoint_->receive_buffer(id);
+    if (notes != nullptr) notes->offers_buffer(name_, id, into.size());
     if (into.empty()) break;
     const auto n = c.socket->read(into.first(std::min<std::size_t>(into.size(), 256 * 1024)));
     endpoint_->received(now, id, n);
@@ -231,9 +236,11 @@ void node::transmit(engine::carrier_id id) {
       return;
     }
     const auto n = c.socket->write(pieces);
+    if (notes != nullptr) notes->transmits(now, name_, id, pieces, n);
     bytes_sent_ += n;
     if (n != 0) endpoint_->transmitted(now, id, n);
     c.socket->unsent_limit(endpoint_->unsent_limit(id));
+    if (notes != nullptr) notes->limits(name_, id, endpoint_->unsent_limit(id));
     if (n < offered) {
       c.blocked = true;
       return;
@@ -249,6 +256,7 @@ void node::half_close(carrier& c) {
 
 void node::obey(const engine::any_event& e) {
   using namespace engine;
+  if (notes != nullptr) notes->happened(queue_.now(), name_, e);
   if (const auto* d = std::get_if<event::dial>(&e)) return obey(*d);
   if (const auto* d = std::get_if<event::cancel_dial>(&e)) return obey(*d);
   if (const auto* d = std::get_if<event::close_carrier>(&e)) return obey(*d);
@@ -302,6 +310,7 @@ std::string node::carriers_text() const {
 
 void node::arm() {
   auto when = endpoint_->next_timeout();
+  if (notes != nullptr) notes->waits(queue_.now(), name_, when);
   if (when != never) when += lag_;
   for (const auto& [id, c] : carriers_) when = std::min(when, c.close_at);
   for (const auto& [key, d] : dials_) when = std::min(when, d.until);

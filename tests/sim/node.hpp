@@ -12,6 +12,7 @@
 
 #include "engine/endpoint.hpp"
 #include "sim/event_queue.hpp"
+#include "sim/journal.hpp"
 #include "sim/line.hpp"
 
 namespace rendr::sim {
@@ -26,6 +27,8 @@ class node {
 
   /// Every application event, after the driver took its own.
   std::function<void(const engine::any_event&)> on_event;
+  /// Where every output of the engine is written; nullptr: nowhere. It outlives the node.
+  journal* notes = nullptr;
   /// Resolves a dial to a line.
   std::function<line&(engine::link_ref, engine::spec_id)> resolve;
 

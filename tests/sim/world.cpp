@@ -35,6 +35,12 @@ engine::endpoint_config config_of(random& rng, const scenario& options) {
   return c;
 }
 
+secret_key shared_by_both() {
+  secret_key key;
+  std::ranges::fill(key.span(), std::byte{5});
+  return key;
+}
+
 }  // namespace
 
 world::world(const scenario& options) : options_(options), rng_(options.seed) {
@@ -42,8 +48,11 @@ world::world(const scenario& options) : options_(options), rng_(options.seed) {
     auto& l = *lines_.emplace_back(std::make_unique<line>(queue, rng_.fork(), p, options_.tcp));
     l.on_accept = [this](line& from, tcp_socket& s) { server_->accepted(from, s); };
   }
-  client_ = std::make_unique<node>(queue, "client", config_of(rng_, options_),
+  auto config = config_of(rng_, options_);
+  if (options_.slots) config.slot.emplace().fill(std::byte{3});
+  client_ = std::make_unique<node>(queue, "client", config,
                                    [this](std::string what) { violated(std::move(what)); });
+  client_->notes = options_.notes;
   client_->on_event = [this](const engine::any_event& e) { on_client(e); };
   client_->resolve = [this](engine::link_ref, engine::spec_id spec) -> line& {
     return *line_of_.at(spec);
@@ -57,8 +66,13 @@ std::unique_ptr<node> world::make_server() {
   auto config = config_of(rng_, options_);
   config.accept_links = true;
   config.reset_key = server_key_;
+  if (options_.slots) {
+    config.loops = 2;
+    config.accept_credentials.psk = shared_by_both();
+  }
   auto n = std::make_unique<node>(queue, "server", config,
                                   [this](std::string what) { violated(std::move(what)); });
+  n->notes = options_.notes;
   n->on_event = [this](const engine::any_event& e) { on_server(e); };
   n->resolve = [this](engine::link_ref, engine::spec_id) -> line& {
     violated("the server dials");
@@ -139,6 +153,7 @@ engine::link_ref world::connect() {
   c.no_path_grace = options_.grace;
   c.linger = options_.linger;
   c.dial_deadline = options_.dial_deadline;
+  if (options_.slots) c.credentials.psk = shared_by_both();
   const auto link = client_->ep().connect(queue.now(), c);
   if (!link) {
     violated("connect: " + link.error().detail);
@@ -300,6 +315,23 @@ std::string world::finish() {
     if (n->ep().next_timeout() != never) violated(n->name() + " keeps a timer");
   }
   return violations();
+}
+
+void world::note_status() {
+  if (options_.notes == nullptr) return;
+  for (auto* n : {client_.get(), server_})
+    options_.notes->stands(now(), n->name(), n->ep().status(now()));
+  const auto seen = [this](std::uint32_t number, const auto& e) {
+    options_.notes->remark("application of " + std::to_string(number) + " received " +
+                           std::to_string(e.received) + (e.eof ? " all" : "") + ", error " +
+                           std::to_string(static_cast<int>(e.error)));
+  };
+  const auto both = [&seen](const auto& flow) {
+    seen(flow.number(), flow.client());
+    seen(flow.number(), flow.server());
+  };
+  for (const auto& f : flows_) both(*f);
+  for (const auto& t : talks_) both(*t);
 }
 
 engine::path_snapshot world::status_of(std::string_view name, bool at_server) const {

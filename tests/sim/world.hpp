@@ -31,6 +31,8 @@ struct scenario {
   std::size_t handshakes = engine::defaults::handshakes;
   std::size_t links = engine::defaults::links;
   duration dial_deadline = duration::max();
+  bool slots = false;        ///< the client says its slot to a server of two loops
+  journal* notes = nullptr;  ///< of both nodes; it outlives the world
 };
 
 /// The seed to use: RENDR_SEED when set, else `fallback`.
@@ -74,6 +76,8 @@ class world {
   bool run_until(const std::function<bool()>& done, duration limit);
   /// Ends the client's links in order and checks that nothing is left. All violations, one a line.
   std::string finish();
+  /// Writes the snapshots of both ends, and what the applications saw, to the journal.
+  void note_status();
   /// Violations so far.
   std::string violations() const;
   void violated(std::string what);
