@@ -44,13 +44,18 @@ struct endpoint::impl final : link_directory {
     const auto it = links.find(ref);
     return it == links.end() ? nullptr : it->second.get();
   }
-  link* named(const link_id& id) override {
-    const auto it = by_id.find(id);
-    return it == by_id.end() ? nullptr : find(it->second);
+  std::optional<made_link> seen_from_the_door(link_ref ref) const {
+    const auto* l = find(ref);
+    if (l == nullptr) return std::nullopt;
+    return made_link{ref, &l->agreement(), &l->ids(), l->full()};
   }
-  link* named_by(const routing_token& token) override {
+  std::optional<made_link> named(const link_id& id) const override {
+    const auto it = by_id.find(id);
+    return it == by_id.end() ? std::nullopt : seen_from_the_door(it->second);
+  }
+  std::optional<made_link> named_by(const routing_token& token) const override {
     const auto it = tokens.find(token);
-    return it == tokens.end() ? nullptr : find(it->second);
+    return it == tokens.end() ? std::nullopt : seen_from_the_door(it->second);
   }
   bool room(const std::string& source, bool capped) const override {
     return accepted_links.room(source, capped) || darkest(source, capped) != nullptr;
@@ -116,7 +121,7 @@ struct endpoint::impl final : link_directory {
     const auto ref = l.ref();
     if (l.claim_is_fresh()) take_claim(now, l);
     if (l.down()) {
-      by_id.erase(l.keys().link);
+      by_id.erase(l.agreement().keys.link);
       accepted_links.remove(ref);
       forget_claim(l);
     }
@@ -200,7 +205,7 @@ endpoint::endpoint(endpoint&&) noexcept = default;
 endpoint& endpoint::operator=(endpoint&&) noexcept = default;
 
 void endpoint::impl::let_in(instant now, greeter::admission a) {
-  auto* l = a.into;
+  auto* l = a.into ? find(*a.into) : nullptr;
   if (l == nullptr) {
     make_room(now, a.source, a.capped);
     const link_ref ref{++next_link};
@@ -208,7 +213,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
     l = made.get();
     links.emplace(ref, std::move(made));
     l->adopt(now, *a.agreement, a.carrier->traits.remote);
-    by_id.emplace(l->keys().link, ref);
+    by_id.emplace(l->agreement().keys.link, ref);
     accepted_links.add(ref, std::move(a.source));
   }
   const auto carrier = a.carrier->carrier;
@@ -411,7 +416,7 @@ void endpoint::give_way(instant now, const event::slot_claimed& claimed) {
 
 std::optional<link_ref> endpoint::link_named(const link_id& id) const {
   for (const auto& [ref, l] : impl_->links) {
-    if (l->up() && !l->down() && l->keys().link == id) return ref;
+    if (l->up() && !l->down() && l->agreement().keys.link == id) return ref;
   }
   return std::nullopt;
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "engine/link/link.hpp"
 #include "engine/record/record_writer.hpp"
 
 namespace rendr::engine {
@@ -32,17 +31,15 @@ bool is_capped(const carrier_traits& traits, const std::string& source) noexcept
 
 // Where a path belongs: a link, or one that is not confirmed yet.
 struct greeter::destination {
-  link* made = nullptr;
+  std::optional<made_link> made;
   pending_link* waits = nullptr;  // of use while none is made
 
-  explicit operator bool() const noexcept { return made != nullptr || waits != nullptr; }
+  explicit operator bool() const noexcept { return made || waits != nullptr; }
   const link_agreement& agreement() const noexcept {
-    return made != nullptr ? made->agreement() : waits->hello->agreement();
+    return made ? *made->agreement : waits->hello->agreement();
   }
-  bool full() const noexcept { return made != nullptr && made->full(); }
-  bool id_free(std::uint64_t id) const noexcept {
-    return made == nullptr || made->path_id_free(id);
-  }
+  bool full() const noexcept { return made && made->full; }
+  bool id_free(std::uint64_t id) const noexcept { return !made || made->ids->free(id); }
 };
 
 link_ends greeter::ends_of(const link_agreement& agreement) const {
@@ -165,7 +162,8 @@ void greeter::refuse(guest& g, const hello_refusal& why, const secret<32>* reset
   drop(g, true);
 }
 
-std::optional<greeter::admission> greeter::received(instant now, path& p, link_directory& links) {
+std::optional<greeter::admission> greeter::received(instant now, path& p,
+                                                    const link_directory& links) {
   auto* g = find(p);
   if (g == nullptr) return std::nullopt;
   p.last_heard = now;
@@ -201,7 +199,7 @@ std::optional<greeter::admission> greeter::received(instant now, path& p, link_d
 }
 
 std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_view payload,
-                                                link_directory& links) {
+                                                const link_directory& links) {
   const auto message = wire::decode_handshake(payload);
   const auto step = g.carrier->step;
   if (message) {
@@ -247,11 +245,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
     if (!links.room(g.source, is_capped(g.carrier->traits, g.source)))
       return refuse(g, errc::limit_reached, "no more links are taken");
     const auto grace = s_.config.accepted.no_path_grace;
-    const hello_offer self{s_.config.instance, 0, s_.config.features,
-                           grace == duration::max()
-                               ? wire::grace_forever_ms
-                               : static_cast<std::uint64_t>(
-                                     std::chrono::floor<std::chrono::milliseconds>(grace).count())};
+    const hello_offer self{s_.config.instance, 0, s_.config.features, grace_on_wire(grace)};
     const auto token = s_.mint.make(s_.secrets);
     auto made =
         acceptor_hello::make(self, keys_, s_.mint.reset_of(token), token, hello, s_.secrets);
@@ -293,12 +287,12 @@ void greeter::evict_hello() {
 // An attach may overtake the confirmation of the first path, and is as good a proof of the link's
 // key.
 template <class Is>
-greeter::destination greeter::find_destination(link* made, Is is) {
-  if (made != nullptr) return {made, nullptr};
+greeter::destination greeter::find_destination(std::optional<made_link> made, Is is) {
+  if (made) return {made, nullptr};
   const auto known = std::find_if(hellos_.begin(), hellos_.end(), [&](const auto& entry) {
     return is(entry.second.hello->agreement());
   });
-  return {nullptr, known == hellos_.end() ? nullptr : &known->second};
+  return {std::nullopt, known == hellos_.end() ? nullptr : &known->second};
 }
 
 // A path id has one challenge at a time, or a recorded ATTACH would bring as many as it is
@@ -318,7 +312,8 @@ bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
   return true;
 }
 
-greeter::destination greeter::find_destination(const routing_token& token, link_directory& links) {
+greeter::destination greeter::find_destination(const routing_token& token,
+                                               const link_directory& links) {
   return find_destination(links.named_by(token),
                           [&](const auto& agreement) { return agreement.token == token; });
 }
@@ -333,7 +328,7 @@ void greeter::refuse_unknown(guest& g) {
 
 // For a token that no server with this reset key made, its own key must do: it says that this
 // server, as it is now, never had that link. For a relative's token it says nothing.
-void greeter::take_ask(guest& g, const wire::ask& ask, link_directory& links) {
+void greeter::take_ask(guest& g, const wire::ask& ask, const link_directory& links) {
   if (find_destination(g.first.token, links))
     return refuse(g, errc::unavailable, "this link is known here");
   if (!s_.config.accept_links || s_.mint.maker_of(g.first.token) != token_mint::maker::nobody)
@@ -344,7 +339,7 @@ void greeter::take_ask(guest& g, const wire::ask& ask, link_directory& links) {
   drop(g, true);
 }
 
-void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& links) {
+void greeter::take_attach(guest& g, const wire::attach& attach, const link_directory& links) {
   if (!takes(*g.carrier, attach.guarded)) return refuse(g, errc::auth_failed, no_plaintext);
   const auto to = find_destination(g.first.token, links);
   if (!to) return refuse_unknown(g);
@@ -369,7 +364,7 @@ void greeter::take_attach(guest& g, const wire::attach& attach, link_directory& 
 
 std::optional<greeter::admission> greeter::take_proof(instant now, guest& g,
                                                       const wire::attach_ack& ack,
-                                                      link_directory& links) {
+                                                      const link_directory& links) {
   admission out;
   const bool good =
       g.hello ? confirmed(now, g, ack, links, out) : attached(now, g, ack, links, out);
@@ -395,14 +390,16 @@ bool greeter::admit(instant now, guest& g, const destination& to, const path_key
                     admission& out) {
   const auto& agreement = to.agreement();
   g.carrier->protect(keys, role::acceptor, agreement.cipher(), s_.config.records_per_key);
-  out.into = to.made;
-  if (to.made != nullptr) return true;
+  if (to.made) {
+    out.into = to.made->link;
+    return true;
+  }
   out.agreement = agreement;
   return consume(now, *to.waits);
 }
 
-bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
-                        admission& out) {
+bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack,
+                        const link_directory& links, admission& out) {
   const auto known = hellos_.find(*g.hello);
   if (known == hellos_.end()) return false;
   const auto& agreement = known->second.hello->agreement();
@@ -412,8 +409,8 @@ bool greeter::confirmed(instant now, guest& g, const wire::attach_ack& ack, link
   return keys && admit(now, g, to, *keys, out);
 }
 
-bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
-                       admission& out) {
+bool greeter::attached(instant now, guest& g, const wire::attach_ack& ack,
+                       const link_directory& links, admission& out) {
   const auto to = find_destination(
       links.named(g.link), [&](const auto& agreement) { return agreement.keys.link == g.link; });
   if (!to || to.full() || !to.id_free(g.carrier->id)) return false;

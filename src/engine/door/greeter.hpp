@@ -12,19 +12,26 @@
 #include <vector>
 
 #include "engine/door/handshake.hpp"
+#include "engine/door/path_ids.hpp"
 #include "engine/door/source_table.hpp"
 #include "engine/path/path.hpp"
 #include "engine/services.hpp"
 
 namespace rendr::engine {
 
-class link;
+/// A link that is made, as the door sees it. What it points to is good until the link is called.
+struct made_link {
+  link_ref link{};
+  const link_agreement* agreement = nullptr;
+  const path_ids* ids = nullptr;
+  bool full = false;  ///< it has as many paths as it may
+};
 
 /// The links of an endpoint, by their ids and by the routing tokens before their ATTACHes.
 class link_directory {
  public:
-  virtual link* named(const link_id& id) = 0;
-  virtual link* named_by(const routing_token& token) = 0;
+  virtual std::optional<made_link> named(const link_id& id) const = 0;
+  virtual std::optional<made_link> named_by(const routing_token& token) const = 0;
   /// Whether one more may be made. `capped`: the share of its source counts too.
   virtual bool room(const std::string& source, bool capped) const = 0;
 
@@ -46,7 +53,7 @@ class greeter {
   /// A carrier that proved where it belongs.
   struct admission {
     std::unique_ptr<path> carrier;
-    link* into = nullptr;  ///< nullptr: a new link, with this agreement
+    std::optional<link_ref> into;  ///< nullopt: a new link, with this agreement
     std::optional<link_agreement> agreement;
     std::string source;   ///< where it came from
     bool capped = false;  ///< the share of its source counts
@@ -54,7 +61,7 @@ class greeter {
 
   path* accepted(instant now, const carrier_traits& traits);
   /// Bytes arrived. When an admission is returned the carrier has left the door.
-  std::optional<admission> received(instant now, path& p, link_directory& links);
+  std::optional<admission> received(instant now, path& p, const link_directory& links);
   std::span<const bytes_view> poll_transmit(path& p);
   /// The driver reported its end.
   void gone(path& p);
@@ -89,19 +96,20 @@ class greeter {
   bool room_for_attach(const link_id& link, std::uint64_t id);
   void evict_hello();
   guest* find(const path& p);
-  std::optional<admission> take(instant now, guest& g, bytes_view payload, link_directory& links);
+  std::optional<admission> take(instant now, guest& g, bytes_view payload,
+                                const link_directory& links);
   void take_hello(instant now, guest& g, const wire::hello& hello, const link_directory& links);
-  void take_attach(guest& g, const wire::attach& attach, link_directory& links);
+  void take_attach(guest& g, const wire::attach& attach, const link_directory& links);
   void refuse_unknown(guest& g);
-  void take_ask(guest& g, const wire::ask& ask, link_directory& links);
+  void take_ask(guest& g, const wire::ask& ask, const link_directory& links);
   std::optional<admission> take_proof(instant now, guest& g, const wire::attach_ack& ack,
-                                      link_directory& links);
+                                      const link_directory& links);
   template <class Is>
-  destination find_destination(link* made, Is is);
-  destination find_destination(const routing_token& token, link_directory& links);
-  bool confirmed(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
+  destination find_destination(std::optional<made_link> made, Is is);
+  destination find_destination(const routing_token& token, const link_directory& links);
+  bool confirmed(instant now, guest& g, const wire::attach_ack& ack, const link_directory& links,
                  admission& out);
-  bool attached(instant now, guest& g, const wire::attach_ack& ack, link_directory& links,
+  bool attached(instant now, guest& g, const wire::attach_ack& ack, const link_directory& links,
                 admission& out);
   bool admit(instant now, guest& g, const destination& to, const path_keys& keys, admission& out);
   link_ends ends_of(const link_agreement& agreement) const;

@@ -209,6 +209,16 @@ path_keys keys_of(const link_keys& keys, proof_kind kind, const attach_facts& fa
 
 }  // namespace
 
+std::uint64_t grace_on_wire(duration grace) noexcept {
+  if (grace == duration::max()) return wire::grace_forever_ms;
+  return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(grace).count());
+}
+
+duration grace_of_wire(std::uint64_t ms) noexcept {
+  constexpr std::uint64_t longest = 1'000'000'000'000;  // beyond 31 years it is for ever
+  return ms >= longest ? duration::max() : duration(std::chrono::milliseconds(ms));
+}
+
 hello_keys::hello_keys(const credentials& from) : peer(from.peer_key), allowed(from.allowed_keys) {
   if (from.psk) psk = secret<32>(from.psk->view());
   if (from.own_key) own.emplace(secret<32>(from.own_key->view()));

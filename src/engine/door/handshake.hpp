@@ -16,6 +16,7 @@
 #include "engine/door/key_schedule.hpp"
 #include "engine/door/noise.hpp"
 #include "rendr/credentials.hpp"
+#include "rendr/time.hpp"
 #include "wire/handshake.hpp"
 
 /// The state machines that a path goes through before it carries frames. They make and take message
@@ -75,6 +76,10 @@ struct hello_refusal {
   std::string reason;
   std::string told_here = {};  ///< the same for this end's people, who may see the whole key
 };
+
+/// How long an end waits for a path, on the wire and read from it.
+std::uint64_t grace_on_wire(duration grace) noexcept;
+duration grace_of_wire(std::uint64_t ms) noexcept;
 
 /// What one end says of itself in a hello.
 struct hello_offer {

@@ -8,26 +8,13 @@
 
 namespace rendr::engine {
 
-namespace {
-
-std::uint64_t grace_on_wire(duration grace) noexcept {
-  if (grace == duration::max()) return wire::grace_forever_ms;
-  return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(grace).count());
-}
-
-duration grace_of_wire(std::uint64_t ms) noexcept {
-  constexpr std::uint64_t longest = 1'000'000'000'000;  // beyond 31 years it is for ever
-  return ms >= longest ? duration::max() : duration(std::chrono::milliseconds(ms));
-}
-
-}  // namespace
-
 link::link(services& shared, link_ref ref, role side, const link_config& config)
     : s_(shared),
       ref_(ref),
       side_(side),
       config_(config),
       standing_(config),
+      association_(side, shared.config, config.no_path_grace),
       received_(shared.pool) {
   next_flow_ = side == role::dialer ? 0 : 1;
 }
@@ -41,10 +28,9 @@ link::~link() {
 errc link::start(instant now, policy::graph root) {
   slots_.resize(config_.paths.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
-  hello_keys_.emplace(config_.credentials);
-  config_.credentials = {};
   standing_.start(now);
-  prepare_hello();
+  association_.begin(config_.credentials, s_.secrets);
+  config_.credentials = {};
   roots_.standard().version = 1;
   roots_.standard().text = config_.root;
   install_root(now, roots_.standard(), std::move(root));
@@ -62,18 +48,6 @@ errc link::start(instant now, policy::graph root) {
   return errc{};
 }
 
-void link::prepare_hello() {
-  hello_ = std::make_unique<dialer_hello>(
-      hello_offer{s_.config.instance, 0, s_.config.features, grace_on_wire(config_.no_path_grace)},
-      *hello_keys_, s_.secrets);
-}
-
-// The peer takes part in the link: from now on it is this link or none.
-void link::confirmed() noexcept {
-  confirmed_ = true;
-  if (hello_keys_ && !hello_keys_->prove_peer()) hello_keys_.reset();
-}
-
 // The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
 // that has said nothing yet may say that.
@@ -85,50 +59,29 @@ void link::start_over(instant now, const std::string& detail) {
   }
   for (auto* p : spent) path_down(now, *p, cause::refused, detail);
   for (const auto& p : paths_) p->token_until = never;
-  agreement_ = {};
-  used_paths_.clear();
-  next_path_ = 1;
-  held_ = {};
+  association_.start_over(s_.secrets);
   told_.clear();
   heard_epochs_.clear();
-  flows_told_ = false;
   stalled_ = false;
   standing_.leave_the_dark();
   others_good_since_ = never;
-  other_instance_.reset();
-  claim_.reset();
   slot_owed_ = false;
-  prepare_hello();
   start_handshakes(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
-  agreement_ = agreement;
-  issued_.begin(s_.tokens, ref_, agreement_.token);
-  issued_.refill(s_.secrets, s_.mint);
+  association_.adopt(agreement, s_.tokens, ref_, s_.secrets, s_.mint);
   come_up(now, remote);
 }
 
-// What stands for the slot at this peer stands for nothing at another one.
-void link::claim_slot() {
-  if (!s_.config.slot || !hello_keys_) return;
-  const bool own = hello_keys_->peer && hello_keys_->own;
-  if (!own && !hello_keys_->psk) return;
-  const auto digest = crypto::sha256({as_bytes("rendr 1 slot"), *s_.config.slot, agreement_.peer});
-  claim_.emplace();
-  claim_->slot.owner = own ? wire::slot_owner::static_key : wire::slot_owner::pre_shared_key;
-  std::copy_n(digest.begin(), claim_->slot.id.size(), claim_->slot.id.begin());
-  slot_owed_ = true;
-}
-
 void link::come_up(instant now, const std::string& remote) {
-  standing_.come_up(now, grace_of_wire(agreement_.grace_ms));
+  standing_.come_up(now, grace_of_wire(agreement().grace_ms));
   if (side_ == role::dialer) {
     roots_.owe_graphs();
-    claim_slot();
+    slot_owed_ = association_.make_claim() || slot_owed_;
   }
   roots_.owe_selections();
-  s_.events.order(event::link_up{ref_, agreement_.peer, remote, agreement_.peer_key});
+  s_.events.order(event::link_up{ref_, agreement().peer, remote, agreement().peer_key});
 }
 
 void link::order_close(path& p, bool flush) {
@@ -205,9 +158,8 @@ void link::fail(instant now, errc code, const std::string& detail) {
 void link::finish_down(instant, errc code, const std::string& detail) {
   if (down()) return;
   standing_.end();
-  hello_keys_.reset();
+  association_.end();
   goaway_version_ = 1;
-  issued_.revoke();
   for (auto& s : slots_) {
     for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
     s.attempts.clear();
@@ -277,9 +229,9 @@ void link::handle_timeout(instant now, duration lateness) {
   if (quality_at_ <= now) {
     route(now, cause::quality);
   }
-  if (other_instance_ && !restart_told_ && !any_alive()) {
-    restart_told_ = true;
-    s_.events.order(event::peer_restarted{ref_, *other_instance_});
+  if (!any_alive()) {
+    if (const auto other = association_.restarted())
+      s_.events.order(event::peer_restarted{ref_, *other});
   }
   if (const auto end = standing_.judge_grace(now, last_dial_error_))
     return fail(now, end->code, end->sentence);

@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "base/fifo.hpp"
-#include "engine/door/handshake.hpp"
-#include "engine/door/routing_tokens.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
+#include "engine/link/association.hpp"
 #include "engine/link/standing.hpp"
 #include "engine/path/extra_budget.hpp"
 #include "engine/path/path.hpp"
@@ -92,14 +91,13 @@ class link {
   /// Down, and the application let go of every flow: may be destroyed.
   bool finished() const noexcept { return down() && flows_.empty() && paths_.empty(); }
   link_ref ref() const noexcept { return ref_; }
-  const link_keys& keys() const noexcept { return agreement_.keys; }
-  const link_agreement& agreement() const noexcept { return agreement_; }
+  const link_agreement& agreement() const noexcept { return association_.agreement(); }
   /// When the last path died or became suspect; `never` while one lives.
   instant dark_since() const noexcept { return standing_.dark_since(); }
   instant made_at() const noexcept { return standing_.up_since(); }
-  const std::optional<slot_claim>& claim() const noexcept { return claim_; }
+  const std::optional<slot_claim>& claim() const noexcept { return association_.claim(); }
   /// Acceptor: the dialer said which slot it has, since this was asked last.
-  bool claim_is_fresh() noexcept { return std::exchange(claim_fresh_, false); }
+  bool claim_is_fresh() noexcept { return association_.claim_is_fresh(); }
   /// Its dialer lives no more, but by what a living path shows in the next minute.
   void give_way(instant now) noexcept { standing_.give_way(now); }
   /// The number of the flow of this id; nullopt: there is none.
@@ -111,7 +109,7 @@ class link {
   path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
   void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
                    std::string_view detail);
-  bool path_id_free(std::uint64_t id) const noexcept { return !used_paths_.contains(id); }
+  const path_ids& ids() const noexcept { return association_.paths(); }
   bool full() const noexcept { return paths_.full(); }
   /// Acceptor: a proven carrier joins. The link takes it over.
   path* join(instant now, std::unique_ptr<path> p);
@@ -166,11 +164,8 @@ class link {
   void leave(instant now, path& p, std::string detail);
 
   // link.cpp
-  void prepare_hello();
-  void confirmed() noexcept;
   void start_over(instant now, const std::string& detail);
   void come_up(instant now, const std::string& remote);
-  void claim_slot();
   void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p, bool flush);
@@ -184,8 +179,6 @@ class link {
 
   // link_paths.cpp
   leaf_slot& slot(spec_id leaf);
-  void consume_path_id(std::uint64_t id);
-  link_ends ends() const noexcept;
   void begin_hello(instant now, path& p);
   void begin_attach(instant now, path& p);
   bool may_attach(instant now, path& p) const;
@@ -195,7 +188,6 @@ class link {
   bool take_handshake(instant now, path& p, bytes_view payload);
   bool take_refusal(instant now, path& p, const wire::refuse& refusal);
   void take_hello_ack(instant now, path& p, const wire::hello_ack& ack);
-  bool may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept;
   void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
   void choose_current(leaf_slot& s, spec_id leaf);
@@ -205,7 +197,6 @@ class link {
   void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept { return paths_.any_alive(); }
-  bool may_ask() const noexcept;
   void begin_ask(instant now, path& p);
   void take_answer(instant now, path& p, const wire::answer& answer);
   void dial_soon(instant now, spec_id leaf);
@@ -389,23 +380,10 @@ class link {
   role side_;
   link_config config_;
   standing standing_;
+  association association_;
 
-  // Keys and life.
-  std::unique_ptr<dialer_hello> hello_;
-  std::optional<hello_keys> hello_keys_;  ///< dialer: those that prove the peer stay till its end
-  bool confirmed_ = false;                ///< dialer: a record of frames came
-  link_agreement agreement_;
-  bool flows_told_ = false;          ///< a record that opens a flow was made
-  bool stalled_ = false;             ///< peer_stalled
-  std::optional<slot_claim> claim_;  ///< what was said (dialer) or heard (acceptor) of the slot
+  bool stalled_ = false;  ///< peer_stalled
   bool slot_owed_ = false;
-  bool claim_fresh_ = false;
-  bool ask_next_ = false;      ///< an attach was refused: the next carrier asks why
-  bool attach_twice_ = false;  ///< the link is known there: questions alone do not lead back to it
-  instant foreign_since_ = never;  ///< since then every answer was that of a server with the key
-  unsigned foreign_answers_ = 0;   ///<   that knows nothing of this link
-  std::optional<instance_id> other_instance_;
-  bool restart_told_ = false;
   std::string last_dial_error_;
   errc last_dial_code_ = errc::no_path;
   instant network_at_ = instant::min();    ///< the network changed last
@@ -427,9 +405,7 @@ class link {
   // Paths.
   path_table paths_;
   std::vector<leaf_slot> slots_;
-  std::uint64_t next_path_ = 1;
   std::uint64_t next_attempt_ = 1;
-  range_set used_paths_;  ///< path ids that are consumed, for ever; see `consume_path_id`
   extra_budget extra_;
 
   // Path states told and heard, by path id: epoch and state.
@@ -441,10 +417,6 @@ class link {
   };
   std::map<std::uint64_t, path_word> told_;
   std::map<std::uint64_t, std::uint64_t> heard_epochs_;
-
-  // Routing tokens: what the acceptor handed out, what the dialer holds.
-  issued_tokens issued_;
-  held_tokens held_;
 
   // Graph.
   root_set roots_;

@@ -65,7 +65,7 @@ bool link::may_attach(instant now, path& p) const {
   const bool on_the_way = std::any_of(paths_.begin(), paths_.end(), [](const auto& other) {
     return other->ready() && other->carries() && other->private_to_peer();
   });
-  if (held_.unused() > 0 || !on_the_way) return true;
+  if (association_.held().unused() > 0 || !on_the_way) return true;
   if (p.token_until == never) p.token_until = now + defaults::token_wait;
   return now >= p.token_until;
 }
@@ -77,7 +77,7 @@ void link::start_handshakes(instant now) {
   bool hello_out = newest_hello != instant::min();
   for (const auto& p : paths_) {
     if (p->step != attach_step::waiting || p->closing) continue;
-    if (up() && ask_next_ && may_ask()) {
+    if (up() && association_.asks(any_alive())) {
       begin_ask(now, *p);
     } else if (up()) {
       if (may_attach(now, *p)) begin_attach(now, *p);
@@ -89,61 +89,40 @@ void link::start_handshakes(instant now) {
   }
 }
 
-// Of a dialer.
-link_ends link::ends() const noexcept { return {s_.config.instance, agreement_.peer, 0}; }
-
 void link::begin_hello(instant now, path& p) {
   p.step = attach_step::hello;
   p.attached_at = now;
-  send_handshake(s_, p, hello_->message(p.terms()), wire::form::hello, {});
+  send_handshake(s_, p, association_.hello(p.terms()), wire::form::hello, {});
 }
 
 void link::begin_attach(instant now, path& p) {
   p.step = attach_step::attach;
   p.attached_at = now;
-  p.id = next_path_++;
-  p.attaching.emplace(agreement_.keys, ends(), p.id, p.terms(), bytes_view{}, s_.secrets);
-  const auto& token = held_.take();
-  p.reset = token.reset;
-  send_handshake(s_, p, p.attaching->message(), wire::form::attach, token.routing);
+  auto attempt = association_.begin_attach(p.terms(), s_.secrets);
+  p.id = attempt.path;
+  p.attaching.emplace(std::move(attempt.attach));
+  p.reset = attempt.token.reset;
+  send_handshake(s_, p, p.attaching->message(), wire::form::attach, attempt.token.routing);
   wake_tokens();
-}
-
-// Only in the dark, and of a peer that can prove something: else no answer would mean anything.
-bool link::may_ask() const noexcept {
-  return !any_alive() && hello_keys_ && hello_keys_->prove_peer();
 }
 
 void link::begin_ask(instant now, path& p) {
-  ask_next_ = false;
   p.step = attach_step::asking;
   p.attached_at = now;
-  const auto& token = held_.take();
-  p.reset = token.reset;
-  p.question = std::make_unique<const link_question>(*hello_keys_, token.routing, s_.secrets);
-  send_handshake(s_, p, p.question->message(), wire::form::attach, token.routing);
+  auto inquiry = association_.begin_ask(s_.secrets);
+  p.reset = inquiry.token.reset;
+  p.question = std::move(inquiry.question);
+  send_handshake(s_, p, p.question->message(), wire::form::attach, inquiry.token.routing);
   wake_tokens();
 }
 
-// Servers that share a key may share an address: this one's own server may be met next. Its attach
-// is tried in between, so only after several such answers it is taken for gone; later still when
-// a path is open that may lead to it.
 void link::take_answer(instant now, path& p, const wire::answer& answer) {
   const auto leaf = p.leaf;
-  const bool proven = p.question->proven_by(answer);
-  last_dial_error_ = slots_[leaf].config.name + ": " +
-                     (proven ? "a server with the same key does not know the link"
-                             : "the answer to the question for the link does not verify");
-  if (proven && !any_alive()) {
-    if (foreign_since_ == never) foreign_since_ = now;
-    ++foreign_answers_;
-    const auto wait = paths_.any_attached() ? 4 * defaults::foreign_wait : defaults::foreign_wait;
-    if (foreign_answers_ >= defaults::foreign_proofs && now - foreign_since_ >= wait) {
-      return fail(now, errc::peer_lost,
-                  "the server that answers proved its key, and does not know the link");
-    }
-  }
-  path_down(now, p, proven ? cause::refused : cause::auth, last_dial_error_);
+  const auto said =
+      association_.take_answer(now, *p.question, answer, any_alive(), paths_.any_attached());
+  last_dial_error_ = slots_[leaf].config.name + ": " + said.refusal.sentence;
+  if (said.lost) return fail(now, errc::peer_lost, said.reason);
+  path_down(now, p, said.refusal.why, last_dial_error_);
   dial_soon(now, leaf);
 }
 
@@ -178,24 +157,18 @@ bool link::take_handshake(instant now, path& p, bytes_view payload) {
 }
 
 void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
-  if (!hello_) return path_down(now, p, cause::replaced, "the link is up by another path");
-  auto agreed = hello_->accept(ack);
+  if (!association_.greets())
+    return path_down(now, p, cause::replaced, "the link is up by another path");
+  const auto agreed = association_.take_hello_ack(ack, p.terms());
   if (!agreed) {
-    const auto why =
-        agreed.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
-    last_dial_code_ = agreed.error();
-    const auto sentence = hello_->explain(agreed.error());
-    last_dial_error_ = slots_[p.leaf].config.name + ": " + sentence;
-    return path_down(now, p, why, sentence);
+    const auto& refusal = agreed.error();
+    last_dial_code_ = refusal.code;
+    last_dial_error_ = slots_[p.leaf].config.name + ": " + refusal.sentence;
+    return path_down(now, p, refusal.why, refusal.sentence);
   }
-  agreement_ = std::move(*agreed);
-  held_.begin({agreement_.token, agreement_.reset_token});
-  hello_.reset();
   p.id = first_path;
-  consume_path_id(first_path);
-  const auto outcome = make_confirm(agreement_.keys, ends(), p.terms(), {});
-  p.protect(outcome.keys, side_, agreement_.cipher(), s_.config.records_per_key);
-  send_handshake(s_, p, outcome.ack, wire::form::hello, {});
+  p.protect(agreed->keys, side_, agreement().cipher(), s_.config.records_per_key);
+  send_handshake(s_, p, agreed->ack, wire::form::hello, {});
   come_up(now, p.traits.remote);
   establish(now, p);
   // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
@@ -210,62 +183,35 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
 }
 
 void link::take_challenge(instant now, path& p, const wire::challenge& challenge) {
-  const auto outcome = p.attaching->answer(agreement_.keys, challenge);
-  if (!outcome) {
-    if (outcome.error() == errc::instance_mismatch) other_instance_ = challenge.instance;
-    const auto why =
-        outcome.error() == errc::instance_mismatch ? cause::instance_mismatch : cause::auth;
-    return path_down(now, p, why, std::string(name(outcome.error())));
-  }
+  const auto outcome = association_.take_challenge(*p.attaching, challenge);
+  if (!outcome) return path_down(now, p, outcome.error().why, outcome.error().sentence);
   p.attaching.reset();
-  p.protect(outcome->keys, side_, agreement_.cipher(), s_.config.records_per_key);
+  p.protect(outcome->keys, side_, agreement().cipher(), s_.config.records_per_key);
   send_handshake(s_, p, outcome->ack, wire::form::attach, {});
   establish(now, p);
 }
 
-// Of a link that the peer never took part in, the hello may be said again, unless that could bring
-// a flow to the peer twice: another instance may be one that took it and was restarted. Who proves
-// nothing ends no path but this one.
-bool link::may_start_over(const path& p, const wire::refuse& refusal, bool proven) const noexcept {
-  if (!up() || confirmed_ || !hello_keys_) return false;
-  if (proven) return !flows_told_ || refusal.instance == agreement_.peer;
+bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
     return other.get() != &p && !other->closing && other->step != attach_step::waiting;
   });
-  return alone && !flows_told_ && refusal.code == static_cast<std::uint64_t>(errc::refused);
-}
-
-bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
-  const bool proven = up() && verify_reset_token(p.reset, refusal.reset_token);
-  if (may_start_over(p, refusal, proven)) {
-    last_dial_error_ = slots_[p.leaf].config.name + ": the peer forgot the hello";
-    start_over(now, "the peer forgot the hello");
+  const auto [kind, why] = association_.take_refusal(refusal, p.reset, up(), alone);
+  if (kind == association::refusal_kind::start_over) {
+    last_dial_error_ = slots_[p.leaf].config.name + ": " + why.sentence;
+    start_over(now, why.sentence);
     return false;
   }
-  if (proven) {
-    fail(now, errc::peer_lost, "the peer proved that it forgot the link");
+  if (kind == association::refusal_kind::forgotten) {
+    fail(now, why.code, why.sentence);
     return false;
   }
-  if (up() && refusal.instance != agreement_.peer) other_instance_ = refusal.instance;
-  const auto code =
-      refusal.code > 0 && refusal.code <= static_cast<std::uint64_t>(errc::invalid_argument)
-          ? static_cast<errc>(refusal.code)
-          : errc::refused;
-  last_dial_code_ = code;
-  const auto reason = escaped(refusal.reason);
-  last_dial_error_ = slots_[p.leaf].config.name + ": the peer refused: " + reason;
+  last_dial_code_ = why.code;
+  last_dial_error_ = slots_[p.leaf].config.name + ": the peer refused: " + why.sentence;
   const auto leaf = p.leaf;
   const auto step = p.step;
-  path_down(now, p, code == errc::auth_failed ? cause::auth : cause::refused, reason);
+  path_down(now, p, why.why, why.sentence);
   if (!up() || down() || any_alive()) return false;
-  if (step == attach_step::asking) {
-    foreign_since_ = never;
-    foreign_answers_ = 0;
-    attach_twice_ = true;
-  } else if (step == attach_step::attach && code == errc::refused && may_ask()) {
-    ask_next_ = !std::exchange(attach_twice_, false);
-    dial_soon(now, leaf);
-  }
+  if (association_.consider(step, why.code)) dial_soon(now, leaf);
   return false;
 }
 
@@ -285,11 +231,7 @@ void link::establish(instant now, path& p) {
   s.abandoned = 0;
   s.missing = {};
   if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
-  other_instance_.reset();
-  ask_next_ = false;
-  attach_twice_ = false;
-  foreign_since_ = never;
-  foreign_answers_ = 0;
+  association_.settle();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
   check_dark(now);
   if (side_ == role::acceptor) {
@@ -301,16 +243,8 @@ void link::establish(instant now, path& p) {
   s_.transmit.wake(p.carrier);
 }
 
-// A dialer numbers its attempts in order and leaves out those that failed. Of one who leaves out
-// very many, the oldest that he left out count as consumed too.
-void link::consume_path_id(std::uint64_t id) {
-  used_paths_.add({id, id + 1});
-  const auto& used = used_paths_.ranges();
-  if (used.size() > defaults::path_id_ranges) used_paths_.add({used[0].begin, used[1].end});
-}
-
 path* link::join(instant now, std::unique_ptr<path> p) {
-  consume_path_id(p->id);
+  association_.consume(p->id);
   auto& joined = paths_.add(std::move(p));
   establish(now, joined);
   return &joined;

@@ -75,7 +75,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   p.next_expected = record.number + 1;
   if (!p.proven) {
     p.proven = true;
-    confirmed();
+    association_.confirm();
     replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
@@ -297,10 +297,10 @@ void link::ask_again(const sent_control& c) {
       goaway_owed_ = closing();
       break;
     case control::new_token:
-      issued_.owe(c.key);
+      association_.issued().owe(c.key);
       return wake_tokens();
     case control::retire_token:
-      held_.owe(c.key);
+      association_.held().owe(c.key);
       return wake_tokens();
     case control::slot:
       slot_owed_ = true;
@@ -342,32 +342,19 @@ errc link::on(instant now, path& p, const wire::path_quality& f) {
 }
 
 errc link::on(instant now, path&, const wire::new_token& f) {
-  if (side_ == role::acceptor) return errc::protocol_violation;
-  const auto bad = held_.add(f.number, {f.token, secret<32>(f.reset)});
+  const auto bad = association_.take_token(f);
   if (bad == errc{}) start_handshakes(now);
   return bad;
 }
 
-// Where others could read or change it, it is not taken, as it is not sent.
 errc link::on(instant, path& p, const wire::link_slot& f) {
-  const bool owned = f.owner == wire::slot_owner::pre_shared_key ? agreement_.pre_shared
-                                                                 : agreement_.peer_key.has_value();
-  if (side_ == role::dialer || !owned) return errc::protocol_violation;
-  if (!p.private_to_peer()) return errc{};
-  if (claim_) return claim_->slot == f ? errc{} : errc::protocol_violation;
-  claim_.emplace();
-  claim_->slot = f;
-  if (f.owner == wire::slot_owner::static_key) claim_->key = *agreement_.peer_key;
-  claim_fresh_ = true;
-  return errc{};
+  return association_.take_claim(f, p.private_to_peer());
 }
 
 errc link::on(instant, path&, const wire::retire_token& f) {
-  if (side_ == role::dialer) return errc::protocol_violation;
-  if (const auto bad = issued_.retire(f.number); bad != errc{}) return bad;
-  issued_.refill(s_.secrets, s_.mint);
-  wake_tokens();
-  return errc{};
+  const auto bad = association_.take_retired(f.number, s_.secrets, s_.mint);
+  if (bad == errc{}) wake_tokens();
+  return bad;
 }
 
 result<flow*> link::flow_of(std::uint64_t number) {

@@ -201,23 +201,23 @@ void link::wake_tokens() {
 bool link::put_tokens(const path& p, record_writer& w) {
   if (!p.private_to_peer()) return true;
   auto& controls = w.record().controls;
-  while (const auto* fresh = issued_.owed()) {
+  while (const auto* fresh = association_.issued().owed()) {
     wire::new_token frame{fresh->number, fresh->token, {}};
     const auto reset = s_.mint.reset_of(fresh->token);
     std::ranges::copy(reset.view(), frame.reset.begin());
     if (!w.put(frame)) return false;
     controls.push_back({control::new_token, fresh->number, 0});
-    issued_.told();
+    association_.issued().told();
   }
   if (slot_owed_) {
-    if (!w.put(claim_->slot)) return false;
+    if (!w.put(association_.claim()->slot)) return false;
     controls.push_back({control::slot, 0, 0});
     slot_owed_ = false;
   }
-  while (const auto used = held_.owed()) {
+  while (const auto used = association_.held().owed()) {
     if (!w.put(wire::retire_token{*used})) return false;
     controls.push_back({control::retire_token, *used, 0});
-    held_.told(*used);
+    association_.held().told(*used);
   }
   return true;
 }
@@ -291,7 +291,7 @@ bool link::put_open(flow& f, record_writer& w) {
   if (w.empty()) w.widen(wire::encoded_size(frame) + 64);
   if (!w.put(frame)) return false;
   w.record().controls.push_back({control::open, f.number, 0});
-  flows_told_ = true;
+  association_.tell_of_flow();
   f.duties &= static_cast<std::uint8_t>(~duty_open);
   return true;
 }

@@ -47,10 +47,10 @@ std::optional<std::uint64_t> link::flow_named(const flow_id& id) const noexcept 
 link_snapshot link::status(instant now) const {
   link_snapshot out;
   out.link = ref_;
-  out.id = agreement_.keys.link;
+  out.id = agreement().keys.link;
   out.side = side_;
   out.up = up() && !down();
-  out.peer = agreement_.peer;
+  out.peer = agreement().peer;
   out.peer_stalled = stalled_;
   out.migrations = migrations_;
   out.flows_opened = opened_;
@@ -69,7 +69,7 @@ link_snapshot link::status(instant now) const {
       one.carrier = p->carrier;
       one.path = p->id;
       one.phase = p->phase;
-      one.guard = p->guard_kind(agreement_.cipher());
+      one.guard = p->guard_kind(agreement().cipher());
       one.carries_data = p->carries() && reaches(*p);
       one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
       one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
