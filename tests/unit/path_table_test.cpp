@@ -69,15 +69,16 @@ TEST(path_table, a_path_lives_while_it_is_attached_and_carries) {
   EXPECT_FALSE(t.paths.any_attached());
 }
 
-TEST(path_table, others_live_when_one_of_them_was_heard_after_the_moment) {
+TEST(path_table, the_life_of_others_is_the_newest_of_those_that_live) {
   table t;
   auto& p = t.attached(0, path_phase::late);
   auto& other = t.attached(1, path_phase::standby);
   p.last_life = start + 5s;
   other.last_life = start;
-  EXPECT_FALSE(t.paths.others_live_since(p, start)) << "its own life does not count";
-  EXPECT_TRUE(t.paths.others_live_since(p, start - 1ms));
-  EXPECT_TRUE(t.paths.others_live_since(other, start));
+  EXPECT_EQ(t.paths.life_of_others(p), start) << "its own life does not count";
+  EXPECT_EQ(t.paths.life_of_others(other), start + 5s);
+  p.phase = path_phase::suspect;
+  EXPECT_EQ(t.paths.life_of_others(other), instant::min());
 }
 
 TEST(path_table, the_best_other_is_the_quickest_that_lives) {

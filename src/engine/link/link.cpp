@@ -62,7 +62,7 @@ void link::start_over(instant now, const std::string& detail) {
   association_.start_over(s_.secrets);
   told_.clear();
   heard_epochs_.clear();
-  stalled_ = false;
+  peer_.acted();
   standing_.leave_the_dark();
   others_good_since_ = never;
   slot_owed_ = false;
@@ -101,8 +101,8 @@ void link::check_dark(instant now) {
   if (!up() || down()) return;
   look_at_cold(now, false);
   const bool alive = any_alive();
-  const bool doubted = !alive && !stalled_;
-  if (!standing_.look(now, {alive, stalled_, doubted && all_closed()})) return;
+  const bool doubted = !alive && !peer_.stalled();
+  if (!standing_.look(now, {alive, peer_.stalled(), doubted && all_closed()})) return;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     schedule_dial(now, leaf, slots_[leaf].backoff == duration(0));
   }
@@ -123,7 +123,7 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
 
 // Asked of a link that is closing: each flow is looked at.
 standing::closing_facts link::closing_facts() const noexcept {
-  standing::closing_facts out{false, true, !goaway_owed_, stalled_, last_life_};
+  standing::closing_facts out{false, true, !goaway_owed_, peer_.stalled(), peer_.last()};
   for (const auto& [number, f] : flows_) {
     if (f->removing) continue;
     out.idle = false;
@@ -201,7 +201,7 @@ instant link::next_hello() const noexcept {
 instant link::next_timeout() const noexcept {
   if (down()) return never;
   auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_at_, guard_at_});
-  for (const auto& p : paths_) next = std::min(next, path_timeout(*p));
+  for (const auto& p : paths_) next = std::min(next, next_look(*p));
   if (!up()) next = std::min(next, cold_at_);
   if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
   for (const auto& s : slots_) {

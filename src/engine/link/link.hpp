@@ -16,8 +16,10 @@
 #include "engine/link/association.hpp"
 #include "engine/link/standing.hpp"
 #include "engine/path/extra_budget.hpp"
+#include "engine/path/liveness.hpp"
 #include "engine/path/path.hpp"
 #include "engine/path/path_table.hpp"
+#include "engine/path/peer_life.hpp"
 #include "engine/route/roots.hpp"
 #include "engine/services.hpp"
 
@@ -70,8 +72,8 @@ struct leaf_slot {
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
 /// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
-/// link_receive.cpp, link_send.cpp, link_flows.cpp (application), link_packets.cpp,
-/// link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_missing.cpp,
+/// link_rescue.cpp, link_receive.cpp, link_send.cpp, link_flows.cpp (application),
+/// link_packets.cpp, link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_missing.cpp,
 /// link_status.cpp.
 class link {
  public:
@@ -226,37 +228,29 @@ class link {
   void tell_all_missing(instant now);
 
   // link_liveness.cpp
-  instant record_deadline(const path& p, const sent_record& record) const noexcept;
-  instant deadline_of(const path& p) const noexcept;
-  instant path_timeout(const path& p) const noexcept;
-  duration suspect_wait(const path& p) const noexcept;
-  duration death_after(const path& p) const noexcept;
   void check_path(instant now, path& p);
-  duration fresh_for(instant now, const path& p, const carrier_evidence& e) const noexcept;
-  void judge(instant now, path& p, const carrier_evidence& e);
-  void judge_delivered(instant now, path& p, const carrier_evidence& e);
+  liveness_facts known_of(instant now, const path& p) const;
+  void apply(instant now, path& p, const verdict& v);
   void become_late(instant now, path& p, instant check_at);
+  void suspect(instant now, path& p, cause why, std::string detail);
+  void clear_suspicion(instant now, path& p);
+  void ask_for_life();
+  void look_at_quality(instant now, path& p, duration rtt);
+  void tell_quiet(path& p);
+  void lives(instant now, path& p);
+  void life(instant now, path& p, std::uint64_t number);
+  void hold_deadlines(instant now, duration lateness);
+
+  // link_rescue.cpp
   std::uint64_t missing(const sent_record& record);
   bool rescue(instant now, path& p, sent_record& record);
   instant rescue_overdue(instant now, path& p);
-  void suspect(instant now, path& p, cause why, std::string detail);
-  void clear_suspicion(instant now, path& p);
-  void check_death(instant now, path& p);
-  void ask_for_life();
   void rescue_head(instant now, path& p, std::size_t copies, bool metered);
   void rescue_unsent(instant now, path& p);
   void copy_unacknowledged(instant now, path& p);
   bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
             bool metered);
-  void look_at_quality(instant now, path& p, duration rtt);
-  bool filled_by_peer(instant now, const path& p) const noexcept;
-  duration patience(const path& p) const noexcept;
-  void suspect_in_time(instant now, path& p, std::string detail);
-  void tell_quiet(path& p);
   bool same_fate(const path& a, const path& b) const noexcept;
-  void lives(instant now, path& p);
-  void life(instant now, path& p, std::uint64_t number);
-  void hold_deadlines(instant now, duration lateness);
 
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
@@ -382,7 +376,7 @@ class link {
   standing standing_;
   association association_;
 
-  bool stalled_ = false;  ///< peer_stalled
+  peer_life peer_;
   bool slot_owed_ = false;
   std::string last_dial_error_;
   errc last_dial_code_ = errc::no_path;
@@ -392,9 +386,6 @@ class link {
   instant cold_at_ = never;                ///< not up by then: cold leaves are dialled too
   bool cold_called_ = false;
   instant others_good_since_ = never;  ///< leaves that are not cold have lived since then
-  instant last_death_ = instant::min();
-  instant last_life_ = instant::min();    ///< evidence of life on any path
-  instant heard_again_ = instant::min();  ///< the first after no path had shown any for long
   std::uint64_t goaway_version_ = 0;
   std::uint64_t goaway_code_ = 0;
   std::string goaway_reason_;

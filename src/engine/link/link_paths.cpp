@@ -348,8 +348,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     s.judged_by =
         reset ? duration(0) : std::max<duration>(suspect_wait(p), defaults::deadline_floor);
     count_flap(now, s);
-    last_death_ = now;
-    stalled_ = false;
+    peer_.path_died(now);
   }
   if (order) {
     // The peer is told that it is no death, where it may still hear it.

@@ -51,7 +51,7 @@ link_snapshot link::status(instant now) const {
   out.side = side_;
   out.up = up() && !down();
   out.peer = agreement().peer;
-  out.peer_stalled = stalled_;
+  out.peer_stalled = peer_.stalled();
   out.migrations = migrations_;
   out.flows_opened = opened_;
   out.flows_accepted = accepted_;

@@ -93,10 +93,12 @@ std::size_t path_table::living() const noexcept {
       std::count_if(paths_.begin(), paths_.end(), [](const auto& p) { return lives(*p); }));
 }
 
-bool path_table::others_live_since(const path& p, instant when) const noexcept {
-  return std::any_of(paths_.begin(), paths_.end(), [&](const auto& other) {
-    return other.get() != &p && lives(*other) && other->last_life > when;
-  });
+instant path_table::life_of_others(const path& p) const noexcept {
+  instant newest = instant::min();
+  for (const auto& other : paths_) {
+    if (other.get() != &p && lives(*other)) newest = std::max(newest, other->last_life);
+  }
+  return newest;
 }
 
 bool path_table::any_attached() const noexcept {

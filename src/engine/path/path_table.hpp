@@ -55,8 +55,8 @@ class path_table {
   // --- all of them
   std::size_t living() const noexcept;
   bool any_alive() const noexcept { return living() > 0; }
-  /// Some path beside `p` lives and gave a sign of life after `when`.
-  bool others_live_since(const path& p, instant when) const noexcept;
+  /// The newest evidence of life on a living path beside `p`; `instant::min()`: there is none.
+  instant life_of_others(const path& p) const noexcept;
   bool any_attached() const noexcept;
   bool any_of(spec_id leaf) const noexcept;
   /// The leaf of `p` has an attached path that was numbered after it.
