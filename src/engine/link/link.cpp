@@ -15,15 +15,9 @@ link::link(services& shared, link_ref ref, role side, const link_config& config)
       config_(config),
       standing_(config),
       association_(side, shared.config, config.no_path_grace),
-      received_(shared.pool) {
-  next_flow_ = side == role::dialer ? 0 : 1;
-}
+      flows_(side, shared.pool, shared.memory) {}
 
-link::~link() {
-  for (const auto& [number, f] : flows_) {
-    if (!f->removing) s_.memory.give_back(static_cast<std::size_t>(f->window));
-  }
-}
+link::~link() = default;
 
 errc link::start(instant now, policy::graph root) {
   slots_.resize(config_.paths.size());
@@ -177,7 +171,7 @@ void link::finish_down(instant, errc code, const std::string& detail) {
   for (const auto& [number, f] : flows_) {
     if (f->removing) continue;
     if (f->app_closed) {
-      remove_flow(*f);
+      flows_.remove(*f);
       continue;
     }
     fail_flow(*f, code == errc::closed ? errc::closed : code, 0, detail);

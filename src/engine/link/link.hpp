@@ -13,6 +13,7 @@
 #include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
+#include "engine/flow/flow_table.hpp"
 #include "engine/link/association.hpp"
 #include "engine/link/standing.hpp"
 #include "engine/path/extra_budget.hpp"
@@ -103,7 +104,9 @@ class link {
   /// Its dialer lives no more, but by what a living path shows in the next minute.
   void give_way(instant now) noexcept { standing_.give_way(now); }
   /// The number of the flow of this id; nullopt: there is none.
-  std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept;
+  std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept {
+    return flows_.named(id);
+  }
   instant next_timeout() const noexcept;
   void handle_timeout(instant now, duration lateness);
 
@@ -140,7 +143,7 @@ class link {
   void abort_flow(instant now, flow& f, std::uint64_t code);
   void abort_after_delivery(instant now, flow& f, std::uint64_t code);
   /// Null: it is over, or never was.
-  flow* find(std::uint64_t number) const noexcept;
+  flow* find(std::uint64_t number) const noexcept { return flows_.find(number); }
   /// The next flow whose readiness changed, as of now.
   std::optional<event::flow_ready> poll_ready();
   /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers
@@ -275,7 +278,6 @@ class link {
   errc on(instant now, path& p, const wire::graph& f);
   errc on(instant now, path& p, const wire::select& f);
   errc on(instant now, path& p, const wire::goaway& f);
-  result<flow*> flow_of(std::uint64_t number);
   result<flow*> payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
                             std::size_t size);
   void acknowledge_record(instant now, sent_record& record);
@@ -318,21 +320,16 @@ class link {
   void retired(flow& f);
 
   // link_flows.cpp
-  flow& make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind, bool incoming);
   void offer(flow& f);
-  void enter_ring(flow& f);
   void tell_ready(flow& f);
   void tell_done(flow& f);
   std::size_t send_room(const flow& f) const noexcept;
   void grow_window(instant now, flow& f);
-  void release_buffers();
   void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void let_go(instant now, flow& f, std::uint64_t code);
   void reset_if_delivered(flow& f);
   void reset_sending(flow& f, std::uint64_t code);
   void settle(flow& f);
-  void remove_flow(flow& f);
-  bool closed_number(std::uint64_t number) const noexcept;
 
   // link_demand.cpp
   std::uint64_t goodput(instant now, flow& f) const;
@@ -418,18 +415,7 @@ class link {
   std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 
-  // Flows.
-  receive_memory received_;
-  std::map<std::uint64_t, std::unique_ptr<flow>> flows_;
-  std::uint64_t next_flow_ = 0;
-  std::uint64_t incoming_seen_ = 0;  ///< one behind the highest incoming counter
-  range_set incoming_closed_;        ///< counters of incoming flows that are over
-  fifo<std::uint64_t> ring_;         ///< flows with bytes to place
-  fifo<std::uint64_t> control_queue_;
-  fifo<std::uint64_t> ready_;           ///< flows that owe the application a flow_ready
-  std::vector<std::uint64_t> removed_;  ///< flows that are over, until `sweep`
-  std::uint64_t opened_ = 0;
-  std::uint64_t accepted_ = 0;
+  flow_table flows_;
 };
 
 }  // namespace rendr::engine

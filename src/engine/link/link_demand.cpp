@@ -75,7 +75,7 @@ instant link::look_at_peak(instant now, named_root& root, flow& f, peak_watch& w
   if (f.place) {
     f.place->use_bulk(watch.selector, on);
     f.place->settle(root.target);
-    enter_ring(f);
+    flows_.enter_ring(f);
   }
   ++migrations_;
   tell_move(root, watch.selector, on ? current : bulk, on ? bulk : current, cause::quality,

@@ -6,43 +6,6 @@
 
 namespace rendr::engine {
 
-namespace {
-
-std::uint64_t reserve_of(wire::flow_kind kind) noexcept {
-  return kind == wire::flow_kind::packet ? defaults::packet_reserve : defaults::flow_reserve;
-}
-
-}  // namespace
-
-flow* link::find(std::uint64_t number) const noexcept {
-  const auto it = flows_.find(number);
-  return it == flows_.end() || it->second->removing ? nullptr : it->second.get();
-}
-
-bool link::closed_number(std::uint64_t number) const noexcept {
-  const bool ours = ((number & 1) == 0) == (side_ == role::dialer);
-  if (ours) return number < next_flow_ && find(number) == nullptr;
-  return incoming_closed_.contains(number >> 1);
-}
-
-flow& link::make_flow(std::uint64_t number, const flow_id& id, wire::flow_kind kind,
-                      bool incoming) {
-  const auto reserve = reserve_of(kind);
-  auto made = std::make_unique<flow>();
-  made->number = number;
-  made->id = id;
-  made->kind = kind;
-  made->incoming = incoming;
-  if (kind == wire::flow_kind::packet) made->packets = std::make_unique<packet_state>();
-  made->send_limit = reserve;
-  if (s_.memory.take(static_cast<std::size_t>(reserve))) {
-    made->recv_limit = made->limit_told = made->window = reserve;
-  }
-  auto& f = *made;
-  flows_.emplace(number, std::move(made));
-  return f;
-}
-
 result<flow_ref> link::open(instant now, wire::flow_kind kind,
                             const endpoint::open_options& options) {
   if (down()) return errc::closed;
@@ -50,20 +13,14 @@ result<flow_ref> link::open(instant now, wire::flow_kind kind,
   if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
   auto* root = roots_.find(options.root);
   if (root == nullptr) return errc::invalid_argument;
-  if (flows_.size() >= s_.config.flows_per_link || s_.memory.free() < reserve_of(kind)) {
-    return errc::limit_reached;
-  }
-  const auto number = side_ == role::dialer ? next_flow_ : next_flow_ | 1;
-  const auto id = options.id ? *options.id : s_.secrets.array<16>();
-  auto& f = make_flow(number, id, kind, false);
+  if (!flows_.room(kind, s_.config.flows_per_link)) return errc::limit_reached;
+  auto& f = flows_.open(options.id ? *options.id : s_.secrets.array<16>(), kind);
   f.root = options.root;
   f.target = root;
-  next_flow_ = (number | 1) + 1;
   f.metadata.assign(options.metadata.begin(), options.metadata.end());
-  ++opened_;
   owe(f, duty_open);
   wanted(now);
-  return flow_ref{ref_, number};
+  return flow_ref{ref_, f.number};
 }
 
 errc link::accept(instant, flow& f) {
@@ -83,17 +40,11 @@ errc link::reject(instant, flow& f, std::uint64_t code, std::string_view reason)
   f.discard_received();
   f.discard_sent();
   if (down()) {
-    remove_flow(f);
+    flows_.remove(f);
     return errc{};
   }
   owe(f, duty_reject);
   return errc{};
-}
-
-void link::enter_ring(flow& f) {
-  if (f.in_ring || !f.place || !f.place->waiting()) return;
-  f.in_ring = true;
-  ring_.push_back(f.number);
 }
 
 // Hands to the placement what the application wrote and the peer's credit covers.
@@ -107,7 +58,7 @@ void link::offer(flow& f) {
   if (!f.place) place(f);
   f.place->offer({f.offered, end});
   f.offered = end;
-  enter_ring(f);
+  flows_.enter_ring(f);
   wake_data();
 }
 
@@ -127,7 +78,7 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
   if (f.app_closed) return errc::closed;
   if (f.recv.readable() > 0 && !out.empty()) {
     const auto n = f.recv.read(out);
-    release_buffers();
+    flows_.release_buffers(paths_.size());
     grow_window(now, f);
     settle(f);
     return endpoint::read_result{n, f.recv.at_end()};
@@ -140,17 +91,9 @@ result<endpoint::read_result> link::read(instant now, flow& f, bytes_span out) {
 void link::consume(instant now, flow& f, std::size_t n) {
   if (f.packets) return;
   f.recv.consume(std::min(n, f.recv.readable()));
-  release_buffers();
+  flows_.release_buffers(paths_.size());
   grow_window(now, f);
   settle(f);
-}
-
-// Credit is charged for what flows hold, and a payload in place pins all of its buffer: the buffers
-// are never more than twice what flows keep in them, but for those that are being filled and read.
-void link::release_buffers() {
-  constexpr auto largest = slab_pool::classes.back();
-  if (!received_.wasteful((2 + paths_.size()) * largest)) return;
-  for (const auto& [number, f] : flows_) f->compact(received_);
 }
 
 // Credit follows what the application consumed. A reader that keeps up with a full window within
@@ -214,7 +157,7 @@ void link::abort_after_delivery(instant now, flow& f, std::uint64_t code) {
 // is slow or paused is not an error: what was written waits for him as long as the link lives.
 void link::let_go(instant now, flow& f, std::uint64_t code) {
   f.app_closed = true;
-  if (down()) return remove_flow(f);
+  if (down()) return flows_.remove(f);
   if (f.incoming && f.answer == flow_answer::none && !f.reset_code) {
     f.answer = flow_answer::accepted;
     owe(f, duty_accept);
@@ -242,27 +185,18 @@ void link::reset_sending(flow& f, std::uint64_t code) {
 }
 
 void link::tell_ready(flow& f) {
-  if (f.app_closed || f.ready_queued) return;
-  f.ready_queued = true;
-  if (ready_.empty()) s_.ready_links.push_back(ref_);
-  ready_.push_back(f.number);
+  if (flows_.queue_ready(f)) s_.ready_links.push_back(ref_);
 }
 
 std::optional<event::flow_ready> link::poll_ready() {
-  while (!ready_.empty()) {
-    auto* f = find(ready_.front());
-    ready_.pop_front();
-    if (f == nullptr || !f->ready_queued) continue;
-    f->ready_queued = false;
-    if (f->app_closed) continue;
-    event::flow_ready e;
-    e.flow = {ref_, f->number};
-    e.readable = !f->read_waits();
-    e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
-    e.accepted = f->answer == flow_answer::accepted;
-    return e;
-  }
-  return std::nullopt;
+  const auto* f = flows_.next_ready();
+  if (f == nullptr) return std::nullopt;
+  event::flow_ready e;
+  e.flow = {ref_, f->number};
+  e.readable = !f->read_waits();
+  e.writable = !f->wants_write || f->failed != errc{} || f->write_stopped;
+  e.accepted = f->answer == flow_answer::accepted;
+  return e;
 }
 
 void link::fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail) {
@@ -305,29 +239,11 @@ void link::settle(flow& f) {
   if (!f.settled()) return;
   const bool unread = f.readable() && f.failed == errc{};
   if (f.app_closed || !unread) tell_done(f);
-  if (f.app_closed) remove_flow(f);
-}
-
-void link::remove_flow(flow& f) {
-  if (f.removing) return;
-  f.removing = true;
-  s_.memory.give_back(static_cast<std::size_t>(f.window));
-  if (f.incoming) {
-    incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
-    // A peer that leaves gaps for ever gives those numbers up.
-    const auto& closed = incoming_closed_.ranges();
-    if (closed.size() > 4 * defaults::flows_per_link) {
-      incoming_closed_.add({closed[0].begin, closed[1].end});
-    }
-  }
-  f.discard_sent();
-  f.discard_received();
-  removed_.push_back(f.number);
+  if (f.app_closed) flows_.remove(f);
 }
 
 std::vector<carrier_id> link::sweep() {
-  for (const auto number : removed_) flows_.erase(number);
-  removed_.clear();
+  flows_.sweep();
   return paths_.sweep();
 }
 

@@ -48,7 +48,7 @@ result<endpoint::packet_result> link::receive_packet(instant now, flow& f, bytes
     std::copy(packet.begin(), packet.end(), out.begin());
     const auto size = packet.size();
     in.pop();
-    release_buffers();
+    flows_.release_buffers(paths_.size());
     grow_window(now, f);
     settle(f);
     return endpoint::packet_result{true, size, false};
@@ -110,7 +110,7 @@ errc link::on(instant now, path& p, const wire::packet& f) {
   auto& into = **found;
   const auto end = f.sequence + send_packets::weight_of(f.payload.size());
   if (end > into.recv_limit) return errc::protocol_violation;
-  const auto fresh = into.packets->in.insert(received_, f.sequence, f.payload, p.in.slab());
+  const auto fresh = into.packets->in.insert(flows_.received(), f.sequence, f.payload, p.in.slab());
   if (!fresh) return fresh.error();
   if (!*fresh) {
     into.duplicates += f.payload.size();
@@ -128,7 +128,7 @@ errc link::on(instant now, path& p, const wire::packet& f) {
 }
 
 errc link::on(instant now, path&, const wire::skip& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& into = **found;

@@ -48,7 +48,7 @@ void link::received(instant now, path& p, std::size_t n) {
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
   }
-  release_buffers();
+  flows_.release_buffers(paths_.size());
   check_closing(now);
 }
 
@@ -357,16 +357,10 @@ errc link::on(instant, path&, const wire::retire_token& f) {
   return bad;
 }
 
-result<flow*> link::flow_of(std::uint64_t number) {
-  if (auto* f = find(number)) return f;
-  if (closed_number(number)) return static_cast<flow*>(nullptr);
-  return errc::protocol_violation;
-}
-
 // The flow of this kind that takes `size` bytes of payload; nullptr: it is over, or was rejected.
 result<flow*> link::payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
                                 std::size_t size) {
-  const auto found = flow_of(number);
+  const auto found = flows_.of(number);
   if (!found) return found.error();
   auto& totals = slots_[p.leaf].totals;
   totals.payload_received += size;
@@ -382,39 +376,20 @@ result<flow*> link::payload_for(instant now, path& p, std::uint64_t number, wire
 }
 
 errc link::on(instant, path&, const wire::open& f) {
-  const bool from_dialer = (f.flow & 1) == 0;
-  if (from_dialer == (side_ == role::dialer)) return errc::protocol_violation;
-  if (find(f.flow) != nullptr || closed_number(f.flow)) return errc{};
-  const auto counter = f.flow >> 1;
-  // Numbers are given in order, but paths deliver in any: what is skipped now may still come,
-  // within bounds.
-  if (counter >= incoming_seen_ + 4 * s_.config.flows_per_link) return errc::protocol_violation;
-  // A refusal waits for its acknowledgement; who never gives one may not make them pile up.
-  if (flows_.size() >= 2 * s_.config.flows_per_link) return errc::protocol_violation;
-  incoming_seen_ = std::max(incoming_seen_, counter + 1);
-  auto& made = make_flow(f.flow, f.id, f.kind, true);
-  made.root = f.root;
-  made.target = roots_.find(f.root);
-  made.open_acknowledged = true;
-  const bool refused =
-      closing() || flows_.size() > s_.config.flows_per_link || made.recv_limit == 0;
-  if (refused) {
-    made.app_closed = true;
-    made.answer = flow_answer::rejected;
-    made.reject_code = static_cast<std::uint64_t>(closing() ? errc::closed : errc::limit_reached);
-    made.reject_reason = "no more flows here";
-    made.discard_received();
-    owe(made, duty_reject);
+  const auto taken = flows_.take(f, {s_.config.flows_per_link, closing(), roots_.find(f.root)});
+  if (!taken) return taken.error();
+  if (*taken == nullptr) return errc{};
+  if ((*taken)->answer == flow_answer::rejected) {
+    owe(**taken, duty_reject);
     return errc{};
   }
-  ++accepted_;
   s_.events.order(event::incoming_flow{
       {ref_, f.flow}, f.id, f.kind, bytes(f.metadata.begin(), f.metadata.end())});
   return errc{};
 }
 
 errc link::on(instant, path&, const wire::accept& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   if ((*found)->incoming) return errc::protocol_violation;
@@ -426,7 +401,7 @@ errc link::on(instant, path&, const wire::accept& f) {
 }
 
 errc link::on(instant, path&, const wire::reject& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& rejected = **found;
@@ -445,7 +420,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
   if (*found == nullptr) return errc{};
   auto& into = **found;
   if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
-  const auto arrival = into.recv.insert(received_, f.offset, f.payload, p.in.slab());
+  const auto arrival = into.recv.insert(flows_.received(), f.offset, f.payload, p.in.slab());
   if (!arrival) return arrival.error();
   into.duplicates += arrival->duplicate;
   slots_[p.leaf].totals.duplicate_received += arrival->duplicate;
@@ -461,7 +436,7 @@ errc link::on(instant now, path& p, const wire::data& f) {
 }
 
 errc link::on(instant, path&, const wire::fin& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& into = **found;
@@ -478,7 +453,7 @@ errc link::on(instant, path&, const wire::fin& f) {
 }
 
 errc link::on(instant, path&, const wire::reset& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& into = **found;
@@ -499,7 +474,7 @@ errc link::on(instant, path&, const wire::reset& f) {
 }
 
 errc link::on(instant, path&, const wire::stop& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
   auto& from = **found;
@@ -517,7 +492,7 @@ errc link::on(instant, path&, const wire::stop& f) {
 }
 
 errc link::on(instant, path&, const wire::max_data& f) {
-  const auto found = flow_of(f.flow);
+  const auto found = flows_.of(f.flow);
   if (!found) return found.error();
   if (*found == nullptr || f.limit <= (*found)->send_limit) return errc{};
   (*found)->send_limit = f.limit;

@@ -154,7 +154,7 @@ void link::route(instant now, cause why) {
   for (const auto& [number, f] : flows_) {
     if (!f->place) continue;
     f->place->settle(root_of(*f).target);
-    enter_ring(*f);
+    flows_.enter_ring(*f);
   }
   for (const auto& p : paths_) {
     if (p->phase != path_phase::standby && p->phase != path_phase::active) continue;
@@ -224,7 +224,7 @@ void link::place_anew(flow& f) {
   const auto waiting = f.place->unplaced();
   place(f);
   for (const auto& r : waiting.ranges()) f.place->offer(r);
-  enter_ring(f);
+  flows_.enter_ring(f);
 }
 
 // A record's ranges must go another way.
@@ -242,7 +242,7 @@ void link::lose_ranges(sent_record& record) {
       }
       // A rescue was a second copy: the first is charged where it was pulled.
     }
-    enter_ring(*f);
+    flows_.enter_ring(*f);
   }
 }
 

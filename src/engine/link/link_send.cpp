@@ -48,7 +48,7 @@ std::uint32_t link::unsent_limit(const path& p) const noexcept {
 }
 
 bool link::control_owed() const noexcept {
-  return !control_queue_.empty() || roots_.owed() || goaway_owed_ ||
+  return flows_.any_owing() || roots_.owed() || goaway_owed_ ||
          std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
 }
 
@@ -80,10 +80,7 @@ void link::wake_data() {
 
 void link::owe(flow& f, std::uint8_t duty) {
   f.duties |= duty;
-  if (!f.in_control_queue) {
-    f.in_control_queue = true;
-    control_queue_.push_back(f.number);
-  }
+  flows_.queue_control(f);
   wake_control();
 }
 
@@ -162,7 +159,7 @@ void link::put_acks(instant now, path& p, record_writer& w) {
 
 // At most once a second, and only with data: the peer of an idle path measures it as we do.
 void link::put_quality(instant now, path& p, record_writer& w) const {
-  if (now < p.report_at || ring_.empty() || !p.carries() || !reaches(p)) return;
+  if (now < p.report_at || !flows_.any_in_ring() || !p.carries() || !reaches(p)) return;
   const bool recent =
       p.quality.known() && now - p.quality.last_sample() <= 2 * defaults::quality_report;
   if (!recent && p.rate.rate() == 0) return;
@@ -244,15 +241,10 @@ bool link::put_roots(record_writer& w) {
 }
 
 bool link::put_flow_control(path& p, record_writer& w) {
-  while (!control_queue_.empty()) {
-    auto* f = find(control_queue_.front());
-    if (f != nullptr) {
-      if (!put_one_flow(p, *f, w)) return false;
-      f->in_control_queue = false;
-    }
-    control_queue_.pop_front();
-    // What was put may have settled the flow; `f` is not used again.
-    if (f != nullptr) settle(*f);
+  while (auto* f = flows_.owing()) {
+    if (!put_one_flow(p, *f, w)) return false;
+    flows_.paid(*f);
+    settle(*f);
   }
   return true;
 }
@@ -434,7 +426,7 @@ void link::watch(instant now, const path& p, const flow& f) {
 
 // True: the record is full and more may wait.
 bool link::put_data(instant now, path& p, record_writer& w) {
-  if (ring_.empty() || !(reaches(p) || was_left(p))) return false;
+  if (!flows_.any_in_ring() || !(reaches(p) || was_left(p))) return false;
   if (roots_.weighs()) {
     const auto facts = leaf_facts(now);
     for (auto& root : roots_.all()) {
@@ -444,31 +436,25 @@ bool link::put_data(instant now, path& p, record_writer& w) {
   }
   p.retry_at = never;
   std::size_t barren = 0;  // flows in a row that had nothing for this path
-  while (!ring_.empty() && barren < ring_.size()) {
-    auto* f = find(ring_.front());
-    if (f == nullptr || !f->place || !f->place->waiting()) {
-      if (f != nullptr) {
-        f->in_ring = false;
-        f->deficit = 0;
-        f->drained = true;
-        note_demand(now, root_of(*f));
+  while (barren < flows_.in_ring()) {
+    auto* f = flows_.in_turn();
+    if (f == nullptr) {
+      if (auto* drained = flows_.leave_ring()) {
+        drained->drained = true;
+        note_demand(now, root_of(*drained));
       }
-      ring_.pop_front();
       continue;
     }
     if (f->deficit == 0) f->deficit = quantum;
     bool crowded = false;
     const auto n = pull_and_put(now, p, *f, f->deficit, w, crowded);
     f->deficit -= std::min(n, f->deficit);
-    if (f->deficit == 0 || n == 0) {
-      ring_.push_back(ring_.front());
-      ring_.pop_front();
-    }
+    if (f->deficit == 0 || n == 0) flows_.end_turn();
     if (crowded || w.room() <= 2 * fin_room + 32) return true;
     barren = n == 0 ? barren + 1 : 0;
   }
   // What this one has no window for is for those that were left, which need no waking by it again.
-  if (!ring_.empty() && roots_.hands_over() && !was_left(p)) {
+  if (flows_.any_in_ring() && roots_.hands_over() && !was_left(p)) {
     for (const auto& other : paths_) {
       if (was_left(*other)) s_.transmit.wake(other->carrier);
     }

@@ -37,13 +37,6 @@ flow_snapshot link::status(const flow& f) const {
   return out;
 }
 
-std::optional<std::uint64_t> link::flow_named(const flow_id& id) const noexcept {
-  for (const auto& [number, f] : flows_) {
-    if (!f->removing && !f->app_closed && f->id == id) return number;
-  }
-  return std::nullopt;
-}
-
 link_snapshot link::status(instant now) const {
   link_snapshot out;
   out.link = ref_;
@@ -53,8 +46,8 @@ link_snapshot link::status(instant now) const {
   out.peer = agreement().peer;
   out.peer_stalled = peer_.stalled();
   out.migrations = migrations_;
-  out.flows_opened = opened_;
-  out.flows_accepted = accepted_;
+  out.flows_opened = flows_.opened();
+  out.flows_accepted = flows_.accepted();
   if (!roots_.standard().installed()) return out;
   out.root = policy::to_text(roots_.standard().target.graph());
   if (const auto until = standing_.grace_ends(); until != never) out.grace_left = until - now;
