@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,13 @@ using namespace rendr;
 using namespace std::chrono_literals;
 
 constexpr std::size_t piece = 16 * 1024;
+
+/// Who counts instructions says how often each runs: then one repetition of so many iterations.
+const char* iterations_wanted() { return std::getenv("RENDR_ITERATIONS"); }
+void as_often_as_wanted(benchmark::internal::Benchmark* one) {
+  if (const char* n = iterations_wanted()) one->Iterations(std::atol(n))->Repetitions(1);
+}
+#define STEP(function) BENCHMARK(function)->Apply(as_often_as_wanted)
 
 bytes filled(std::size_t size) { return bytes(size, std::byte{0x5a}); }
 
@@ -57,7 +65,7 @@ void frames_encode(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
 }
-BENCHMARK(frames_encode)->Name("encode ack + credit + data of 64 B");
+STEP(frames_encode)->Name("encode ack + credit + data of 64 B");
 
 void frames_decode(benchmark::State& state) {
   const auto payload = filled(64);
@@ -72,7 +80,7 @@ void frames_decode(benchmark::State& state) {
     }
   }
 }
-BENCHMARK(frames_decode)->Name("decode ack + credit + data of 64 B");
+STEP(frames_decode)->Name("decode ack + credit + data of 64 B");
 
 // --- records
 
@@ -87,7 +95,7 @@ void record_seal(benchmark::State& state) {
     benchmark::DoNotOptimize(wire::record_crc(pieces));
   }
 }
-BENCHMARK(record_seal)->Name("head and CRC of a record, B")->Arg(1200)->Arg(60 * 1024);
+STEP(record_seal)->Name("head and CRC of a record, B")->Arg(1200)->Arg(60 * 1024);
 
 void record_read(benchmark::State& state) {
   const auto payload = filled(static_cast<std::size_t>(state.range(0)));
@@ -105,7 +113,7 @@ void record_read(benchmark::State& state) {
     benchmark::DoNotOptimize((*record)->number);
   }
 }
-BENCHMARK(record_read)->Name("read and check a record, B")->Arg(1200)->Arg(60 * 1024);
+STEP(record_read)->Name("read and check a record, B")->Arg(1200)->Arg(60 * 1024);
 
 void seal(benchmark::State& state, crypto::aead kind) {
   const crypto::aead_key key(kind, secret<32>(byte_array<32>{}));
@@ -133,11 +141,11 @@ void seal_pieces(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
 }
-BENCHMARK(seal_pieces)->Name("seal pieces with AES-128-GCM, B")->Arg(1200)->Arg(60 * 1024);
+STEP(seal_pieces)->Name("seal pieces with AES-128-GCM, B")->Arg(1200)->Arg(60 * 1024);
 void seal_aes(benchmark::State& state) { seal(state, crypto::aead::aes_128_gcm); }
 void seal_chacha(benchmark::State& state) { seal(state, crypto::aead::chacha20_poly1305); }
-BENCHMARK(seal_aes)->Name("seal with AES-128-GCM, B")->Arg(1200)->Arg(60 * 1024);
-BENCHMARK(seal_chacha)->Name("seal with ChaCha20-Poly1305, B")->Arg(1200)->Arg(60 * 1024);
+STEP(seal_aes)->Name("seal with AES-128-GCM, B")->Arg(1200)->Arg(60 * 1024);
+STEP(seal_chacha)->Name("seal with ChaCha20-Poly1305, B")->Arg(1200)->Arg(60 * 1024);
 
 // --- the scheduler's decision
 
@@ -191,10 +199,10 @@ void pull_selector(benchmark::State& state) { pull(state, "selector(a, b, c, d)"
 void pull_race(benchmark::State& state) { pull(state, "race(a, b, c, d)"); }
 void pull_bond(benchmark::State& state) { pull(state, "bond(a, b, c, d)"); }
 void pull_nested(benchmark::State& state) { pull(state, "selector(bond(a, race(b, c)), d)"); }
-BENCHMARK(pull_selector)->Name("four leaves pull under selector(a, b, c, d)");
-BENCHMARK(pull_race)->Name("four leaves pull under race(a, b, c, d)");
-BENCHMARK(pull_bond)->Name("four leaves pull under bond(a, b, c, d)");
-BENCHMARK(pull_nested)->Name("four leaves pull under selector(bond(a, race(b, c)), d)");
+STEP(pull_selector)->Name("four leaves pull under selector(a, b, c, d)");
+STEP(pull_race)->Name("four leaves pull under race(a, b, c, d)");
+STEP(pull_bond)->Name("four leaves pull under bond(a, b, c, d)");
+STEP(pull_nested)->Name("four leaves pull under selector(bond(a, race(b, c)), d)");
 
 void decide(benchmark::State& state) {
   auto root = target("selector(bond(a, race(b, c)), d)");
@@ -211,7 +219,7 @@ void decide(benchmark::State& state) {
     benchmark::DoNotOptimize(root.update(now, facts));
   }
 }
-BENCHMARK(decide)->Name("selectors of four paths decide");
+STEP(decide)->Name("selectors of four paths decide");
 
 // --- buffers
 
@@ -227,7 +235,7 @@ void send_buffer(benchmark::State& state) {
     stream.acknowledge({begin, stream.written()});
   }
 }
-BENCHMARK(send_buffer)->Name("send buffer: write, send, acknowledge, B")->Arg(64)->Arg(piece);
+STEP(send_buffer)->Name("send buffer: write, send, acknowledge, B")->Arg(64)->Arg(piece);
 
 void recv_buffer(benchmark::State& state) {
   slab_pool pool;
@@ -244,7 +252,7 @@ void recv_buffer(benchmark::State& state) {
     benchmark::DoNotOptimize(stream.read(out));
   }
 }
-BENCHMARK(recv_buffer)->Name("receive buffer: insert, read, B")->Arg(64)->Arg(piece);
+STEP(recv_buffer)->Name("receive buffer: insert, read, B")->Arg(64)->Arg(piece);
 
 // --- the endpoint's timer
 
@@ -263,7 +271,7 @@ void next_timeout(benchmark::State& state) {
   if (pair.dialer.ep.next_timeout() == never) return state.SkipWithError("no timer runs");
   for (auto _ : state) benchmark::DoNotOptimize(pair.dialer.ep.next_timeout());
 }
-BENCHMARK(next_timeout)->Name("endpoint: next_timeout, flows")->Arg(1)->Arg(1000);
+STEP(next_timeout)->Name("endpoint: next_timeout, flows")->Arg(1)->Arg(1000);
 
 /// Collects the best repetition of each: what disturbs only adds.
 class collector : public benchmark::BenchmarkReporter {

@@ -20,6 +20,12 @@ class life {
   life(std::uint64_t seed, journal& notes) : notes_(notes), rng_(seed), world_(scene(seed)) {
     links_.push_back(world_.connect());
     if (rng_.below(3) == 0) links_.push_back(world_.connect());
+    for (const auto link : links_) {
+      int counter = 0;
+      const auto text = random_graph(rng_, names_, 2, counter);
+      const auto refused = world_.client().ep().set_root(world_.now(), link, text, "other");
+      notes_.remark(refused ? refused->detail : text);
+    }
   }
 
   void run() {
@@ -46,7 +52,7 @@ class life {
     s.sealed = seed % 2 == 0;
     s.aes = seed % 4 == 0;
     s.slots = seed % 6 == 0;
-    s.records_per_key = 64;
+    s.records_per_key = 256;
     s.grace = std::array<duration, 3>{300ms, 4s, 60s}.at(rng_.below(3));
     s.linger = rng_.below(2) == 0 ? duration(1s) : duration(20s);
     if (rng_.below(4) == 0) s.budget = 8 * mib;
@@ -59,7 +65,7 @@ class life {
       p.relayed = rng_.below(6) == 0;
       p.cost = static_cast<std::uint32_t>(rng_.below(3) * 100);
       p.weight = static_cast<double>(1 + rng_.below(3));
-      if (rng_.below(3) == 0) p.fate = "one hop";
+      if (rng_.below(3) == 0) p.fate = "hop";
       names_.push_back(p.name);
       s.paths.push_back(p);
     }

@@ -94,6 +94,60 @@ void run_attack(std::uint64_t number, sim::journal& notes) {
   stage.in().note_status();
 }
 
+/// A load and nothing else: for who counts what the engine costs.
+struct load {
+  const char* name;
+  const char* root;
+  bool sealed;
+  sim::flow_plan stream;  ///< `flows` of it
+  sim::packet_plan packets;
+  std::uint64_t flows;
+};
+
+const std::vector<load>& loads() {
+  using namespace std::chrono_literals;
+  using sim::mib;
+  using sim::traffic;
+  const sim::flow_plan bulk{.up = traffic::bulk(8 * mib), .down = traffic::bulk(8 * mib)};
+  const sim::flow_plan words{.up = traffic::paced(100, 50ms, 40), .down = traffic::echo()};
+  const sim::packet_plan packets{.up = {.total = 5000, .largest = 1200, .interval = 200us},
+                                 .down = {.total = 5000, .largest = 1200, .interval = 200us}};
+  static const std::vector<load> all{
+      {"bulk, selector", "selector(a, b, c)", false, bulk, {}, 1},
+      {"bulk, sealed", "selector(a, b, c)", true, bulk, {}, 1},
+      {"bulk, bond", "bond(a, b, c)", false, bulk, {}, 1},
+      {"bulk, race", "race(a, b, c)", false, bulk, {}, 1},
+      {"packets, selector", "selector(a, b, c)", false, {}, packets, 0},
+      {"words of 200 flows", "selector(a, b, c)", false, words, {}, 200},
+  };
+  return all;
+}
+
+std::string load_title(std::uint64_t number) { return loads().at(number - 1).name; }
+
+void run_load(std::uint64_t number, sim::journal& notes) {
+  using namespace std::chrono_literals;
+  using sim::mbit;
+  const auto& l = loads().at(number - 1);
+  sim::scenario s;
+  s.seed = 17;
+  s.sealed = l.sealed;
+  s.paths = {sim::path("a", 10ms, 200 * mbit), sim::path("b", 15ms, 200 * mbit),
+             sim::path("c", 20ms, 200 * mbit)};
+  s.root = l.root;
+  sim::world w(s);
+  w.connect();
+  w.run(1s);
+  for (std::uint64_t i = 0; i < l.flows; ++i) w.open(l.stream);
+  if (l.packets.up.total != 0) w.open(l.packets);
+  const auto done = [&w] {
+    const auto complete = [](const auto& f) { return f->complete(); };
+    return std::ranges::all_of(w.flows(), complete) && std::ranges::all_of(w.talks(), complete);
+  };
+  notes.remark(w.run_until(done, 60s) ? "done" : "not done");
+  notes.remark(w.violations());
+}
+
 }  // namespace
 
 std::span<const part> parts() {
@@ -102,6 +156,7 @@ std::span<const part> parts() {
       part{"life", 200, true, seed_title, run_life},
       part{"matrix", faults().size() * sim::graphs.size(), false, cell_title, run_matrix},
       part{"attacks", attacks().size(), false, attack_title, run_attack},
+      part{"load", loads().size(), false, load_title, run_load, true},
   };
   return all;
 }

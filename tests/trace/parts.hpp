@@ -18,6 +18,7 @@ struct part {
   bool endless;         ///< a case is a seed; else there are no more than `cases`
   std::string (*title)(std::uint64_t number);
   void (*run)(std::uint64_t number, sim::journal& notes);
+  bool apart = false;  ///< only when it is named; the hash of the whole is without it
 };
 
 std::span<const part> parts();

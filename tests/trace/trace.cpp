@@ -59,7 +59,7 @@ std::uint64_t hash_of(const part& p, std::uint64_t number, const wishes& w) {
 int run(const wishes& w) {
   sim::running_hash whole;
   for (const auto& p : parts()) {
-    if (!w.part.empty() && w.part != p.name) continue;
+    if (w.part.empty() ? p.apart : w.part != p.name) continue;
     const auto cases = p.endless && w.seeds != 0 ? w.seeds : p.cases;
     const auto first = w.one != 0 ? w.one : 1;
     const auto last = w.one != 0 ? w.one : cases;
