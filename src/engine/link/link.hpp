@@ -21,6 +21,7 @@
 #include "engine/path/path.hpp"
 #include "engine/path/path_table.hpp"
 #include "engine/path/peer_life.hpp"
+#include "engine/path/probation.hpp"
 #include "engine/route/roots.hpp"
 #include "engine/services.hpp"
 
@@ -62,10 +63,7 @@ struct leaf_slot {
   absence missing;
 
   // History.
-  unsigned flaps = 0;
-  instant flap_at = instant::min();
-  instant eligible_at = instant::min();
-  duration judged_by{0};
+  probation trial;
   path_phase shown = path_phase::idle;
   path_snapshot totals;  ///< counters and history over all carriers
 };
@@ -348,7 +346,6 @@ class link {
   // link_routing.cpp
   void route(instant now, cause why);
   bool decide_routes(instant now, cause why);
-  void count_flap(instant now, leaf_slot& s);
   void share_fate(std::vector<policy::child_facts>& facts) const;
   std::vector<policy::child_facts> leaf_facts(instant now) const;
   policy::child_facts facts_of(instant now, const leaf_slot& s) const;

@@ -138,8 +138,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   p.want_ping = true;
   p.ack_elsewhere = true;
   set_phase(now, p, path_phase::suspect, why, std::move(detail));
-  s.judged_by = std::max<duration>(suspect_wait(p), defaults::deadline_floor);
-  count_flap(now, s);
+  s.trial.failed(now, std::max<duration>(suspect_wait(p), defaults::deadline_floor));
   if (p.reserve_since == instant::min() || now - p.reserve_since >= defaults::extra_window) {
     p.reserve_since = now;
     p.copy_reserve = p.sent.in_flight();
@@ -213,7 +212,7 @@ void link::clear_suspicion(instant now, path& p) {
   p.ack_elsewhere = false;
   p.delivered_since = never;
   auto& s = slot(p.leaf);
-  s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
+  s.trial.returned(now);
   set_phase(now, p, p.at_rest(), cause::returned, "acknowledged on it again");
   tell_state(p, p.leaving ? wire::path_report::draining : wire::path_report::standby);
   choose_current(s, p.leaf);

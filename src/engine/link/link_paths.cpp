@@ -230,7 +230,7 @@ void link::establish(instant now, path& p) {
   s.away_since = never;
   s.abandoned = 0;
   s.missing = {};
-  if (s.totals.deaths > 0) s.eligible_at = now + policy::return_delay(s.judged_by, s.flaps);
+  if (s.totals.deaths > 0) s.trial.returned(now);
   association_.settle();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
   check_dark(now);
@@ -345,9 +345,8 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     s.silent_end = !closed;
     // A reset needs no judgement: it took no time.
     const bool reset = why == cause::carrier_error || why == cause::carrier_eof;
-    s.judged_by =
-        reset ? duration(0) : std::max<duration>(suspect_wait(p), defaults::deadline_floor);
-    count_flap(now, s);
+    s.trial.failed(
+        now, reset ? duration(0) : std::max<duration>(suspect_wait(p), defaults::deadline_floor));
     peer_.path_died(now);
   }
   if (order) {

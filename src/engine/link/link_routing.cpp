@@ -63,9 +63,8 @@ std::vector<policy::leaf_info> link::leaf_infos() const {
 policy::child_facts link::facts_of(instant now, const leaf_slot& s) const {
   policy::child_facts facts;
   facts.weight = weight_of(s.config);
-  facts.eligible = s.eligible_at <= now;
-  const bool flapped = s.flap_at != instant::min() && now - s.flap_at <= defaults::flap_memory;
-  facts.flaps = flapped ? s.flaps : 0;
+  facts.eligible = s.trial.over(now);
+  facts.flaps = s.trial.flaps(now);
   facts.cost = s.config.cost;
   if (s.current == nullptr) {
     facts.state = s.totals.deaths > 0 ? policy::health::dead : policy::health::absent;
@@ -110,13 +109,6 @@ void link::share_fate(std::vector<policy::child_facts>& facts) const {
       }
     }
   }
-}
-
-// A path that was good for long begins anew.
-void link::count_flap(instant now, leaf_slot& s) {
-  if (s.flap_at != instant::min() && now - s.flap_at > defaults::flap_memory) s.flaps = 0;
-  ++s.flaps;
-  s.flap_at = now;
 }
 
 const named_root& link::root_of(const flow& f) const noexcept {
