@@ -11,14 +11,13 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "base/fifo.hpp"
 #include "engine/flow/placement.hpp"
 #include "engine/flow/recv_packets.hpp"
 #include "engine/flow/recv_stream.hpp"
 #include "engine/flow/send_packets.hpp"
 #include "engine/flow/send_stream.hpp"
+#include "engine/route/flow_demand.hpp"
 #include "engine/route/roots.hpp"
-#include "policy/peak.hpp"
 #include "rendr/error.hpp"
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"
@@ -39,12 +38,6 @@ enum flow_duty : std::uint8_t {
 
 /// How the peer's application, or ours, answered the flow.
 enum class flow_answer : std::uint8_t { none, accepted, rejected };
-
-/// Where a flow stands at a selector that names a child for bulk.
-struct peak_watch {
-  policy::node_id selector = policy::no_node;
-  policy::peak_state state;
-};
 
 /// What a packet flow has besides: the packets themselves, and what became of them.
 struct packet_state {
@@ -80,17 +73,7 @@ struct flow {
   std::unique_ptr<placement> place;  ///< while something is unacknowledged
   std::uint64_t deficit = 0;         ///< deficit round robin
 
-  // What it asks for and gets (link_demand.cpp).
-  std::vector<peak_watch> peaks;  ///< of the graph with `peaks_version`
-  std::uint32_t peaks_version = 0;
-  std::uint64_t hole = 0;     ///< the lowest byte that the receiver waits for
-  instant hole_since{};       ///< since when
-  bool hole_rescued = false;  ///< it went by another path too
-  bool drained = false;       ///< since the last look there was a moment when nothing of it waited
-  fifo<std::pair<instant, std::uint64_t>> acknowledged_log;
-  std::vector<std::optional<std::size_t>> waits_for;  ///< by bond: the child with the lowest byte
-  std::uint32_t waits_version = 0;
-  instant waits_since{};
+  flow_demand demand;  ///< what it asks for and gets
   bool in_ring = false;
   std::optional<std::uint64_t> reset_code;   ///< our direction was reset
   std::optional<std::uint64_t> reset_after;  ///< it will be, once all that was written is there

@@ -194,7 +194,7 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down()) return never;
-  auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_at_, guard_at_});
+  auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
   if (!up()) next = std::min(next, cold_at_);
   if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
@@ -218,8 +218,8 @@ void link::handle_timeout(instant now, duration lateness) {
   start_handshakes(now);
   if (up()) look_at_cold(now, true);
   dial_due(now);
-  if (demand_at_ <= now) look_at_demand(now);
-  if (guard_at_ <= now) guard_bonds(now);
+  if (demand_.peaks_due(now)) look_at_demand(now);
+  if (demand_.guards_due(now)) guard_bonds(now);
   if (quality_at_ <= now) {
     route(now, cause::quality);
   }

@@ -22,6 +22,7 @@
 #include "engine/path/path_table.hpp"
 #include "engine/path/peer_life.hpp"
 #include "engine/path/probation.hpp"
+#include "engine/route/demand.hpp"
 #include "engine/route/roots.hpp"
 #include "engine/services.hpp"
 
@@ -330,18 +331,13 @@ class link {
   void settle(flow& f);
 
   // link_demand.cpp
-  std::uint64_t goodput(instant now, flow& f) const;
   void look_at_demand(instant now);
-  static void watch_peaks(flow& f, const named_root& root);
-  instant look_at_peak(instant now, named_root& root, flow& f, peak_watch& watch,
-                       policy::peak_facts facts);
+  void move_peak(flow& f, peak_move move);
   void place(flow& f);
   void account_waiting(instant now, flow& f);
   void note_demand(instant now, named_root& root);
   void rescue_hole(instant now, flow& f);
-  static void watch_bonds(named_root& root);
   void guard_bonds(instant now);
-  void tell_guard(named_root& root, policy::node_id bond, const policy::guard_decision& decision);
 
   // link_routing.cpp
   void route(instant now, cause why);
@@ -355,9 +351,7 @@ class link {
   named_root& root_of(const flow& f) noexcept;
   const named_root& root_of(const flow& f) const noexcept;
   void tell_move(const named_root& root, const root_target::move& move, cause why);
-  void tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
-                 std::optional<std::size_t> to, cause why, std::string_view reason,
-                 std::string evidence);
+  void tell(event::migration move);
   void place_anew(flow& f);
   void lose_ranges(sent_record& record);
   bool reaches(const path& p) const noexcept;
@@ -405,10 +399,8 @@ class link {
 
   // Graph.
   root_set roots_;
-  instant quality_at_ = never;      ///< the selectors are asked again then
-  instant demand_at_ = never;       ///< flows with a bulk child are looked at then
-  instant guard_at_ = never;        ///< the guards of the bonds are asked then
-  std::size_t bulk_flows_ = 0;      ///< flows that stand on a bulk child
+  instant quality_at_ = never;  ///< the selectors are asked again then
+  demand demand_;
   std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
   std::uint64_t migrations_ = 0;
 

@@ -207,7 +207,7 @@ void link::acknowledge_record(instant now, sent_record& record) {
     const auto fresh = f->packets ? f->send.open_part(r.bytes).size() : 0;
     f->send.acknowledge(r.bytes);
     // Nobody waits for the lowest of packets.
-    root_of(*f).in_order += f->packets ? fresh : f->send.acknowledged() - before;
+    root_of(*f).account.delivered(f->packets ? fresh : f->send.acknowledged() - before);
     f->carried.remove({0, f->send.acknowledged()});
     if (f->place) {
       f->place->acknowledged(r.bytes);

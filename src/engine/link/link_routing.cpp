@@ -119,22 +119,16 @@ named_root& link::root_of(const flow& f) noexcept {
   return const_cast<named_root&>(static_cast<const link&>(*this).root_of(f));
 }
 
-void link::tell_move(const named_root& root, policy::node_id node, std::optional<std::size_t> from,
-                     std::optional<std::size_t> to, cause why, std::string_view reason,
-                     std::string evidence) {
-  const auto& graph = root.target.graph();
-  const auto name = [&](std::optional<std::size_t> child) {
-    return child ? graph[graph.children_of(node)[*child]].name : std::string();
-  };
-  s_.events.observe(event::migration{ref_, root.name, graph[node].name, name(from), name(to), why,
-                                     std::string(reason), std::move(evidence)});
+void link::tell(event::migration move) {
+  move.link = ref_;
+  s_.events.observe(std::move(move));
 }
 
 void link::tell_move(const named_root& root, const root_target::move& move, cause why) {
   if (move.from && move.to) ++migrations_;
   if (!move.to) return;
-  tell_move(root, move.node, move.from, move.to, cause_of(move.reason, why),
-            policy::to_string(move.reason), move.evidence);
+  tell(move_event(root, move.node, move.from, move.to, cause_of(move.reason, why),
+                  policy::to_string(move.reason), move.evidence));
 }
 
 // After any change of a path's health: the selectors decide, what cannot be placed where it waits

@@ -64,7 +64,7 @@ void link::wake_all() {
 
 bool link::reaches(const path& p) const noexcept {
   if (!up() || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
-  return roots_.reaches(p.leaf, bulk_flows_ > 0);
+  return roots_.reaches(p.leaf, demand_.any_on_bulk());
 }
 
 // A selector left it a moment ago, and what the new path cannot take may go by it.
@@ -414,9 +414,7 @@ std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t li
 // What else must be looked at when `f` sends: its demand, the guards of its bonds, and the copies
 // that others send when this one is late.
 void link::watch(instant now, const path& p, const flow& f) {
-  const auto& root = root_of(f).target;
-  if (root.has_bulk() && demand_at_ == never) demand_at_ = now;
-  if (root.has_bond() && guard_at_ == never) guard_at_ = now;
+  demand_.flow_sends(now, root_of(f).target);
   const auto due = f.place ? f.place->late_due() : never;
   if (due == never) return;
   for (const auto& other : paths_) {
@@ -440,7 +438,7 @@ bool link::put_data(instant now, path& p, record_writer& w) {
     auto* f = flows_.in_turn();
     if (f == nullptr) {
       if (auto* drained = flows_.leave_ring()) {
-        drained->drained = true;
+        drained->demand.drained();
         note_demand(now, root_of(*drained));
       }
       continue;

@@ -45,7 +45,7 @@ link_snapshot link::status(instant now) const {
   out.up = up() && !down();
   out.peer = agreement().peer;
   out.peer_stalled = peer_.stalled();
-  out.migrations = migrations_;
+  out.migrations = migrations_ + demand_.moves();
   out.flows_opened = flows_.opened();
   out.flows_accepted = flows_.accepted();
   if (!roots_.standard().installed()) return out;

@@ -2,8 +2,20 @@
 #include "engine/route/roots.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rendr::engine {
+
+event::migration move_event(const named_root& root, policy::node_id node,
+                            std::optional<std::size_t> from, std::optional<std::size_t> to,
+                            cause why, std::string_view reason, std::string evidence) {
+  const auto& graph = root.target.graph();
+  const auto name = [&](std::optional<std::size_t> child) {
+    return child ? graph[graph.children_of(node)[*child]].name : std::string();
+  };
+  return {{},       root.name, graph[node].name,    name(from),
+          name(to), why,       std::string(reason), std::move(evidence)};
+}
 
 const named_root* root_set::find(std::string_view name) const noexcept {
   const auto it = std::find_if(roots_.begin(), roots_.end(),

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "engine/events.hpp"
+#include "engine/route/bond_account.hpp"
 #include "engine/route/root_target.hpp"
-#include "rendr/time.hpp"
+#include "engine/types.hpp"
 
 namespace rendr::engine {
 
@@ -21,12 +23,6 @@ struct selection {
   bool owed = false;  ///< the peer must be told
 };
 
-/// What the guard of a bond is told.
-struct bond_watch {
-  policy::node_id node = policy::no_node;
-  std::vector<duration> blocked;  ///< by child: how long the receiver waited for it
-};
-
 /// A root target of a link under its name, as both ends know it.
 struct named_root {
   std::string name;  ///< empty: the default root
@@ -35,16 +31,15 @@ struct named_root {
   std::uint64_t version = 0;  ///< of its graph on the wire; 0: not known yet
   bool owed = false;          ///< the peer must be told the graph
   std::map<std::string, selection, std::less<>> selections;  ///< by selector
-
-  // Of the flows under it, for the guards of its bonds.
-  std::uint64_t in_order = 0;            ///< bytes acknowledged in order
-  bool limited = false;                  ///< there was a moment when no application had more
-  instant demand_seen = instant::min();  ///< when it was last looked whether one has
-  std::vector<bond_watch> bonds;         ///< of the graph with `bonds_version`
-  std::uint32_t bonds_version = 0;
+  bond_account account;                                      ///< of the flows under it
 
   bool installed() const noexcept { return target.installed(); }
 };
+
+/// The event that tells that selector or bond `node` of `root` moved. It names no link.
+event::migration move_event(const named_root& root, policy::node_id node,
+                            std::optional<std::size_t> from, std::optional<std::size_t> to,
+                            cause why, std::string_view reason, std::string evidence);
 
 /// The roots of a link. They stay where they are for the life of the link; the default one is
 /// always there.
