@@ -28,16 +28,7 @@ errc link::start(instant now, policy::graph root) {
   roots_.standard().version = 1;
   roots_.standard().text = config_.root;
   install_root(now, roots_.standard(), std::move(root));
-  const bool all_cold =
-      std::all_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
-  const bool any_cold =
-      std::any_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.config.cold; });
-  for (auto& s : slots_) s.away_since = now;
-  if (any_cold && !all_cold) cold_at_ = now + defaults::cold_wait;
-  cold_called_ = all_cold;
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    if (!slots_[leaf].config.cold || (all_cold && leaf == 0)) schedule_dial(now, leaf, true);
-  }
+  redial_.begin(now, for_dial(), s_.jitter);
   dial_due(now);
   return errc{};
 }
@@ -58,7 +49,7 @@ void link::start_over(instant now, const std::string& detail) {
   heard_epochs_.clear();
   peer_.acted();
   standing_.leave_the_dark();
-  others_good_since_ = never;
+  redial_.start_over();
   slot_owed_ = false;
   start_handshakes(now);
 }
@@ -97,9 +88,7 @@ void link::check_dark(instant now) {
   const bool alive = any_alive();
   const bool doubted = !alive && !peer_.stalled();
   if (!standing_.look(now, {alive, peer_.stalled(), doubted && all_closed()})) return;
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    schedule_dial(now, leaf, slots_[leaf].backoff == duration(0));
-  }
+  redial_.went_dark(now, for_dial(), s_.jitter);
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
@@ -154,10 +143,8 @@ void link::finish_down(instant, errc code, const std::string& detail) {
   standing_.end();
   association_.end();
   goaway_version_ = 1;
+  for (const auto number : redial_.abandon_all()) s_.events.order(event::cancel_dial{ref_, number});
   for (auto& s : slots_) {
-    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
-    s.attempts.clear();
-    s.next_dial = never;
     s.current = nullptr;
     s.shown = path_phase::dead;
   }
@@ -196,20 +183,15 @@ instant link::next_timeout() const noexcept {
   if (down()) return never;
   auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
-  if (!up()) next = std::min(next, cold_at_);
-  if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
-  for (const auto& s : slots_) {
-    next = std::min({next, s.next_dial, tells_missing_at(s)});
-    for (const auto& a : s.attempts) next = std::min(next, a.until);
-  }
-  next = std::min(next, standing_.grace_ends());
+  if (redial_.owes_a_word()) next = std::min(next, redial_.tells_missing_at(for_dial()));
+  next = std::min({next, redial_.next_timeout(up()), standing_.grace_ends()});
   return std::min(next, next_hello());
 }
 
 void link::handle_timeout(instant now, duration lateness) {
   if (down()) return;
   if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
-  if (const auto end = standing_.judge_dial(now, last_dial_code_, last_dial_error_))
+  if (const auto end = standing_.judge_dial(now, redial_.last_code(), redial_.last_error()))
     return fail(now, end->code, end->sentence);
   for (const auto carrier : paths_.carriers()) {
     if (auto* p = paths_.find(carrier)) check_path(now, *p);
@@ -227,7 +209,7 @@ void link::handle_timeout(instant now, duration lateness) {
     if (const auto other = association_.restarted())
       s_.events.order(event::peer_restarted{ref_, *other});
   }
-  if (const auto end = standing_.judge_grace(now, last_dial_error_))
+  if (const auto end = standing_.judge_grace(now, redial_.last_error()))
     return fail(now, end->code, end->sentence);
   check_closing(now);
 }

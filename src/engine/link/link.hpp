@@ -22,6 +22,7 @@
 #include "engine/path/path_table.hpp"
 #include "engine/path/peer_life.hpp"
 #include "engine/path/probation.hpp"
+#include "engine/path/redial.hpp"
 #include "engine/route/demand.hpp"
 #include "engine/route/roots.hpp"
 #include "engine/services.hpp"
@@ -38,31 +39,6 @@ struct leaf_slot {
   path* current = nullptr;  ///< the carrier that takes new data for this leaf
   bool silent_end = false;  ///< its last carrier ended otherwise than by FIN or RST
 
-  // Dialing (dialer only).
-  struct attempt {
-    std::uint64_t number = 0;
-    instant since{};
-    instant until = never;
-    bool patient = false;  ///< no other try was under way: it gets the time that it needs
-  };
-  std::vector<attempt> attempts;
-  instant next_dial = never;
-  instant away_since = never;  ///< it has had no path since; `never` while it has one
-  bool failed = false;         ///< a try of it failed, since the link began
-  unsigned abandoned = 0;      ///< patient tries that got no answer, one after another
-  duration backoff{0};
-  std::uint64_t dials = 0;
-  duration last_rtt{0};
-
-  // Why it has no path though it is dialled, and what observers were told of that (dialer only).
-  struct absence {
-    instant since = never;
-    bool lasting = false;  ///< waiting mends nothing
-    std::string reason;
-    std::vector<std::string> told;
-  };
-  absence missing;
-
   // History.
   probation trial;
   path_phase shown = path_phase::idle;
@@ -73,8 +49,7 @@ struct leaf_slot {
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
 /// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
 /// link_rescue.cpp, link_receive.cpp, link_send.cpp, link_flows.cpp (application),
-/// link_packets.cpp, link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_missing.cpp,
-/// link_status.cpp.
+/// link_packets.cpp, link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -203,31 +178,17 @@ class link {
   bool any_alive() const noexcept { return paths_.any_alive(); }
   void begin_ask(instant now, path& p);
   void take_answer(instant now, path& p, const wire::answer& answer);
-  void dial_soon(instant now, spec_id leaf);
 
   // link_redial.cpp
-  bool needs_dial(const leaf_slot& s) const noexcept;
-  bool beside_suspect(const leaf_slot& s) const noexcept;
-  instant asked_since(const leaf_slot& s) const noexcept;
-  bool quick(instant now, const leaf_slot& s) const noexcept;
-  static duration beside_after(duration rtt) noexcept;
-  void schedule_dial(instant now, spec_id leaf, bool at_once);
-  bool make_room(instant now, spec_id leaf);
-  duration dial_time(const leaf_slot& s, bool patient) const noexcept;
+  dial_facts for_dial() const;
   void dial(instant now, spec_id leaf);
   void dial_due(instant now);
   void wanted(instant now);
-  void call_cold(instant now, spec_id failed);
   void look_at_cold(instant now, bool may_rest);
-
-  // link_missing.cpp
-  std::string vain_reason(const path& p, cause why, const std::string& detail) const;
   void ended_in_vain(instant now, spec_id leaf, cause why, const std::string& reason);
-  bool is_missing(const leaf_slot& s) const noexcept;
-  void dial_ended(instant now, spec_id leaf, const std::error_code& code, std::string_view reason);
-  void tell_missing(instant now, leaf_slot& s);
-  instant tells_missing_at(const leaf_slot& s) const noexcept;
-  void tell_all_missing(instant now);
+  void dial_ended(instant now, spec_id leaf, const std::error_code& code,
+                  const std::string& reason);
+  void tell_missing(spec_id leaf, absence::word word);
 
   // link_liveness.cpp
   void check_path(instant now, path& p);
@@ -366,14 +327,6 @@ class link {
 
   peer_life peer_;
   bool slot_owed_ = false;
-  std::string last_dial_error_;
-  errc last_dial_code_ = errc::no_path;
-  instant network_at_ = instant::min();    ///< the network changed last
-  instant wanted_since_ = instant::min();  ///< an application asked in vain, and
-  instant wanted_until_ = instant::min();  ///<   so long its wish counts
-  instant cold_at_ = never;                ///< not up by then: cold leaves are dialled too
-  bool cold_called_ = false;
-  instant others_good_since_ = never;  ///< leaves that are not cold have lived since then
   std::uint64_t goaway_version_ = 0;
   std::uint64_t goaway_code_ = 0;
   std::string goaway_reason_;
@@ -384,7 +337,7 @@ class link {
   // Paths.
   path_table paths_;
   std::vector<leaf_slot> slots_;
-  std::uint64_t next_attempt_ = 1;
+  redial redial_;
   extra_budget extra_;
 
   // Path states told and heard, by path id: epoch and state.

@@ -131,7 +131,7 @@ void link::become_late(instant now, path& p, instant check_at) {
 void link::suspect(instant now, path& p, cause why, std::string detail) {
   if (p.suspected_at != never) return;
   auto& s = slot(p.leaf);
-  if (p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  if (p.rtt.measured()) redial_.measured(p.leaf, p.rtt.smoothed());
   p.suspected_at = now;
   p.check_at = now + defaults::death_look;
   p.clear_number = p.sent.next_number();
@@ -157,9 +157,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   p.urgent.clear();
   ask_for_life();
   check_dark(now);
-  if (!any_alive()) {
-    for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) schedule_dial(now, leaf, true);
-  }
+  if (!any_alive()) redial_.none_lives(now, for_dial(), s_.jitter);
   wake_all();
 }
 

@@ -31,34 +31,6 @@ leaf_slot& link::slot(spec_id leaf) {
   return s;
 }
 
-path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& traits) {
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    auto& s = slots_[leaf];
-    const auto it = std::find_if(s.attempts.begin(), s.attempts.end(),
-                                 [&](const auto& a) { return a.number == attempt; });
-    if (it == s.attempts.end()) continue;
-    const auto since = it->since;
-    s.attempts.erase(it);
-    if (down() || s.removed || full() || (!needs_dial(s) && !beside_suspect(s))) return nullptr;
-    auto p = std::make_unique<path>();
-    p->carrier = carrier_id{++s_.next_carrier};
-    p->leaf = leaf;
-    p->traits = traits;
-    p->rtt.deadline_variations(s_.config.deadline_variations);
-    p->guarded = s.config.plaintext || traits.secured ? wire::guard::checksum : wire::guard::sealed;
-    p->evidence = s.config.evidence.value_or(traits.evidence);
-    p->attach_until = now + defaults::handshake_timeout;
-    p->beside_at = now + beside_after(std::max(s.last_rtt, now - since));
-    p->last_heard = now;
-    s.next_dial = std::min(s.next_dial, p->beside_at);
-    auto& made = paths_.add(std::move(p));
-    s.shown = path_phase::attaching;
-    start_handshakes(now);
-    return &made;
-  }
-  return nullptr;
-}
-
 // While a path lives that may carry them, fresh tokens are on their way: an attach waits for one
 // rather than show a token that was seen before.
 bool link::may_attach(instant now, path& p) const {
@@ -120,16 +92,10 @@ void link::take_answer(instant now, path& p, const wire::answer& answer) {
   const auto leaf = p.leaf;
   const auto said =
       association_.take_answer(now, *p.question, answer, any_alive(), paths_.any_attached());
-  last_dial_error_ = slots_[leaf].config.name + ": " + said.refusal.sentence;
+  redial_.heard(slots_[leaf].config.name + ": " + said.refusal.sentence);
   if (said.lost) return fail(now, errc::peer_lost, said.reason);
-  path_down(now, p, said.refusal.why, last_dial_error_);
-  dial_soon(now, leaf);
-}
-
-// Somebody answers there: a longer pause would only delay what he can tell.
-void link::dial_soon(instant now, spec_id leaf) {
-  auto& s = slots_[leaf];
-  if (!down() && needs_dial(s)) s.next_dial = std::min(s.next_dial, now + defaults::dark_redial);
+  path_down(now, p, said.refusal.why, redial_.last_error());
+  redial_.soon(now, leaf, for_dial());
 }
 
 bool link::take_handshake(instant now, path& p, bytes_view payload) {
@@ -162,8 +128,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   const auto agreed = association_.take_hello_ack(ack, p.terms());
   if (!agreed) {
     const auto& refusal = agreed.error();
-    last_dial_code_ = refusal.code;
-    last_dial_error_ = slots_[p.leaf].config.name + ": " + refusal.sentence;
+    redial_.heard(refusal.code, slots_[p.leaf].config.name + ": " + refusal.sentence);
     return path_down(now, p, refusal.why, refusal.sentence);
   }
   p.id = first_path;
@@ -197,7 +162,7 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   });
   const auto [kind, why] = association_.take_refusal(refusal, p.reset, up(), alone);
   if (kind == association::refusal_kind::start_over) {
-    last_dial_error_ = slots_[p.leaf].config.name + ": " + why.sentence;
+    redial_.heard(slots_[p.leaf].config.name + ": " + why.sentence);
     start_over(now, why.sentence);
     return false;
   }
@@ -205,13 +170,12 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
     fail(now, why.code, why.sentence);
     return false;
   }
-  last_dial_code_ = why.code;
-  last_dial_error_ = slots_[p.leaf].config.name + ": the peer refused: " + why.sentence;
+  redial_.heard(why.code, slots_[p.leaf].config.name + ": the peer refused: " + why.sentence);
   const auto leaf = p.leaf;
   const auto step = p.step;
   path_down(now, p, why.why, why.sentence);
   if (!up() || down() || any_alive()) return false;
-  if (association_.consider(step, why.code)) dial_soon(now, leaf);
+  if (association_.consider(step, why.code)) redial_.soon(now, leaf, for_dial());
   return false;
 }
 
@@ -227,9 +191,7 @@ void link::establish(instant now, path& p) {
   auto& s = slot(p.leaf);
   s.known = true;
   s.silent_end = false;
-  s.away_since = never;
-  s.abandoned = 0;
-  s.missing = {};
+  redial_.path_up(p.leaf);
   if (s.totals.deaths > 0) s.trial.returned(now);
   association_.settle();
   set_phase(now, p, path_phase::standby, cause::none, "attached");
@@ -332,9 +294,9 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   const bool was_path = p.step == attach_step::done;
   const bool death = was_path && why != cause::bye && why != cause::detached &&
                      why != cause::replaced && why != cause::local_close;
-  if (was_path && p.rtt.measured()) s.last_rtt = p.rtt.smoothed();
+  if (was_path && p.rtt.measured()) redial_.measured(p.leaf, p.rtt.smoothed());
   const auto from = p.phase;
-  const auto vain = vain_reason(p, why, detail);
+  const auto vain = side_ == role::dialer && !was_path ? vain_reason(why, detail) : std::string();
   set_phase(now, p, path_phase::dead, why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
@@ -377,14 +339,10 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   if (down()) return;
   if (up()) start_handshakes(now);
   route(now, why);
-  // A path that lived is dialled at once; one that breaks as soon as it is attached is not, or a
-  // peer that refuses its frames would be dialled without end.
   const bool lived = was_path && now - p.attached_at >= defaults::death_min;
-  if (lived) s.backoff = duration(0);
-  if (s.current == nullptr && s.away_since == never) s.away_since = now;
   const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;
-  if (s.current == nullptr || !lived) schedule_dial(now, p.leaf, lived || next_address);
-  if (!was_path && why != cause::replaced) call_cold(now, p.leaf);
+  redial_.path_lost(now, p.leaf, {lived, next_address, !was_path && why != cause::replaced},
+                    for_dial(), s_.jitter);
   if (!vain.empty()) ended_in_vain(now, p.leaf, why, vain);
   check_dark(now);
   wake_all();

@@ -118,11 +118,9 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   }
   s->config = config;
   s->removed = false;
-  s->backoff = duration(0);
-  s->away_since = now;
   const auto leaf = static_cast<spec_id>(s - slots_.data());
   place_attached(now);
-  schedule_dial(now, leaf, true);
+  redial_.attached(now, leaf, for_dial(), s_.jitter);
   dial_due(now);
   return leaf;
 }
@@ -137,6 +135,7 @@ leaf_slot* link::slot_for(std::string_view name) {
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     if (!slots_[leaf].removed || paths_.any_of(leaf) || roots_.names(leaf)) continue;
     slots_[leaf] = leaf_slot{};
+    redial_.forget(leaf);
     return &slots_[leaf];
   }
   return nullptr;
@@ -157,9 +156,8 @@ std::optional<failure> link::detach(instant now, std::string_view leaf) {
       return failure{errc::refused, "detach: '" + std::string(leaf) + "' is the last living path"};
     }
     s.removed = side_ == role::dialer;
-    s.next_dial = never;
-    for (const auto& a : s.attempts) s_.events.order(event::cancel_dial{ref_, a.number});
-    s.attempts.clear();
+    for (const auto number : redial_.abandon(static_cast<spec_id>(&s - slots_.data())))
+      s_.events.order(event::cancel_dial{ref_, number});
     std::vector<path*> carriers;
     for (const auto& p : paths_) {
       if (&slots_[p->leaf] == &s && !p->closing) carriers.push_back(p.get());
