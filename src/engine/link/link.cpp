@@ -45,12 +45,10 @@ void link::start_over(instant now, const std::string& detail) {
   for (auto* p : spent) path_down(now, *p, cause::refused, detail);
   for (const auto& p : paths_) p->token_until = never;
   association_.start_over(s_.secrets);
-  told_.clear();
-  heard_epochs_.clear();
+  ledger_.start_over();
   peer_.acted();
   standing_.leave_the_dark();
   redial_.start_over();
-  slot_owed_ = false;
   start_handshakes(now);
 }
 
@@ -63,7 +61,7 @@ void link::come_up(instant now, const std::string& remote) {
   standing_.come_up(now, grace_of_wire(agreement().grace_ms));
   if (side_ == role::dialer) {
     roots_.owe_graphs();
-    slot_owed_ = association_.make_claim() || slot_owed_;
+    if (association_.make_claim()) ledger_.owe_slot();
   }
   roots_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement().peer, remote, agreement().peer_key});
@@ -94,11 +92,8 @@ void link::check_dark(instant now) {
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
   if (down()) return;
   if (standing_.close(now, bounded)) {
-    goaway_code_ = code;
-    goaway_reason_ = reason.substr(0, wire::max_reason);
-    goaway_version_ = 1;
+    ledger_.say_goaway(code, reason);
     if (!up()) return finish_down(now, errc::closed, "closed before it was up");
-    goaway_owed_ = true;
     wake_control();
   }
   check_closing(now);
@@ -106,7 +101,7 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
 
 // Asked of a link that is closing: each flow is looked at.
 standing::closing_facts link::closing_facts() const noexcept {
-  standing::closing_facts out{false, true, !goaway_owed_, peer_.stalled(), peer_.last()};
+  standing::closing_facts out{false, true, !ledger_.goaway_owed(), peer_.stalled(), peer_.last()};
   for (const auto& [number, f] : flows_) {
     if (f->removing) continue;
     out.idle = false;
@@ -142,7 +137,6 @@ void link::finish_down(instant, errc code, const std::string& detail) {
   if (down()) return;
   standing_.end();
   association_.end();
-  goaway_version_ = 1;
   for (const auto number : redial_.abandon_all()) s_.events.order(event::cancel_dial{ref_, number});
   for (auto& s : slots_) {
     s.current = nullptr;

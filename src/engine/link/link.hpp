@@ -15,6 +15,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/flow/flow_table.hpp"
 #include "engine/link/association.hpp"
+#include "engine/link/ledger.hpp"
 #include "engine/link/standing.hpp"
 #include "engine/path/extra_budget.hpp"
 #include "engine/path/liveness.hpp"
@@ -241,7 +242,7 @@ class link {
   result<flow*> payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
                             std::size_t size);
   void acknowledge_record(instant now, sent_record& record);
-  void acknowledge_control(instant now, const sent_control& c);
+  void acknowledge_control(const sent_control& c);
   void ask_again(const sent_control& c);
   void protocol_error(instant now, path& p, std::string detail);
   void bad_record(instant now, path& p, errc why);
@@ -250,10 +251,8 @@ class link {
   bool build_record(instant now, path& p, bool& more_data);
   void put_acks(instant now, path& p, record_writer& w);
   void put_quality(instant now, path& p, record_writer& w) const;
-  bool put_link_control(path& p, record_writer& w);
-  bool put_roots(record_writer& w);
+  ledger::owners control_owners() noexcept;
   void wake_tokens();
-  bool put_tokens(const path& p, record_writer& w);
   bool put_flow_control(path& p, record_writer& w);
   bool put_one_flow(path& p, flow& f, record_writer& w);
   bool put_open(flow& f, record_writer& w);
@@ -265,7 +264,7 @@ class link {
                              bool& crowded);
   bool cold(instant now, const path& p) const noexcept;
   std::size_t record_size(instant now, const path& p) const noexcept;
-  bool control_owed() const noexcept;
+  bool control_owed();
   void wake_control();
   void wake_all();
   bool was_left(const path& p) const noexcept;
@@ -324,31 +323,15 @@ class link {
   link_config config_;
   standing standing_;
   association association_;
+  ledger ledger_;
 
   peer_life peer_;
-  bool slot_owed_ = false;
-  std::uint64_t goaway_version_ = 0;
-  std::uint64_t goaway_code_ = 0;
-  std::string goaway_reason_;
-  bool goaway_owed_ = false;
-  std::uint64_t peer_goaway_ = 0;
-  bool goaway_here_ = false;  ///< in the record that is being read
 
   // Paths.
   path_table paths_;
   std::vector<leaf_slot> slots_;
   redial redial_;
   extra_budget extra_;
-
-  // Path states told and heard, by path id: epoch and state.
-  struct path_word {
-    std::uint64_t epoch = 0;
-    wire::path_report state{};
-    std::uint64_t leaf = 0;
-    bool owed = false;
-  };
-  std::map<std::uint64_t, path_word> told_;
-  std::map<std::uint64_t, std::uint64_t> heard_epochs_;
 
   // Graph.
   root_set roots_;

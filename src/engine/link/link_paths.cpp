@@ -250,11 +250,7 @@ void link::set_phase(instant now, path& p, path_phase to, cause why, std::string
                                         std::move(detail)});
 }
 
-// Each word about a path replaces the one before it.
-void link::tell_state(const path& p, wire::path_report state) {
-  auto& word = told_[p.id];
-  word = {word.epoch + 1, state, p.leaf, true};
-}
+void link::tell_state(const path& p, wire::path_report state) { ledger_.tell(p.id, state, p.leaf); }
 
 // It takes nothing new from now on; it ends when what it carries was acknowledged.
 void link::drain(instant now, path& p, cause why, std::string detail) {
@@ -271,7 +267,7 @@ void link::end_drained(instant now, path& p) {
   auto& s = slot(p.leaf);
   if (s.config.cold && !s.removed) s.shown = path_phase::idle;
   if (s.current != nullptr) s.shown = s.current->phase;
-  told_.erase(p.id);
+  ledger_.forget(p.id);
   order_close(p, true);
 }
 
@@ -328,10 +324,10 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     });
     // The peer may see no end of it, and would send on it until its own deadlines. What it told
     // itself is not told back.
-    if (death && why != cause::one_way && told_.size() < 2 * defaults::paths_per_link) {
+    if (death && why != cause::one_way && !ledger_.crowded()) {
       tell_state(p, wire::path_report::dead);
     } else {
-      told_.erase(p.id);
+      ledger_.forget(p.id);
     }
   }
   choose_current(s, p.leaf);

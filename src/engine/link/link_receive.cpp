@@ -79,7 +79,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
     replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
-  goaway_here_ = false;
+  ledger_.begin_record();
   bool eliciting = false;
   while (true) {
     const auto frame = reader.next();
@@ -123,7 +123,7 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::bye>) {
           path_down(now, p, cause::bye, "the peer left this path");
-          if (goaway_here_) peer_closed(now);
+          if (ledger_.goaway_here()) peer_closed(now);
           return errc{};
         } else if constexpr (std::is_same_v<frame_type, wire::pong>) {
           // A PING carries the number of its record.
@@ -223,10 +223,11 @@ void link::acknowledge_record(instant now, sent_record& record) {
     }
     settle(*f);
   }
-  for (const auto& c : record.controls) acknowledge_control(now, c);
+  for (const auto& c : record.controls) acknowledge_control(c);
 }
 
-void link::acknowledge_control(instant, const sent_control& c) {
+void link::acknowledge_control(const sent_control& c) {
+  if (const auto* row = ledger::row_of(c.what)) return ledger_.acknowledged(*row, c);
   auto* f = find(c.key);
   switch (c.what) {
     case control::open:
@@ -243,28 +244,17 @@ void link::acknowledge_control(instant, const sent_control& c) {
         settle(*f);
       }
       return;
-    case control::path_state: {
-      const auto word = told_.find(c.key);
-      const bool newest = word != told_.end() && word->second.epoch == c.value;
-      if (newest && word->second.state == wire::path_report::dead) told_.erase(word);
-      return;
-    }
-    case control::max_data:
-    case control::skip:
-    case control::accept:
-    case control::stop:
-    case control::graph:
-    case control::select:
-    case control::goaway:
-    case control::new_token:
-    case control::retire_token:
-    case control::slot:
+    default:
       return;
   }
 }
 
 // The record that carried it may never arrive: the frame is made again from current state.
 void link::ask_again(const sent_control& c) {
+  if (const auto* row = ledger::row_of(c.what)) {
+    const auto way = ledger_.lost(*row, control_owners(), c);
+    return way == control_way::in_private ? wake_tokens() : wake_control();
+  }
   const auto duty = [&](std::uint8_t bit) {
     if (auto* f = find(c.key)) owe(*f, bit);
   };
@@ -284,38 +274,13 @@ void link::ask_again(const sent_control& c) {
       return duty(duty_max_data);
     case control::skip:
       return duty(duty_skip);
-    case control::path_state:
-      if (const auto word = told_.find(c.key); word != told_.end()) word->second.owed = true;
-      break;
-    case control::graph:
-      if (side_ == role::dialer) roots_.owe_graphs();
-      break;
-    case control::select:
-      roots_.owe_selections();
-      break;
-    case control::goaway:
-      goaway_owed_ = closing();
-      break;
-    case control::new_token:
-      association_.issued().owe(c.key);
-      return wake_tokens();
-    case control::retire_token:
-      association_.held().owe(c.key);
-      return wake_tokens();
-    case control::slot:
-      slot_owed_ = true;
-      return wake_tokens();
+    default:
+      return;
   }
-  wake_control();
 }
 
 errc link::on(instant now, path& p, const wire::path_state& f) {
-  // Bounded before `seen` points into it.
-  if (heard_epochs_.size() > 4 * defaults::paths_per_link)
-    heard_epochs_.erase(heard_epochs_.begin());
-  auto& seen = heard_epochs_[f.path];
-  if (f.epoch <= seen) return errc{};
-  seen = f.epoch;
+  if (!ledger_.hear(f)) return errc{};
   auto* about = paths_.with_id(f.path);
   if (about == nullptr) return errc{};
   if (f.state == wire::path_report::suspect && about != &p && about->carries()) {
@@ -531,10 +496,8 @@ errc link::on(instant now, path&, const wire::select& f) {
 }
 
 errc link::on(instant, path&, const wire::goaway& f) {
-  goaway_here_ = true;
-  if (f.version <= peer_goaway_) return errc{};
-  peer_goaway_ = f.version;
-  if (standing_.peer_closes()) s_.events.order(event::going_away{ref_, f.code, escaped(f.reason)});
+  if (ledger_.hear(f) && standing_.peer_closes())
+    s_.events.order(event::going_away{ref_, f.code, escaped(f.reason)});
   return errc{};
 }
 

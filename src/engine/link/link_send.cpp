@@ -47,10 +47,7 @@ std::uint32_t link::unsent_limit(const path& p) const noexcept {
       bytes_in(rate, defaults::unsent_time), defaults::unsent_min, defaults::unsent_max));
 }
 
-bool link::control_owed() const noexcept {
-  return flows_.any_owing() || roots_.owed() || goaway_owed_ ||
-         std::any_of(told_.begin(), told_.end(), [](const auto& t) { return t.second.owed; });
-}
+bool link::control_owed() { return flows_.any_owing() || ledger_.owed(control_owners()); }
 
 void link::wake_control() {
   if (auto* p = paths_.for_control()) s_.transmit.wake(p->carrier);
@@ -114,11 +111,13 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   if (up()) put_quality(now, p, w);
   if (&p == paths_.for_control()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
-    if (!put_link_control(p, w) || !put_flow_control(p, w)) s_.transmit.wake(p.carrier);
+    if (!ledger_.put(control_way::best_path, control_owners(), w) || !put_flow_control(p, w))
+      s_.transmit.wake(p.carrier);
   } else if (control_owed()) {
     wake_control();  // another path became the best one between the wake and this call
   }
-  if (!put_tokens(p, w)) s_.transmit.wake(p.carrier);
+  if (p.private_to_peer() && !ledger_.put(control_way::in_private, control_owners(), w))
+    s_.transmit.wake(p.carrier);
   bool full = false;
   if (up() && p.carries()) {
     full = put_urgent(now, p, w);
@@ -169,75 +168,12 @@ void link::put_quality(instant now, path& p, record_writer& w) const {
                            p.life_number < p.load_number});
 }
 
-bool link::put_link_control(path&, record_writer& w) {
-  auto& controls = w.record().controls;
-  for (auto& [id, word] : told_) {
-    if (!word.owed) continue;
-    if (!w.put(wire::path_state{id, word.epoch, wire::path_direction::both, word.state, word.leaf}))
-      return false;
-    controls.push_back({control::path_state, id, word.epoch});
-    word.owed = false;
-  }
-  if (!put_roots(w)) return false;
-  if (goaway_owed_) {
-    if (!w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_})) return false;
-    controls.push_back({control::goaway, 0, goaway_version_});
-    goaway_owed_ = false;
-  }
-  return true;
-}
+ledger::owners link::control_owners() noexcept { return {association_, roots_, s_.mint}; }
 
 void link::wake_tokens() {
   for (const auto& p : paths_) {
     if (p->ready() && p->private_to_peer()) return s_.transmit.wake(p->carrier);
   }
-}
-
-// Whoever read a token where it is in clear would know it again in front of an attach, and with the
-// reset token could end the link there.
-bool link::put_tokens(const path& p, record_writer& w) {
-  if (!p.private_to_peer()) return true;
-  auto& controls = w.record().controls;
-  while (const auto* fresh = association_.issued().owed()) {
-    wire::new_token frame{fresh->number, fresh->token, {}};
-    const auto reset = s_.mint.reset_of(fresh->token);
-    std::ranges::copy(reset.view(), frame.reset.begin());
-    if (!w.put(frame)) return false;
-    controls.push_back({control::new_token, fresh->number, 0});
-    association_.issued().told();
-  }
-  if (slot_owed_) {
-    if (!w.put(association_.claim()->slot)) return false;
-    controls.push_back({control::slot, 0, 0});
-    slot_owed_ = false;
-  }
-  while (const auto used = association_.held().owed()) {
-    if (!w.put(wire::retire_token{*used})) return false;
-    controls.push_back({control::retire_token, *used, 0});
-    association_.held().told(*used);
-  }
-  return true;
-}
-
-bool link::put_roots(record_writer& w) {
-  auto& controls = w.record().controls;
-  for (auto& root : roots_.all()) {
-    if (root.owed) {
-      const auto text = policy::to_wire_text(root.target.graph());
-      const wire::graph g{root.version, root.name, text};
-      if (w.empty()) w.widen(wire::encoded_size(g));
-      if (!w.put(g)) return false;
-      controls.push_back({control::graph, 0, root.version});
-      root.owed = false;
-    }
-    for (auto& [node, chosen] : root.selections) {
-      if (!chosen.owed) continue;
-      if (!w.put(wire::select{chosen.version, root.name, node, chosen.child})) return false;
-      controls.push_back({control::select, 0, chosen.version});
-      chosen.owed = false;
-    }
-  }
-  return true;
 }
 
 bool link::put_flow_control(path& p, record_writer& w) {
@@ -464,7 +400,7 @@ bool link::put_data(instant now, path& p, record_writer& w) {
 void link::append_bye(path& p, bool link_over) {
   if (p.sealer && p.sealer->worn_out()) return;
   record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min, p.sealing());
-  if (link_over) w.put(wire::goaway{goaway_version_, goaway_code_, goaway_reason_});
+  if (link_over) w.put(ledger_.goaway());
   w.put(wire::bye{});
   p.bye_sent = true;
   p.sent.add(w.finish());
