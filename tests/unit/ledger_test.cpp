@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "engine/record/inbound.hpp"
-#include "policy/graph_text.hpp"
 #include "support/hex.hpp"
 
 namespace rendr::engine {
@@ -44,19 +44,18 @@ struct desk {
   }
   /// A root with this name that the peer is to be told.
   named_root& root(std::string_view name) {
-    auto& out = *roots.find_or_make(name);
-    out.version = 1;
     const std::vector<policy::leaf_info> leaves{{"wifi"}};
-    out.target = root_target(policy::default_graph(leaves), 1);
-    out.owed = true;
-    return out;
+    auto wanted = *roots.read(name, "wifi", leaves);
+    router::renew(*wanted.root, true);
+    roots.install(*wanted.root, std::move(wanted.graph), router::leaf_facts(1));
+    return *wanted.root;
   }
 
   drbg random{secret<32>(filled<32>(1))};
   token_mint mint{secret<32>(filled<32>(7)), filled<16>(8), 0, 1};
   token_directory tokens;
   association peers{role::acceptor, endpoint_config{}, std::chrono::seconds(90)};
-  root_set roots;
+  router roots{role::dialer};
   ledger book;
 };
 

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "policy/graph_text.hpp"
-
 namespace rendr::engine {
 
 /// One kind of control frame.
@@ -47,31 +45,9 @@ void note(record_writer& w, control what, std::uint64_t key, std::uint64_t value
   w.record().controls.push_back({what, key, value});
 }
 
-bool put_graph(named_root& root, record_writer& w) {
-  const auto text = policy::to_wire_text(root.target.graph());
-  const wire::graph frame{root.version, root.name, text};
-  if (w.empty()) w.widen(wire::encoded_size(frame));
-  if (!w.put(frame)) return false;
-  note(w, control::graph, 0, root.version);
-  root.owed = false;
-  return true;
-}
-
 bool roots_owed(const ledger&, const owners& o) { return o.roots.owed(); }
 
-// A graph goes before the choices in it.
-bool put_roots(ledger&, owners& o, record_writer& w) {
-  for (auto& root : o.roots.all()) {
-    if (root.owed && !put_graph(root, w)) return false;
-    for (auto& [node, chosen] : root.selections) {
-      if (!chosen.owed) continue;
-      if (!w.put(wire::select{chosen.version, root.name, node, chosen.child})) return false;
-      note(w, control::select, 0, chosen.version);
-      chosen.owed = false;
-    }
-  }
-  return true;
-}
+bool put_roots(ledger&, owners& o, record_writer& w) { return o.roots.put(w); }
 
 // Whoever read a token where it is in clear would know it again in front of an attach, and with the
 // reset token could end the link there.

@@ -10,7 +10,7 @@
 
 #include "engine/link/association.hpp"
 #include "engine/record/record_writer.hpp"
-#include "engine/route/roots.hpp"
+#include "engine/route/router.hpp"
 
 namespace rendr::engine {
 
@@ -31,7 +31,7 @@ class ledger {
   /// The other rooms whose state goes out as control of the link.
   struct owners {
     association& peers;
-    root_set& roots;
+    router& roots;
     const token_mint& mint;
   };
 

@@ -15,6 +15,7 @@ link::link(services& shared, link_ref ref, role side, const link_config& config)
       config_(config),
       standing_(config),
       association_(side, shared.config, config.no_path_grace),
+      router_(side),
       flows_(side, shared.pool, shared.memory) {}
 
 link::~link() = default;
@@ -25,9 +26,7 @@ errc link::start(instant now, policy::graph root) {
   standing_.start(now);
   association_.begin(config_.credentials, s_.secrets);
   config_.credentials = {};
-  roots_.standard().version = 1;
-  roots_.standard().text = config_.root;
-  install_root(now, roots_.standard(), std::move(root));
+  install_root(now, router_.begin(config_.root), std::move(root));
   redial_.begin(now, for_dial(), s_.jitter);
   dial_due(now);
   return errc{};
@@ -60,10 +59,10 @@ void link::adopt(instant now, const link_agreement& agreement, const std::string
 void link::come_up(instant now, const std::string& remote) {
   standing_.come_up(now, grace_of_wire(agreement().grace_ms));
   if (side_ == role::dialer) {
-    roots_.owe_graphs();
+    router_.owe_graphs();
     if (association_.make_claim()) ledger_.owe_slot();
   }
-  roots_.owe_selections();
+  router_.owe_selections();
   s_.events.order(event::link_up{ref_, agreement().peer, remote, agreement().peer_key});
 }
 
@@ -175,7 +174,8 @@ instant link::next_hello() const noexcept {
 
 instant link::next_timeout() const noexcept {
   if (down()) return never;
-  auto next = std::min({standing_.dial_ends(), closing_ends(), quality_at_, demand_.next_look()});
+  auto next =
+      std::min({standing_.dial_ends(), closing_ends(), router_.next_look(), demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
   if (redial_.owes_a_word()) next = std::min(next, redial_.tells_missing_at(for_dial()));
   next = std::min({next, redial_.next_timeout(up()), standing_.grace_ends()});
@@ -196,9 +196,7 @@ void link::handle_timeout(instant now, duration lateness) {
   dial_due(now);
   if (demand_.peaks_due(now)) look_at_demand(now);
   if (demand_.guards_due(now)) guard_bonds(now);
-  if (quality_at_ <= now) {
-    route(now, cause::quality);
-  }
+  if (router_.next_look() <= now) route(now, cause::quality);
   if (!any_alive()) {
     if (const auto other = association_.restarted())
       s_.events.order(event::peer_restarted{ref_, *other});

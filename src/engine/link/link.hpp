@@ -25,7 +25,8 @@
 #include "engine/path/probation.hpp"
 #include "engine/path/redial.hpp"
 #include "engine/route/demand.hpp"
-#include "engine/route/roots.hpp"
+#include "engine/route/leaf_facts.hpp"
+#include "engine/route/router.hpp"
 #include "engine/services.hpp"
 
 namespace rendr::engine {
@@ -301,16 +302,15 @@ class link {
 
   // link_routing.cpp
   void route(instant now, cause why);
-  bool decide_routes(instant now, cause why);
-  void share_fate(std::vector<policy::child_facts>& facts) const;
   std::vector<policy::child_facts> leaf_facts(instant now) const;
-  policy::child_facts facts_of(instant now, const leaf_slot& s) const;
+  leaf_state state_of(instant now, const leaf_slot& s) const;
+  void measure(spec_id leaf);
+  void learn_leaves(const policy::graph& g);
   void install_root(instant now, named_root& root, policy::graph g);
   void replace_graph(instant now, named_root& root, policy::graph g);
   void place_attached(instant now);
   named_root& root_of(const flow& f) noexcept;
   const named_root& root_of(const flow& f) const noexcept;
-  void tell_move(const named_root& root, const root_target::move& move, cause why);
   void tell(event::migration move);
   void place_anew(flow& f);
   void lose_ranges(sent_record& record);
@@ -334,11 +334,8 @@ class link {
   extra_budget extra_;
 
   // Graph.
-  root_set roots_;
-  instant quality_at_ = never;  ///< the selectors are asked again then
+  router router_;
   demand demand_;
-  std::uint32_t root_version_ = 0;  ///< local counter, tells graphs apart
-  std::uint64_t migrations_ = 0;
 
   flow_table flows_;
 };

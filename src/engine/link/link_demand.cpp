@@ -80,7 +80,7 @@ void link::note_demand(instant now, named_root& root) {
 void link::guard_bonds(instant now) {
   demand_.begin_guards();
   const auto facts = leaf_facts(now);
-  for (auto& root : roots_.all()) {
+  for (auto& root : router_.all()) {
     if (!root.target.has_bond()) continue;
     root.account.watch(root.target);
     bool sending = false;

@@ -11,7 +11,7 @@ result<flow_ref> link::open(instant now, wire::flow_kind kind,
   if (down()) return errc::closed;
   if (standing_.winding_up()) return errc::closed;
   if (options.metadata.size() > wire::max_metadata) return errc::message_too_large;
-  auto* root = roots_.find(options.root);
+  auto* root = router_.find(options.root);
   if (root == nullptr) return errc::invalid_argument;
   if (!flows_.room(kind, s_.config.flows_per_link)) return errc::limit_reached;
   auto& f = flows_.open(options.id ? *options.id : s_.secrets.array<16>(), kind);

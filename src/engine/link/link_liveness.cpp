@@ -57,7 +57,7 @@ void link::look_at_quality(instant now, path& p, duration rtt) {
     s_.transmit.wake(p.carrier);
   }
   p.quality.sample(now, rtt);
-  quality_at_ = std::min(quality_at_, now + defaults::quality_look);
+  router_.look_by(now + defaults::quality_look);
 }
 
 // What arrived of a transfer that fell silent is told on another path too: when this one went dark,

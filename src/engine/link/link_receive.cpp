@@ -4,7 +4,6 @@
 
 #include "base/text.hpp"
 #include "engine/link/link.hpp"
-#include "policy/graph_text.hpp"
 
 namespace rendr::engine {
 
@@ -195,7 +194,8 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());
   about->delivered_since = never;
-  if (about->leaving || roots_.has_bond() || roots_.hands_over()) s_.transmit.wake(about->carrier);
+  if (about->leaving || router_.has_bond() || router_.hands_over())
+    s_.transmit.wake(about->carrier);
   return errc{};
 }
 
@@ -341,7 +341,7 @@ result<flow*> link::payload_for(instant now, path& p, std::uint64_t number, wire
 }
 
 errc link::on(instant, path&, const wire::open& f) {
-  const auto taken = flows_.take(f, {s_.config.flows_per_link, closing(), roots_.find(f.root)});
+  const auto taken = flows_.take(f, {s_.config.flows_per_link, closing(), router_.find(f.root)});
   if (!taken) return taken.error();
   if (*taken == nullptr) return errc{};
   if ((*taken)->answer == flow_answer::rejected) {
@@ -462,36 +462,6 @@ errc link::on(instant, path&, const wire::max_data& f) {
   if (*found == nullptr || f.limit <= (*found)->send_limit) return errc{};
   (*found)->send_limit = f.limit;
   offer(**found);
-  return errc{};
-}
-
-errc link::on(instant now, path&, const wire::graph& f) {
-  if (side_ == role::dialer) return errc::protocol_violation;
-  auto* root = roots_.find_or_make(f.name);
-  if (root == nullptr) return errc::protocol_violation;
-  if (f.version <= root->version) return errc{};
-  auto parsed = policy::parse_wire_graph(f.text);
-  if (!parsed) return errc::protocol_violation;
-  if (parsed->leaf_count() > defaults::paths_per_link) return errc::protocol_violation;
-  root->version = f.version;
-  install_root(now, *root, std::move(*parsed));
-  return errc{};
-}
-
-errc link::on(instant now, path&, const wire::select& f) {
-  auto* root = roots_.find_or_make(f.root);
-  if (root == nullptr) return errc::protocol_violation;
-  auto& known = root->selections[std::string(f.node)];
-  if (root->selections.size() > policy::max_nodes) return errc::protocol_violation;
-  if (f.version <= known.version) return errc{};
-  if (f.version > wire::max_varint / 2) return errc::protocol_violation;
-  known = {f.version, std::string(f.child), false};
-  if (!root->installed()) return errc{};
-  const auto& graph = root->target.graph();
-  const auto node = graph.find(f.node);
-  if (node == policy::no_node) return errc{};
-  root->target.mirror(node, f.child.empty() ? std::nullopt : graph.child_named(node, f.child));
-  route(now, cause::explicit_command);
   return errc{};
 }
 

@@ -4,7 +4,6 @@
 
 #include "engine/link/link.hpp"
 #include "engine/record/record_writer.hpp"
-#include "policy/graph_text.hpp"
 
 namespace rendr::engine {
 
@@ -61,12 +60,12 @@ void link::wake_all() {
 
 bool link::reaches(const path& p) const noexcept {
   if (!up() || p.leaf >= slots_.size() || slots_[p.leaf].current != &p) return false;
-  return roots_.reaches(p.leaf, demand_.any_on_bulk());
+  return router_.reaches(p.leaf, demand_.any_on_bulk());
 }
 
 // A selector left it a moment ago, and what the new path cannot take may go by it.
 bool link::was_left(const path& p) const noexcept {
-  return up() && p.leaf < slots_.size() && slots_[p.leaf].current == &p && roots_.left(p.leaf);
+  return up() && p.leaf < slots_.size() && slots_[p.leaf].current == &p && router_.left(p.leaf);
 }
 
 void link::wake_data() {
@@ -168,7 +167,7 @@ void link::put_quality(instant now, path& p, record_writer& w) const {
                            p.life_number < p.load_number});
 }
 
-ledger::owners link::control_owners() noexcept { return {association_, roots_, s_.mint}; }
+ledger::owners link::control_owners() noexcept { return {association_, router_, s_.mint}; }
 
 void link::wake_tokens() {
   for (const auto& p : paths_) {
@@ -361,13 +360,7 @@ void link::watch(instant now, const path& p, const flow& f) {
 // True: the record is full and more may wait.
 bool link::put_data(instant now, path& p, record_writer& w) {
   if (!flows_.any_in_ring() || !(reaches(p) || was_left(p))) return false;
-  if (roots_.weighs()) {
-    const auto facts = leaf_facts(now);
-    for (auto& root : roots_.all()) {
-      root.target.end_handovers(now);
-      if (root.target.weighs()) root.target.refresh(facts);
-    }
-  }
+  if (router_.weighs()) router_.weigh(now, leaf_facts(now));
   p.retry_at = never;
   std::size_t barren = 0;  // flows in a row that had nothing for this path
   while (barren < flows_.in_ring()) {
@@ -388,7 +381,7 @@ bool link::put_data(instant now, path& p, record_writer& w) {
     barren = n == 0 ? barren + 1 : 0;
   }
   // What this one has no window for is for those that were left, which need no waking by it again.
-  if (flows_.any_in_ring() && roots_.hands_over() && !was_left(p)) {
+  if (flows_.any_in_ring() && router_.hands_over() && !was_left(p)) {
     for (const auto& other : paths_) {
       if (was_left(*other)) s_.transmit.wake(other->carrier);
     }

@@ -5,7 +5,6 @@
 
 #include "base/text.hpp"
 #include "engine/link/link.hpp"
-#include "policy/graph_text.hpp"
 
 namespace rendr::engine {
 
@@ -45,11 +44,11 @@ link_snapshot link::status(instant now) const {
   out.up = up() && !down();
   out.peer = agreement().peer;
   out.peer_stalled = peer_.stalled();
-  out.migrations = migrations_ + demand_.moves();
+  out.migrations = router_.migrations() + demand_.moves();
   out.flows_opened = flows_.opened();
   out.flows_accepted = flows_.accepted();
-  if (!roots_.standard().installed()) return out;
-  out.root = policy::to_text(roots_.standard().target.graph());
+  if (!router_.installed()) return out;
+  router_.describe(out);
   if (const auto until = standing_.grace_ends(); until != never) out.grace_left = until - now;
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     const auto& s = slots_[leaf];
@@ -78,23 +77,6 @@ link_snapshot link::status(instant now) const {
   }
   for (const auto& [number, f] : flows_) {
     if (!f->removing) out.flows.push_back(status(*f));
-  }
-  for (const auto& root : roots_.all()) {
-    if (!root.installed()) continue;
-    const auto& graph = root.target.graph();
-    if (!root.name.empty()) out.roots.push_back({root.name, policy::to_text(graph)});
-    for (policy::node_id id = 0; id < graph.size(); ++id) {
-      if (graph[id].kind != policy::node_kind::selector) continue;
-      const auto& chosen = root.target.selector(id);
-      selection_snapshot one;
-      one.root = root.name;
-      one.node = graph[id].name;
-      if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;
-      one.reason = policy::to_string(root.target.reason(id));
-      one.evidence = root.target.evidence(id);
-      one.overridden = chosen.override.has_value();
-      out.selections.push_back(std::move(one));
-    }
   }
   return out;
 }
@@ -133,7 +115,7 @@ leaf_slot* link::slot_for(std::string_view name) {
   }
   if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    if (!slots_[leaf].removed || paths_.any_of(leaf) || roots_.names(leaf)) continue;
+    if (!slots_[leaf].removed || paths_.any_of(leaf) || router_.names(leaf)) continue;
     slots_[leaf] = leaf_slot{};
     redial_.forget(leaf);
     return &slots_[leaf];
