@@ -61,6 +61,9 @@ class listener {
   /// loopback without credentials or `insecure`; with `limit_reached` when the runtime has another
   /// listener.
   [[nodiscard]] failure listen(const listen_options& options);
+  /// The same with any transport that can be listened on, where `at` says; `host`, `port`, `device`
+  /// and `congestion` of the options count for nothing. `unavailable`: it cannot be listened on.
+  [[nodiscard]] failure listen(const path_spec& at, const listen_options& options);
   /// Takes a connected stream socket that the embedder accepted. rendr owns it from now on.
   [[nodiscard]] failure adopt(int fd, bool secured = false);
   /// The port of the last `listen`; 0 before, and while it waits for what is not there.

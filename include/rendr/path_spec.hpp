@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,7 @@ struct path_spec {
   /// Unique among the paths of a link; 1 to 64 letters, digits, underscores, hyphens and dots.
   /// Empty: the dialer names it by its position, `p1`, `p2`.
   std::string name = {};
-  std::string transport = "tcp";  ///< in this build: "tcp"
+  std::string transport = "tcp";  ///< the scheme of its transport; see `rendr/transport.hpp`
   /// A name, an IPv4 address, or an IPv6 address without brackets (`fe80::1%eth0`).
   std::string host = {};
   std::uint16_t port = 0;                  ///< 1 to 65535
@@ -47,6 +48,10 @@ struct path_spec {
   /// Its records are not sealed: for a path inside a tunnel, or one whose bytes protect themselves.
   /// Whoever is on the way can read and change them; off loopback it needs `insecure` at both ends.
   bool plaintext = false;
+  /// What stands behind `scheme://`, of a transport whose address is no host and port.
+  std::string address = {};
+  /// Values of keys that a transport of an embedder has for itself, by the name of the key.
+  std::map<std::string, std::string> options = {};
 
   friend bool operator==(const path_spec&, const path_spec&) = default;
 };
@@ -54,7 +59,8 @@ struct path_spec {
 /// Reads `[name=]scheme://host:port[,key=value...]`, such as
 /// `fiber=tcp://host:7000,bind=192.0.2.7,device=eth0` or `tcp://[fe80::1%eth0]:7000,cold=yes`.
 /// Keys: bind, device, mark, cc, cost, weight, fate, evidence, cold, plaintext;
-/// `docs/graph.md` has the rules.
+/// `docs/graph.md` has the rules. The schemes are those that are registered in this process; see
+/// `runtime::parse_path` for those of one runtime.
 ///
 /// Returns true and fills `out`. Otherwise `out` is unchanged and `why` holds a detail of three
 /// lines for a person (field, value and rule; the text; a caret under the place) with

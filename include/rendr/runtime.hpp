@@ -19,6 +19,7 @@
 #include "rendr/path_spec.hpp"
 #include "rendr/status.hpp"
 #include "rendr/time.hpp"
+#include "rendr/transport.hpp"
 
 namespace asio {
 class io_context;
@@ -41,8 +42,8 @@ struct connection {
 /// Makes one connection for a path whose scheme it was registered for, within `timeout`.
 /// Called on a thread of its own, so it may block, but it is bounded and contained: when it is not
 /// back in time the dial fails and its late connection is closed; what it throws becomes a failed
-/// dial. It may be called by several threads at once. At most 16 calls of a runtime run at a time;
-/// more dials fail with `limit_reached` and are tried again.
+/// dial. It may be called by several threads at once. At most 16 calls of a factory run at a time
+/// on a loop; more dials fail with `limit_reached` and are tried again.
 using transport_factory = std::function<connection(const path_spec& path, duration timeout)>;
 
 /// A factory that hands out one connected socket once. After its end the path stays dead with
@@ -139,8 +140,14 @@ class runtime {
   executor_type get_executor() const;
   instance_id instance() const;
 
-  /// Makes `scheme` dialable. Fails with `invalid_argument` when it is empty or taken ("tcp" is).
+  /// Makes `scheme` dialable by links of this runtime. Fails with `invalid_argument` when it is
+  /// empty or taken ("tcp" is).
   [[nodiscard]] failure add_transport(std::string scheme, transport_factory factory);
+  /// Adds a transport to this runtime alone; fails as `transport::register_scheme`, which adds one
+  /// to every runtime of the process.
+  [[nodiscard]] failure add_transport(std::shared_ptr<const transport::scheme> added);
+  /// `parse_path_spec` that knows what was added to this runtime, too.
+  bool parse_path(std::string_view text, path_spec& out, failure& why) const;
 
   /// Tells that addresses or routes of this machine changed: dead paths are dialled again at once,
   /// suspect ones beside what is left of them. Needed only without `watch_network`.

@@ -482,17 +482,21 @@ path_spec listen_spec_of(const std::string& text) {
   path_spec spec;
   failure why;
   // A star is every address; to dial it is none.
-  constexpr std::string_view star = "tcp://*:";
-  const bool everywhere = text.starts_with(star);
-  const auto plain = everywhere ? "tcp://[::]:" + text.substr(star.size()) : text;
+  constexpr std::string_view star = "://*:";
+  const auto at = text.find(star);
+  const bool everywhere = at != text.npos;
+  const auto plain =
+      everywhere ? text.substr(0, at) + "://[::]:" + text.substr(at + star.size()) : text;
   if (!parse_path_spec(plain, spec, why)) refuse("--listen: " + why.detail);
   if (everywhere) spec.host = "*";
   path_spec known;
   known.transport = spec.transport;
   known.host = spec.host;
   known.port = spec.port;
+  known.address = spec.address;
   known.device = spec.device;
   known.cc = spec.cc;
+  known.options = spec.options;
   if (spec != known) {
     refuse("--listen", text, "a listening address has no name and no keys but device and cc");
   }

@@ -21,10 +21,6 @@ namespace {
 std::optional<exit_code> listen_on(listener& at, const serve_options& options, console& to) {
   for (const auto& spec : options.listen) {
     listen_options where;
-    where.host = spec.host;
-    where.port = spec.port;
-    where.device = spec.device;
-    where.congestion = spec.cc;
     where.insecure = options.insecure;
     where.on_change = [&to](bool good, const std::string& sentence) {
       if (good)
@@ -32,7 +28,7 @@ std::optional<exit_code> listen_on(listener& at, const serve_options& options, c
       else
         to.warn(sentence, sentence);
     };
-    if (const auto why = at.listen(where); why.code) {
+    if (const auto why = at.listen(spec, where); why.code) {
       auto text = "--listen=" + to_text(spec) + ": " + why.detail;
       if (why.code == errc::permission_denied && !options.insecure) {
         text += "; see --psk-file, --allow-keys and --insecure in `rendr serve --help`";

@@ -18,7 +18,7 @@ constexpr int discard_turns = 64;  // reads of one turn, so that a flood does no
 
 }  // namespace
 
-carrier::carrier(loop& owner, engine::carrier_id id, std::shared_ptr<transport::stream_io> io)
+carrier::carrier(loop& owner, engine::carrier_id id, std::shared_ptr<stream_face> io)
     : loop_(owner), id_(id), io_(std::move(io)) {
   io_->set_sink(this);
   io_->want_read();
@@ -61,8 +61,8 @@ void carrier::discard_input() {
   std::array<std::byte, 16 * 1024> waste;
   for (int i = 0; i < discard_turns; ++i) {
     const auto result = io_->read(waste);
-    if (result.status == transport::io_status::would_block) break;
-    if (result.status != transport::io_status::ok) return close();
+    if (result.status == io_status::would_block) break;
+    if (result.status != io_status::ok) return close();
   }
   io_->want_read();
 }

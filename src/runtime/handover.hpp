@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <span>
 
 #include "engine/door/source_table.hpp"
-#include "transport/unique_fd.hpp"
+#include "rendr/transport.hpp"
 
 namespace rendr::detail {
 
@@ -22,7 +24,7 @@ class handover : public std::enable_shared_from_this<handover> {
  public:
   explicit handover(runtime_core& owner) : owner_(owner) {}
   /// @param plaintext records in clear are taken on it, wherever it comes from.
-  void take(transport::unique_fd fd, bool plaintext);
+  void take(std::unique_ptr<transport::arrival> from, bool plaintext);
   void close();
 
  private:
@@ -30,7 +32,7 @@ class handover : public std::enable_shared_from_this<handover> {
   void evict();
   void drop(const std::shared_ptr<waiting>& one);
   void forget(const std::shared_ptr<waiting>& one);
-  void look(const std::shared_ptr<waiting>& one);
+  void look(const std::shared_ptr<waiting>& one, std::span<const std::byte> first);
   void give(const std::shared_ptr<waiting>& one, loop& to);
 
   runtime_core& owner_;
@@ -39,7 +41,7 @@ class handover : public std::enable_shared_from_this<handover> {
   engine::source_table sources_;
 };
 
-/// Hands the descriptor of an accepted tcp connection to a loop, from any thread.
-void accept_on(loop& to, transport::unique_fd fd, bool plaintext);
+/// Hands a connection that came in to a loop, from any thread.
+void accept_on(loop& to, std::unique_ptr<transport::arrival> from, bool plaintext);
 
 }  // namespace rendr::detail

@@ -2,7 +2,6 @@
 #include "rendr/link.hpp"
 
 #include <algorithm>
-#include <asio/ip/address.hpp>
 #include <asio/system_executor.hpp>
 #include <set>
 #include <utility>
@@ -12,21 +11,13 @@
 #include "runtime/mirror.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
-#include "transport/posix_stream.hpp"
+#include "transport/registry.hpp"
 
 namespace rendr {
 
 namespace {
 
 failure no_link() { return {errc::closed, "there is no link: connect or start it first"}; }
-
-/// Whether nobody but this machine can answer there.
-bool surely_loopback(const path_spec& path) {
-  if (path.host == "localhost" || path.host == "ip6-localhost") return true;
-  std::error_code not_literal;
-  const auto address = asio::ip::make_address(path.host, not_literal);
-  return !not_literal && transport::is_loopback(address);
-}
 
 /// What a link may do off loopback.
 struct trust {
@@ -39,16 +30,16 @@ trust trust_of(const link_options& options) {
 }
 
 failure check_path(const path_spec& path, const detail::runtime_core& owner, const trust& given) {
-  if (path.transport != "tcp") {
-    if (owner.factory(path.transport)) return {};
+  const auto scheme = owner.schemes.find(path.transport);
+  if (!scheme)
     return {errc::invalid_argument, "path '" + path.name + "': transport '" + path.transport +
-                                        "' is unknown; use tcp or add_transport"};
-  }
-  failure why;
-  if (!check_path_spec(path, why)) return why;
-  if (given.insecure || surely_loopback(path)) return {};
+                                        "' is unknown; use " + transport::default_scheme() +
+                                        " or add_transport"};
+  if (auto why = scheme->check(path); why.code) return why;
+  const auto elsewhere = scheme->elsewhere(path);
+  if (given.insecure || elsewhere.empty()) return {};
   const auto refuse = [&](std::string_view reason) {
-    return failure{errc::permission_denied, "path '" + path.name + "': " + path.host +
+    return failure{errc::permission_denied, "path '" + path.name + "': " + elsewhere +
                                                 " is not on loopback, and " + std::string(reason)};
   };
   if (path.plaintext)
@@ -295,7 +286,7 @@ failure link::attach(path_spec path) {
           return why;
         auto made = engine.attach(now, core_->ref, config_of(path));
         if (!made) return made.error();
-        core_->leaves[*made] = {std::move(path)};
+        core_->leaves[*made].spec = std::move(path);
         return std::nullopt;
       });
 }
@@ -351,9 +342,8 @@ link_status link::status() const {
   link_status result;
   if (!core_) return result;
   const auto failed = core_->home->call([&] {
-    const auto now = core_->home->now();
-    if (const auto snapshot = core_->home->endpoint().status(now, core_->ref))
-      result = detail::mirror(*snapshot, now);
+    if (const auto snapshot = core_->home->status(core_->ref))
+      result = detail::mirror(*snapshot, core_->home->now());
   });
   if (failed == std::errc::resource_deadlock_would_occur)
     throw std::system_error(failed, "status on the thread of another loop");

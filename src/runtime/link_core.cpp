@@ -45,6 +45,7 @@ void link_core::went_down(const failure& why) {
     shared.error = why;
   }
   dials.clear();
+  for (auto& [spec, one] : leaves) one.aim.reset();
   if (incoming_flows) incoming_flows->close(why.code);
   for (auto& one : std::exchange(waiters, {})) one.done(why.code);
 }

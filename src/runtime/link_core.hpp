@@ -16,9 +16,8 @@
 #include "rendr/incoming.hpp"
 #include "rendr/link.hpp"
 #include "rendr/path_spec.hpp"
+#include "rendr/transport.hpp"
 #include "runtime/accept_queue.hpp"
-#include "transport/address_ranks.hpp"
-#include "transport/stream_io.hpp"
 
 namespace rendr::detail {
 
@@ -28,7 +27,7 @@ struct runtime_core;
 /// One leaf of a dialled link: how to make its connection.
 struct leaf {
   path_spec spec;
-  std::shared_ptr<transport::address_ranks> ranks = std::make_shared<transport::address_ranks>();
+  std::unique_ptr<transport::target> aim = {};  ///< from its first dial on
 };
 
 /// What the runtime knows of one link. Everything outside `shared` belongs to the loop's thread.

@@ -2,14 +2,13 @@
 #include "rendr/listener.hpp"
 
 #include <asio/error.hpp>
-#include <asio/ip/address.hpp>
 #include <utility>
 
 #include "runtime/listener_core.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
-#include "transport/fd/dial.hpp"
-#include "transport/tcp/socket.hpp"
+#include "transport/factory_dial.hpp"
+#include "transport/registry.hpp"
 
 namespace rendr {
 
@@ -22,7 +21,7 @@ void cancel_operation(const std::shared_ptr<listener_core>& core, std::uint64_t 
 listener_core::listener_core(std::shared_ptr<runtime_core> o)
     : owner(std::move(o)), queue(std::make_shared<accept_queue>()) {}
 
-failure listener_core::listen(const listen_options& options) {
+failure listener_core::listen(const path_spec& at, const listen_options& options) {
   {
     const std::lock_guard lock(owner->mutex);
     const auto other = owner->listener.lock();
@@ -30,22 +29,23 @@ failure listener_core::listen(const listen_options& options) {
       return {errc::limit_reached, "this runtime has another open listener; use that one"};
     owner->listener = weak_from_this();
   }
-  auto& first = *owner->loops.front();
-  auto chosen = options;
-  if (chosen.host == "*") chosen.host.clear();
-  std::error_code not_literal;
-  asio::ip::make_address(chosen.host, not_literal);
-  if (not_literal && owner->on_any_loop())
+  const auto scheme = owner->schemes.find(at.transport);
+  if (!scheme)
+    return {errc::invalid_argument, "transport '" + at.transport + "' is unknown; use " +
+                                        transport::default_scheme() + " or add_transport"};
+  if (scheme->finding_waits(at) && owner->on_any_loop())
     return {std::make_error_code(std::errc::resource_deadlock_would_occur),
-            "resolving '" + options.host + "' would stop the loop: give a literal address"};
-  const auto found = transport::addresses_of({chosen.host, chosen.port, {}, 0});
+            "resolving '" + at.host + "' would stop the loop: give a literal address"};
+  const auto place = scheme->find_place(at);
+  if (!place) return {errc::unavailable, "transport '" + at.transport + "' cannot be listened on"};
+  auto& first = *owner->loops.front();
   failure why;
-  const auto failed = first.call([&] { why = listen_on(chosen, found); });
+  const auto failed = first.call([&] { why = listen_on(*place, options); });
   if (failed) return {failed, "the first loop cannot be asked from here"};
   return why;
 }
 
-failure listener_core::listen_on(const listen_options& options, const transport::resolved& found) {
+failure listener_core::listen_on(transport::place& at, const listen_options& options) {
   std::size_t row = 0;
   {
     const std::lock_guard lock(mutex);
@@ -55,42 +55,31 @@ failure listener_core::listen_on(const listen_options& options, const transport:
   }
   const auto& demanded = owner->options.accepted_credentials;
   const bool proves_peer = demanded.psk || demanded.allowed_keys;
-  auto& first = *owner->loops.front();
   if (!handing_over) handing_over = std::make_shared<handover>(*owner);
-  transport::listen_place place{options.host, options.port, {}, options.backlog};
-  place.options.device = options.device;
-  place.options.congestion = options.congestion;
-  transport::standing_listener::handlers to;
-  to.on_accept = [weak = std::weak_ptr(handing_over),
-                  plaintext = options.insecure](transport::unique_fd fd) {
-    if (const auto strong = weak.lock()) strong->take(std::move(fd), plaintext);
-  };
-  to.forbids = [allowed = options.insecure || proves_peer](
-                   const asio::ip::tcp::endpoint& address) -> transport::step_failure {
-    if (allowed || transport::is_loopback(address.address())) return {};
-    return {errc::permission_denied,
-            transport::to_text(address) +
-                " is not on loopback, and whoever reaches it could open flows: demand a "
-                "pre-shared key or allowed keys, or set insecure to accept anybody"};
+  transport::listen_handlers to;
+  to.on_arrival = [weak = std::weak_ptr(handing_over),
+                   plaintext = options.insecure](std::unique_ptr<transport::arrival> from) {
+    if (const auto strong = weak.lock()) strong->take(std::move(from), plaintext);
   };
   to.tell = [told = options.on_change](bool good, const std::string& sentence) {
     if (told) told(good, sentence);
   };
-  to.bound = [weak = weak_from_this(), row](const std::vector<asio::ip::tcp::endpoint>& now) {
+  to.bound = [weak = weak_from_this(), row](const std::vector<transport::bound_address>& now) {
     const auto self = weak.lock();
     if (!self) return;
     const std::lock_guard lock(self->mutex);
     self->addresses[row] = now;
   };
-  transport::step_failure why;
-  auto standing = transport::standing_listener::open(first.executor(), std::move(place), found,
-                                                     std::move(to), why);
-  if (!standing) {
+  failure why;
+  auto listening =
+      at.listen(owner->loops.front()->executor(),
+                {options.backlog, options.insecure || proves_peer}, std::move(to), why);
+  if (!listening) {
     const std::lock_guard lock(mutex);
     addresses.pop_back();
-    return {why.code, why.detail};
+    return why;
   }
-  places.push_back(std::move(standing));
+  places.push_back(std::move(listening));
   return {};
 }
 
@@ -131,7 +120,18 @@ listener::executor_type listener::get_executor() const {
   return core_->owner->loops.front()->executor();
 }
 
-failure listener::listen(const listen_options& options) { return core_->listen(options); }
+failure listener::listen(const listen_options& options) {
+  path_spec at;
+  at.host = options.host;
+  at.port = options.port;
+  at.device = options.device;
+  at.cc = options.congestion;
+  return core_->listen(at, options);
+}
+
+failure listener::listen(const path_spec& at, const listen_options& options) {
+  return core_->listen(at, options);
+}
 
 failure listener::adopt(int fd, bool secured) {
   transport::unique_fd owned(fd);
@@ -158,14 +158,14 @@ failure listener::adopt(int fd, bool secured) {
 std::uint16_t listener::port() const {
   const std::lock_guard lock(core_->mutex);
   if (core_->addresses.empty() || core_->addresses.back().empty()) return 0;
-  return core_->addresses.back().back().port();
+  return core_->addresses.back().back().port;
 }
 
 std::vector<std::string> listener::addresses() const {
   const std::lock_guard lock(core_->mutex);
   std::vector<std::string> result;
   for (const auto& place : core_->addresses) {
-    for (const auto& address : place) result.push_back(transport::to_text(address));
+    for (const auto& address : place) result.push_back(address.text);
   }
   return result;
 }

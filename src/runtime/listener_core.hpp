@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "rendr/listener.hpp"
+#include "rendr/transport.hpp"
 #include "runtime/accept_queue.hpp"
 #include "runtime/handover.hpp"
-#include "transport/tcp/standing.hpp"
 
 namespace rendr::detail {
 
@@ -21,22 +21,22 @@ struct runtime_core;
 struct listener_core : std::enable_shared_from_this<listener_core> {
   explicit listener_core(std::shared_ptr<runtime_core> o);
 
-  failure listen(const listen_options& options);
+  failure listen(const path_spec& at, const listen_options& options);
   /// On the first loop's thread.
-  failure listen_on(const listen_options& options, const transport::resolved& found);
+  failure listen_on(transport::place& at, const listen_options& options);
   void close();
 
   const std::shared_ptr<runtime_core> owner;
   const std::shared_ptr<accept_queue> queue;
 
   // The first loop's thread.
-  std::vector<std::unique_ptr<transport::standing_listener>> places;
+  std::vector<std::unique_ptr<transport::listening>> places;
   std::shared_ptr<handover> handing_over;
 
   mutable std::mutex mutex;  // guards what follows
   bool closed = false;
   /// Of each place: where it listens now.
-  std::vector<std::vector<asio::ip::tcp::endpoint>> addresses;
+  std::vector<std::vector<transport::bound_address>> addresses;
 };
 
 }  // namespace rendr::detail

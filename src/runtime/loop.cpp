@@ -13,7 +13,6 @@
 #include "runtime/link_core.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
-#include "transport/tcp/socket.hpp"
 
 namespace rendr::detail {
 
@@ -24,12 +23,18 @@ constexpr std::size_t read_share = 1024 * 1024;
 constexpr std::size_t late_read_share = 8 * 1024 * 1024;
 constexpr std::size_t last_share = 64 * 1024 * 1024;  // more than a socket holds
 constexpr int pump_turns = 1024;
-constexpr std::size_t factory_calls = 16;
 
 std::size_t total_size(std::span<const bytes_view> pieces) {
   std::size_t total = 0;
   for (const auto& piece : pieces) total += piece.size();
   return total;
+}
+
+/// The host of "192.0.2.7:41830" or "[2001:db8::1]:80".
+std::string_view host_of(std::string_view address) {
+  const auto host = address.substr(0, address.rfind(':'));
+  const bool brackets = host.starts_with('[') && host.ends_with(']');
+  return brackets ? host.substr(1, host.size() - 2) : host;
 }
 
 }  // namespace
@@ -46,10 +51,7 @@ loop::loop(runtime_core& owner, unsigned index, std::shared_ptr<asio::io_context
       index_(index),
       context_(std::move(context)),
       endpoint_(config),
-      timer_(*context_),
-      names_(std::make_unique<transport::resolver>(context_->get_executor())),
-      factories_(
-          std::make_unique<transport::side_threads>(context_->get_executor(), factory_calls)) {}
+      timer_(*context_) {}
 
 loop::~loop() = default;
 
@@ -166,7 +168,7 @@ bool loop::read_some(const carrier_ptr& from, std::size_t budget) {
     const auto buffer = endpoint_.receive_buffer(from->id());
     if (buffer.empty()) return false;
     const auto result = from->io().read(buffer);
-    if (result.status == transport::io_status::ok) {
+    if (result.status == io_status::ok) {
       endpoint_.received(now(), from->id(), result.size);
       total += result.size;
       drain_events();
@@ -175,9 +177,9 @@ bool loop::read_some(const carrier_ptr& from, std::size_t budget) {
       return false;
     }
     endpoint_.received(now(), from->id(), 0);
-    if (result.status == transport::io_status::would_block)
+    if (result.status == io_status::would_block)
       endpoint_.drained(now(), from->id());
-    else if (result.status == transport::io_status::eof)
+    else if (result.status == io_status::eof)
       lost(from, {}, "the other end closed the connection");
     else
       lost(from, result.code, "read: " + result.code.message());
@@ -225,11 +227,11 @@ void loop::transmit(const carrier_ptr& to) {
     }
     const auto offered = total_size(pieces);
     const auto result = to->io().write(pieces);
-    if (result.status == transport::io_status::failed) {
+    if (result.status == io_status::failed) {
       read_last_words(to);
       return lost(to, result.code, "write: " + result.code.message());
     }
-    if (result.status == transport::io_status::ok) {
+    if (result.status == io_status::ok) {
       endpoint_.transmitted(now(), to->id(), result.size);
       total += result.size;
     }
@@ -250,7 +252,7 @@ void loop::read_last_words(const carrier_ptr& from) {
     const auto buffer = endpoint_.receive_buffer(from->id());
     if (buffer.empty()) return;
     const auto result = from->io().read(buffer);
-    const bool read = result.status == transport::io_status::ok;
+    const bool read = result.status == io_status::ok;
     endpoint_.received(now(), from->id(), read ? result.size : 0);
     if (!read) return;
     total += result.size;
@@ -311,6 +313,38 @@ void loop::add_link(engine::link_ref ref, const std::shared_ptr<link_core>& link
   links_changed();
 }
 
+std::unique_ptr<transport::target> loop::aim(const path_spec& at) {
+  auto found = dialers_.find(at.transport);
+  if (found == dialers_.end()) {
+    auto by = owner_.schemes.find(at.transport);
+    auto dialer = by ? by->make_dialer(executor()) : nullptr;
+    if (!dialer) return nullptr;
+    found = dialers_.emplace(at.transport, dialing{std::move(by), std::move(dialer)}).first;
+  }
+  return found->second.dialer->aim(at);
+}
+
+std::optional<engine::link_snapshot> loop::status(engine::link_ref ref) {
+  auto snapshot = endpoint_.status(now(), ref);
+  if (snapshot) show_addresses(*snapshot);
+  return snapshot;
+}
+
+engine::endpoint_snapshot loop::status() {
+  auto snapshot = endpoint_.status(now());
+  for (auto& link : snapshot.links) show_addresses(link);
+  return snapshot;
+}
+
+void loop::show_addresses(engine::link_snapshot& of) const {
+  for (auto& path : of.paths) {
+    const auto one = find(path.carrier);
+    if (!one || !one->moved) continue;
+    path.local = one->moved->local;
+    path.remote = one->moved->remote;
+  }
+}
+
 void loop::links_changed() {
   link_count_ = links_.size();
   owner_.links_changed(links_.size());
@@ -318,12 +352,13 @@ void loop::links_changed() {
 
 void loop::network_changed(const transport::net_change& change) {
   if (ended_) return;
-  names_->network_changed();
+  for (const auto& [scheme, one] : dialers_) one.dialer->network_changed();
   for (const auto& [id, one] : carriers_) {
-    const auto local = change.lost.empty() ? std::nullopt : one->io().local_address();
+    if (change.lost.empty()) break;
+    const auto local = host_of(one->io().addresses().local);
     const auto lost =
         std::find_if(change.lost.begin(), change.lost.end(),
-                     [&](const auto& candidate) { return candidate.address == local; });
+                     [&](const auto& candidate) { return candidate.address.to_string() == local; });
     if (lost != change.lost.end()) endpoint_.path_doubted(now(), id, lost->detail);
   }
   endpoint_.network_changed(now());
@@ -398,8 +433,7 @@ void loop::end() {
   for (const auto& [ref, link] : std::exchange(links_, {})) link->went_down(why);
   unfinished_.clear();
   timer_.reset();
-  names_.reset();
-  factories_.reset();
+  dialers_.clear();
   link_count_ = 0;
   if (when_no_link_) std::exchange(when_no_link_, nullptr)();
 }

@@ -4,7 +4,6 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <deque>
@@ -21,11 +20,9 @@
 #include "engine/endpoint.hpp"
 #include "rendr/events.hpp"
 #include "rendr/status.hpp"
+#include "rendr/transport.hpp"
 #include "runtime/carrier.hpp"
 #include "transport/net_events.hpp"
-#include "transport/resolver.hpp"
-#include "transport/side_threads.hpp"
-#include "transport/stream_io.hpp"
 
 namespace rendr::detail {
 
@@ -84,8 +81,9 @@ class loop : public std::enable_shared_from_this<loop> {
   void forget_flow(engine::flow_ref ref) { flows_.erase(ref); }
   /// Looks after every pump whether what was written to this flow is acknowledged.
   void watch_delivery(const std::shared_ptr<stream_core>& flow);
-  transport::resolver& names() noexcept { return *names_; }
-  transport::side_threads& factories() noexcept { return *factories_; }
+  /// What the engine knows of a link, with the addresses that its carriers have now.
+  std::optional<engine::link_snapshot> status(engine::link_ref ref);
+  engine::endpoint_snapshot status();
   /// Doubts the paths that lost their address, then dials what is not alive.
   void network_changed(const transport::net_change& change);
   /// False: it does not live here.
@@ -125,7 +123,10 @@ class loop : public std::enable_shared_from_this<loop> {
   void refuse(const std::shared_ptr<stream_core>& flow, errc code, std::string_view reason);
   void check_delivery();
   void dialed(const std::shared_ptr<link_core>& link, std::uint64_t attempt,
-              transport::opened result, std::optional<asio::ip::tcp::endpoint> address);
+              transport::opened result);
+  /// Null: there is no such transport, or it cannot be dialled.
+  std::unique_ptr<transport::target> aim(const path_spec& at);
+  void show_addresses(engine::link_snapshot& of) const;
 
   void obey(engine::event::dial& event);
   void obey(engine::event::cancel_dial& event);
@@ -151,8 +152,12 @@ class loop : public std::enable_shared_from_this<loop> {
   std::shared_ptr<asio::io_context> context_;
   engine::endpoint endpoint_;
   std::optional<asio::steady_timer> timer_;
-  std::unique_ptr<transport::resolver> names_;
-  std::unique_ptr<transport::side_threads> factories_;
+  /// Of the transports that were dialled here, by scheme. A dialer goes before its scheme.
+  struct dialing {
+    std::shared_ptr<const transport::scheme> by;
+    std::unique_ptr<transport::dialer> dialer;
+  };
+  std::map<std::string, dialing> dialers_;
   instant last_now_{};
   instant armed_ = never;
   std::map<engine::carrier_id, carrier_ptr> carriers_;

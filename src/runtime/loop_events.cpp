@@ -1,49 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the loop obeys what the engine asks for and passes on what the application must know.
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "runtime/link_core.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
-#include "transport/fd/dial.hpp"
-#include "transport/tcp/dial.hpp"
 
 namespace rendr::detail {
-
-namespace {
-
-// What is away for long is asked for ever more seldom: so may its name be.
-constexpr duration youngest_name = std::chrono::seconds(1);
-constexpr duration oldest_name = std::chrono::seconds(30);
-constexpr int name_share = 8;
-
-duration name_age(duration away) {
-  return std::clamp<duration>(away / name_share, youngest_name, oldest_name);
-}
-
-transport::tcp_target target_of(const leaf& from, bool off_loopback, duration away) {
-  transport::tcp_target target;
-  target.host = from.spec.host;
-  target.port = from.spec.port;
-  target.options = {from.spec.bind, from.spec.device, from.spec.mark, from.spec.cc};
-  target.ranks = from.ranks;
-  target.name_age = name_age(away);
-  target.off_loopback = off_loopback;
-  return target;
-}
-
-transport::maker maker_of(transport_factory factory, path_spec spec, duration timeout) {
-  return [factory = std::move(factory), spec = std::move(spec), timeout] {
-    auto answer = factory(spec, timeout);
-    return transport::made{transport::unique_fd(answer.fd), answer.code, std::move(answer.detail),
-                           answer.secured};
-  };
-}
-
-}  // namespace
 
 void loop::obey(engine::event::dial& event) {
   const auto link = find(event.link);
@@ -52,30 +16,20 @@ void loop::obey(engine::event::dial& event) {
   if (found == link->leaves.end())
     return endpoint_.dial_failed(now(), event.link, event.attempt, errc::invalid_argument,
                                  "no such path");
-  const auto conclude = [this, weak = std::weak_ptr(link), attempt = event.attempt](
-                            transport::opened result,
-                            const std::optional<asio::ip::tcp::endpoint>& address) {
-    if (const auto strong = weak.lock()) dialed(strong, attempt, std::move(result), address);
-  };
-  const auto& one = found->second;
-  if (one.spec.transport == "tcp") {
-    link->dials[event.attempt] = transport::dial_tcp(
-        executor(), *names_, target_of(one, link->may_leave(one.spec), event.away), event.timeout,
-        conclude);
-    return;
-  }
-  auto factory = owner_.factory(one.spec.transport);
-  if (!factory)
+  auto& one = found->second;
+  if (!one.aim) one.aim = aim(one.spec);
+  if (!one.aim)
     return endpoint_.dial_failed(now(), event.link, event.attempt, errc::unavailable,
                                  "no transport '" + one.spec.transport + "'");
-  link->dials[event.attempt] = transport::dial_fd(
-      executor(), *factories_, maker_of(factory, one.spec, event.timeout),
-      link->may_leave(one.spec), event.timeout,
-      [conclude](transport::opened result) { conclude(std::move(result), std::nullopt); });
+  link->dials[event.attempt] = one.aim->start(
+      {event.timeout, link->may_leave(one.spec), event.away},
+      [this, weak = std::weak_ptr(link), attempt = event.attempt](transport::opened result) {
+        if (const auto strong = weak.lock()) dialed(strong, attempt, std::move(result));
+      });
 }
 
 void loop::dialed(const std::shared_ptr<link_core>& link, std::uint64_t attempt,
-                  transport::opened result, std::optional<asio::ip::tcp::endpoint> address) {
+                  transport::opened result) {
   const auto own = link->dials.extract(attempt);
   if (ended_ || link->down) {
     if (result.io) result.io->close();
@@ -85,7 +39,7 @@ void loop::dialed(const std::shared_ptr<link_core>& link, std::uint64_t attempt,
     endpoint_.dial_failed(now(), link->ref, attempt, result.code, result.detail);
   } else if (const auto id = endpoint_.dialed(now(), link->ref, attempt, result.traits)) {
     const auto fresh = std::make_shared<carrier>(*this, *id, std::move(result.io));
-    fresh->dialled = std::move(address);
+    fresh->proven = std::move(result.proven);
     carriers_[*id] = fresh;
   } else {
     result.io->close();
@@ -192,11 +146,10 @@ void loop::obey(engine::event::path_changed& event) {
   const auto link = find(event.link);
   if (!link) return;
   const auto one = find(event.carrier);
-  const auto leaf = link->leaves.find(event.spec);
   // An address is good when its handshake succeeded.
-  if (one && one->dialled && leaf != link->leaves.end() &&
-      event.to == engine::path_phase::standby && event.from == engine::path_phase::attaching)
-    leaf->second.ranks->good(*one->dialled);
+  if (one && one->proven && event.to == engine::path_phase::standby &&
+      event.from == engine::path_phase::attaching)
+    std::exchange(one->proven, nullptr)();
   tell(*link, {{},
                {},
                events::path_changed{event.name, static_cast<path_phase>(event.from),

@@ -15,6 +15,7 @@
 #include "runtime/mirror.hpp"
 #include "runtime/pages.hpp"
 #include "runtime/runtime_core.hpp"
+#include "transport/factory_dial.hpp"
 #include "wire/handshake.hpp"
 
 namespace rendr {
@@ -141,12 +142,6 @@ loop& runtime_core::least_loaded() {
   });
 }
 
-transport_factory runtime_core::factory(const std::string& scheme) const {
-  const std::lock_guard lock(mutex);
-  const auto found = factories.find(scheme);
-  return found == factories.end() ? transport_factory() : found->second;
-}
-
 std::shared_ptr<accept_queue> runtime_core::flows_of_listener() const {
   const std::lock_guard lock(mutex);
   const auto open = listener.lock();
@@ -209,13 +204,26 @@ runtime::executor_type runtime::get_executor() const { return core_->loops.front
 instance_id runtime::instance() const { return core_->instance; }
 
 failure runtime::add_transport(std::string scheme, transport_factory factory) {
-  if (scheme.empty() || scheme == "tcp" || !factory)
+  const auto usual = transport::default_scheme();
+  if (scheme.empty() || scheme == usual || !factory)
     return {errc::invalid_argument,
-            "transport '" + scheme + "': give a name other than tcp, and a factory"};
-  const std::lock_guard lock(core_->mutex);
-  if (!core_->factories.emplace(scheme, std::move(factory)).second)
+            "transport '" + scheme + "': give a name other than " + usual + ", and a factory"};
+  const auto make = [factory = std::move(factory)](const path_spec& at, duration timeout) {
+    auto answer = factory(at, timeout);
+    return transport::made{transport::unique_fd(answer.fd), answer.code, std::move(answer.detail),
+                           answer.secured};
+  };
+  if (!core_->schemes.add(transport::factory_scheme(scheme, make)))
     return {errc::invalid_argument, "transport '" + scheme + "' is there already"};
   return {};
+}
+
+failure runtime::add_transport(std::shared_ptr<const transport::scheme> added) {
+  return core_->schemes.admit(std::move(added));
+}
+
+bool runtime::parse_path(std::string_view text, path_spec& out, failure& why) const {
+  return parse_path_spec(text, core_->schemes.forms(), out, why);
 }
 
 void runtime::network_changed() {
@@ -225,7 +233,7 @@ void runtime::network_changed() {
 runtime_status runtime::status() const {
   runtime_status result;
   result.instance = core_->instance;
-  for (auto& one : detail::capabilities()) {
+  for (auto& one : detail::capabilities(core_->schemes)) {
     if (one.here) result.capabilities.push_back(std::move(one.name));
   }
   if (core_->options.watch_network && !core_->network_watch.code) {
@@ -239,7 +247,7 @@ runtime_status runtime::status() const {
   for (const auto& one : core_->loops) {
     const auto failed = one->call([&] {
       const auto now = one->now();
-      detail::add(result, one->endpoint().status(now), now);
+      detail::add(result, one->status(), now);
     });
     if (failed == std::errc::resource_deadlock_would_occur)
       throw std::system_error(failed, "status on the thread of another loop");

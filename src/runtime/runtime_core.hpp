@@ -6,7 +6,6 @@
 #include <asio/io_context.hpp>
 #include <atomic>
 #include <future>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -20,6 +19,7 @@
 #include "runtime/accept_queue.hpp"
 #include "runtime/loop.hpp"
 #include "transport/net_events.hpp"
+#include "transport/registry.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::detail {
@@ -35,7 +35,6 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   void end();
   bool on_any_loop() const;
   loop& least_loaded();
-  transport_factory factory(const std::string& scheme) const;
   /// The queue of the open listener; null: nobody listens.
   std::shared_ptr<accept_queue> flows_of_listener() const;
   void start_shutdown(void_completion done);
@@ -44,6 +43,7 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   void links_changed(std::size_t links_of_loop);
 
   const runtime_options options;
+  transport::registry schemes{transport::registry::of_process()};
   std::optional<engine::token_mint> mint;  ///< of the first loop: it reads the tokens of all
   instance_id instance{};
   std::vector<std::shared_ptr<loop>> loops;
@@ -55,7 +55,6 @@ struct runtime_core : std::enable_shared_from_this<runtime_core> {
   failure network_watch;  // why there is no `network`; fixed once the loops run
 
   mutable std::mutex mutex;  // guards what follows
-  std::map<std::string, transport_factory> factories;
   std::weak_ptr<listener_core> listener;
 
  private:

@@ -1,84 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/path_spec.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
+#include <map>
+
+#include "transport/planned.hpp"
 
 namespace rendr {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> transports{
-    "tcp", "tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray", "fd"};
-constexpr std::array<std::string_view, 1> built_transports{"tcp"};
-constexpr std::array<std::string_view, 10> keys{
-    "bind", "device", "mark", "cc", "cost", "weight", "fate", "evidence", "cold", "plaintext"};
+// Of every transport, written behind its own ones.
+constexpr std::array<std::string_view, 6> common_keys{"cost",     "weight", "fate",
+                                                      "evidence", "cold",   "plaintext"};
 
 constexpr std::uint32_t max_cost = 1000;
 constexpr std::uint32_t max_weight = 1000;
-constexpr std::size_t max_device = 15;  // IFNAMSIZ with its terminator is 16
-constexpr std::size_t max_cc = 15;      // TCP_CA_NAME_MAX likewise
-constexpr std::size_t max_host = 253;
-constexpr std::size_t max_label = 63;
 
-template <std::size_t N>
-std::string listed(const std::array<std::string_view, N>& words) {
+void append(std::string& list, std::string_view word) {
+  if (!list.empty()) list += ", ";
+  list += word;
+}
+
+const path_form* find(const path_forms& forms, std::string_view scheme) {
+  const auto found = std::find_if(forms.begin(), forms.end(),
+                                  [&](const auto& form) { return form->scheme() == scheme; });
+  return found == forms.end() ? nullptr : found->get();
+}
+
+std::string built_schemes(const path_forms& forms) {
   std::string out;
-  for (const auto word : words) {
-    if (!out.empty()) out += ", ";
-    out += word;
+  for (const auto& form : forms) append(out, form->scheme());
+  return out;
+}
+
+std::string known_schemes(const path_forms& forms) {
+  auto out = built_schemes(forms);
+  for (const auto scheme : transport::planned_schemes) {
+    if (find(forms, scheme) == nullptr) append(out, scheme);
   }
   return out;
 }
 
-template <std::size_t N>
-bool contains(const std::array<std::string_view, N>& words, std::string_view word) noexcept {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-bool is_alnum(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_word(std::string_view text, std::size_t longest, std::string_view extra) noexcept {
-  return !text.empty() && text.size() <= longest &&
-         std::all_of(text.begin(), text.end(),
-                     [&](char c) { return is_alnum(c) || extra.find(c) != extra.npos; });
-}
-
-bool is_device(std::string_view text) noexcept {
-  return is_word(text, max_device, "-_.@") && text != "." && text != "..";
-}
-
-bool is_ipv4(std::string_view text) {
-  in_addr address{};
-  return inet_pton(AF_INET, std::string(text).c_str(), &address) == 1;
-}
-
-// An IPv6 address with an optional zone.
-bool is_ipv6(std::string_view text) {
-  const auto percent = text.find('%');
-  if (percent != text.npos && !is_device(text.substr(percent + 1))) return false;
-  in6_addr address{};
-  return inet_pton(AF_INET6, std::string(text.substr(0, percent)).c_str(), &address) == 1;
-}
-
-bool is_host_name(std::string_view text) noexcept {
-  if (text.empty() || text.size() > max_host) return false;
-  if (text.back() == '.') text.remove_suffix(1);
-  while (true) {
-    const auto dot = text.find('.');
-    const auto label = text.substr(0, dot);
-    if (!is_word(label, max_label, "-_") || label.front() == '-') return false;
-    if (dot == text.npos) return true;
-    text.remove_prefix(dot + 1);
-  }
-}
-
-bool only_digits_and_dots(std::string_view text) noexcept {
-  return text.find_first_not_of("0123456789.") == text.npos;
+std::string known_keys(const path_form& form) {
+  std::string out;
+  for (const auto& key : form.keys()) append(out, key.name);
+  for (const auto key : common_keys) append(out, key);
+  return out;
 }
 
 std::string_view word_of(path_evidence evidence) noexcept {
@@ -98,7 +67,7 @@ std::string_view word_of(path_evidence evidence) noexcept {
 // Reads from left to right; the first error sticks.
 class reader {
  public:
-  explicit reader(std::string_view text) noexcept : text_(text) {}
+  reader(std::string_view text, const path_forms& forms) noexcept : text_(text), forms_(forms) {}
 
   result<path_spec, path_text_error> run() {
     if (text_.size() > max_path_text) {
@@ -123,7 +92,8 @@ class reader {
   void read_all() {
     const auto slashes = text_.find("://");
     if (slashes == text_.npos) {
-      return fail(0, "path", text_, "the transport is missing, such as tcp://host:7000");
+      return fail(0, "path", text_,
+                  "the transport is missing, such as " + forms_.front()->example());
     }
     read_name_and_transport(text_.substr(0, slashes));
     if (error_) return;
@@ -135,7 +105,7 @@ class reader {
       read_option(at + 1, next);
       at = next;
     }
-    if (!error_) check_families();
+    if (!error_) check_whole();
   }
 
   void read_name_and_transport(std::string_view prefix) {
@@ -147,60 +117,24 @@ class reader {
       begin = equals + 1;
     }
     const auto transport = prefix.substr(begin);
-    if (!contains(transports, transport)) {
+    form_ = find(forms_, transport);
+    const auto& planned = transport::planned_schemes;
+    if (form_ == nullptr && std::find(planned.begin(), planned.end(), transport) == planned.end()) {
       return fail(begin, "unknown transport " + quoted(transport) + ": the transports are " +
-                             listed(transports));
+                             known_schemes(forms_));
     }
-    if (!contains(built_transports, transport)) {
+    if (form_ == nullptr) {
       return fail(begin,
                   "transport " + quoted(transport) + " is not in this build: it has " +
-                      listed(built_transports),
+                      built_schemes(forms_),
                   errc::unavailable);
     }
     spec_.transport = transport;
   }
 
   void read_address(std::size_t begin, std::size_t end) {
-    const auto text = text_.substr(begin, end - begin);
-    std::size_t colon = text.rfind(':');
-    if (text.starts_with('[')) {
-      const auto close = text.find(']');
-      if (close == text.npos) return fail(begin, "host", text, "the \"]\" is missing");
-      spec_.host = text.substr(1, close - 1);
-      if (!is_ipv6(spec_.host)) check_host(begin + 1);
-      if (error_) return;
-      colon = close + 1 < text.size() ? close + 1 : text.npos;
-      if (colon != text.npos && text[colon] != ':') {
-        return fail(begin + colon, "host", text, "after \"]\" comes a colon and the port");
-      }
-    } else {
-      if (text.find(':') != colon) {
-        return fail(begin, "host", text.substr(0, colon),
-                    "an IPv6 address stands in brackets, such as [::1]:7000");
-      }
-      spec_.host = text.substr(0, colon);
-      check_host(begin);
-    }
-    if (error_) return;
-    if (colon == text.npos || colon + 1 == text.size()) {
-      return fail(end, "port is missing: write host:port");
-    }
-    read_port(begin + colon + 1, text.substr(colon + 1));
-  }
-
-  void check_host(std::size_t offset) {
-    if (spec_.host.empty()) return fail(offset, "host is missing: write host:port");
-    if (only_digits_and_dots(spec_.host)) {
-      if (!is_ipv4(spec_.host)) fail(offset, "host", spec_.host, "not an IPv4 address");
-    } else if (!is_host_name(spec_.host)) {
-      fail(offset, "host", spec_.host, "a name, an IPv4 address, or an IPv6 address in brackets");
-    }
-  }
-
-  void read_port(std::size_t offset, std::string_view text) {
-    const auto port = parse_number(text, 1, 65535);
-    if (!port) return fail(offset, "port", text, "a whole number from 1 to 65535");
-    spec_.port = static_cast<std::uint16_t>(*port);
+    auto bad = form_->read_address(text_.substr(begin, end - begin), spec_);
+    if (bad) fail(begin + bad->offset, std::move(bad->sentence));
   }
 
   void read_option(std::size_t begin, std::size_t end) {
@@ -208,13 +142,14 @@ class reader {
     const auto equals = option.find('=');
     const auto key = option.substr(0, equals);
     if (option.empty()) return fail(begin, "an option is missing: write key=value");
-    if (!contains(keys, key)) {
-      return fail(begin, "unknown key " + quoted(key) + ": the keys are " + listed(keys));
+    const auto* own = own_key(key);
+    if (own == nullptr && !is_common_key(key)) {
+      return fail(begin, "unknown key " + quoted(key) + ": the keys are " + known_keys(*form_));
     }
-    if (std::find(seen_.begin(), seen_.end(), key) != seen_.end()) {
+    const auto value_at = begin + std::min(equals, option.size()) + 1;
+    if (!seen_.emplace(key, value_at).second) {
       return fail(begin, "key " + quoted(key) + " is given twice");
     }
-    seen_.push_back(key);
     if (option == "cold") {
       spec_.cold = true;
       return;
@@ -226,31 +161,20 @@ class reader {
     if (equals == option.npos || equals + 1 == option.size()) {
       return fail(end, "key " + quoted(key) + " has no value: write " + std::string(key) + "=...");
     }
-    read_value(key, option.substr(equals + 1), begin + equals + 1);
+    const auto value = option.substr(equals + 1);
+    if (own == nullptr) return read_value(key, value, value_at);
+    if (const auto rule = own->read(value, spec_); !rule.empty()) fail(value_at, key, value, rule);
+  }
+
+  const path_key* own_key(std::string_view name) const {
+    const auto& keys = form_->keys();
+    const auto found = std::find_if(keys.begin(), keys.end(),
+                                    [&](const path_key& key) { return key.name == name; });
+    return found == keys.end() ? nullptr : &*found;
   }
 
   void read_value(std::string_view key, std::string_view value, std::size_t offset) {
-    if (key == "bind") {
-      if (!is_ipv4(value) && !is_ipv6(value)) {
-        return fail(offset, key, value, "an IP address of this machine, without port or brackets");
-      }
-      spec_.bind = value;
-      bind_offset_ = offset;
-    } else if (key == "device") {
-      if (!is_device(value)) {
-        return fail(offset, key, value, "a network device, such as eth0, of at most 15 characters");
-      }
-      spec_.device = value;
-    } else if (key == "mark") {
-      const auto mark = parse_number(value, 1, 0xffff'ffff);
-      if (!mark) return fail(offset, key, value, "a whole number from 1 to 4294967295");
-      spec_.mark = static_cast<std::uint32_t>(*mark);
-    } else if (key == "cc") {
-      if (!is_word(value, max_cc, "-_")) {
-        return fail(offset, key, value, "a congestion control, such as bbr or cubic");
-      }
-      spec_.cc = value;
-    } else if (key == "cost") {
+    if (key == "cost") {
       read_number(key, value, offset, 0, max_cost, spec_.cost);
     } else if (key == "weight") {
       read_number(key, value, offset, 1, max_weight, spec_.weight);
@@ -281,19 +205,18 @@ class reader {
     out = static_cast<std::uint32_t>(*number);
   }
 
-  // A host name may have addresses of either family; an address has its own.
-  void check_families() {
-    if (spec_.bind.empty()) return;
-    const bool bind_6 = spec_.bind.find(':') != text_.npos;
-    const bool host_6 = spec_.host.find(':') != text_.npos;
-    if (bind_6 == host_6 || (!host_6 && !is_ipv4(spec_.host))) return;
-    fail(bind_offset_, "bind", spec_.bind, "of another IP version than host " + quoted(spec_.host));
+  void check_whole() {
+    const auto bad = form_->check(spec_);
+    if (!bad) return;
+    const auto at = seen_.find(bad->key);
+    fail(at == seen_.end() ? text_.size() : at->second, bad->key, bad->value, bad->rule);
   }
 
   std::string_view text_;
+  const path_forms& forms_;
+  const path_form* form_ = nullptr;
   path_spec spec_;
-  std::vector<std::string_view> seen_;
-  std::size_t bind_offset_ = 0;
+  std::map<std::string_view, std::size_t> seen_;  ///< where the value of each key stands
   std::optional<path_text_error> error_;
 };
 
@@ -303,12 +226,16 @@ failure rendered(std::string_view text, const path_text_error& error) {
 
 }  // namespace
 
-result<path_spec, path_text_error> read_path_spec(std::string_view text) {
-  return reader(text).run();
+bool is_common_key(std::string_view key) noexcept {
+  return std::find(common_keys.begin(), common_keys.end(), key) != common_keys.end();
 }
 
-bool parse_path_spec(std::string_view text, path_spec& out, failure& why) {
-  auto read = read_path_spec(text);
+result<path_spec, path_text_error> read_path_spec(std::string_view text, const path_forms& forms) {
+  return reader(text, forms).run();
+}
+
+bool parse_path_spec(std::string_view text, const path_forms& forms, path_spec& out, failure& why) {
+  auto read = read_path_spec(text, forms);
   if (!read) {
     why = rendered(text, read.error());
     return false;
@@ -317,8 +244,8 @@ bool parse_path_spec(std::string_view text, path_spec& out, failure& why) {
   return true;
 }
 
-bool parse_path_specs(std::span<const std::string> texts, std::vector<path_spec>& out,
-                      failure& why) {
+bool parse_path_specs(std::span<const std::string> texts, const path_forms& forms,
+                      std::vector<path_spec>& out, failure& why) {
   if (texts.empty() || texts.size() > max_paths) {
     why = {errc::invalid_argument,
            std::to_string(texts.size()) + " paths: a link has 1 to " + std::to_string(max_paths)};
@@ -327,7 +254,7 @@ bool parse_path_specs(std::span<const std::string> texts, std::vector<path_spec>
   std::vector<path_spec> specs(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     auto& spec = specs[i];
-    if (!parse_path_spec(texts[i], spec, why)) return false;
+    if (!parse_path_spec(texts[i], forms, spec, why)) return false;
     const bool nameless = spec.name.empty();
     if (nameless) spec.name = "p" + std::to_string(i + 1);
     for (std::size_t j = 0; j < i; ++j) {
@@ -345,19 +272,20 @@ bool parse_path_specs(std::span<const std::string> texts, std::vector<path_spec>
   return true;
 }
 
-std::string to_text(const path_spec& spec) {
+std::string to_text(const path_spec& spec, const path_forms& forms) {
   std::string out;
   if (!spec.name.empty()) out += spec.name + '=';
-  const bool brackets = spec.host.find(':') != spec.host.npos;
-  out += spec.transport + "://" + (brackets ? '[' + spec.host + ']' : spec.host);
-  out += ':' + std::to_string(spec.port);
+  // Of a scheme that nobody registered what the fields say is shown all the same.
+  const auto* known = find(forms, spec.transport);
+  const auto& form = known == nullptr ? *forms.front() : *known;
+  const bool raw = known == nullptr && !spec.address.empty();
+  out += spec.transport + "://" + (raw ? spec.address : form.write_address(spec));
   const auto add = [&](std::string_view key, std::string_view value) {
     out.append(",").append(key).append("=").append(value);
   };
-  if (!spec.bind.empty()) add("bind", spec.bind);
-  if (!spec.device.empty()) add("device", spec.device);
-  if (spec.mark) add("mark", std::to_string(*spec.mark));
-  if (!spec.cc.empty()) add("cc", spec.cc);
+  for (const auto& key : form.keys()) {
+    if (const auto value = key.write(spec); !value.empty()) add(key.name, value);
+  }
   if (spec.cost != 0) add("cost", std::to_string(spec.cost));
   if (spec.weight != 1) add("weight", std::to_string(spec.weight));
   if (!spec.fate.empty()) add("fate", spec.fate);
@@ -367,10 +295,10 @@ std::string to_text(const path_spec& spec) {
   return out;
 }
 
-bool check_path_spec(const path_spec& spec, failure& why) {
-  const auto text = to_text(spec);
+bool check_path_spec(const path_spec& spec, const path_forms& forms, failure& why) {
+  const auto text = to_text(spec, forms);
   path_spec same;
-  if (!parse_path_spec(text, same, why)) return false;
+  if (!parse_path_spec(text, forms, same, why)) return false;
   if (same == spec) return true;
   why = to_failure(text, {0,
                           "a field of the path holds a character that its text form reads "

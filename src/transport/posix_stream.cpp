@@ -35,6 +35,13 @@ std::optional<asio::ip::tcp::endpoint> ip_endpoint(const sockaddr_storage& stora
   return endpoint;
 }
 
+std::optional<asio::ip::tcp::endpoint> peer_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  return ip_endpoint(storage, size);
+}
+
 }  // namespace
 
 posix_stream::posix_stream(const asio::any_io_executor& executor, unique_fd fd,
@@ -108,18 +115,11 @@ void posix_stream::want_write() {
                          });
 }
 
-std::optional<asio::ip::address> posix_stream::local_address() {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (!open_ ||
-      ::getsockname(descriptor_.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size) != 0)
-    return std::nullopt;
-  const auto local = ip_endpoint(storage, size);
-  if (!local) return std::nullopt;
-  const auto address = local->address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return address;
+carrier_addresses posix_stream::addresses() {
+  if (!open_) return {};
+  carrier_traits now;
+  describe(descriptor_.native_handle(), now);
+  return {std::move(now.local), std::move(now.remote)};
 }
 
 void posix_stream::shutdown_send() {
@@ -158,12 +158,15 @@ void describe(int fd, carrier_traits& traits) {
   }
   const auto local = ip_endpoint(storage, size);
   if (local) traits.local = to_text(*local);
-  size = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return;
-  const auto remote = ip_endpoint(storage, size);
+  const auto remote = peer_of(fd);
   if (!remote) return;
   traits.remote = to_text(*remote);
   traits.loopback = is_loopback(remote->address());
+}
+
+std::string remote_of(int fd) {
+  const auto remote = peer_of(fd);
+  return remote ? to_text(*remote) : std::string();
 }
 
 }  // namespace rendr::transport

@@ -8,26 +8,27 @@
 #include <memory>
 #include <string>
 
-#include "transport/stream_io.hpp"
+#include "base/bytes.hpp"
+#include "rendr/transport.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::transport {
 
 /// A connected stream socket of the operating system, driven by its own system calls behind Asio's
 /// readiness. SIGPIPE is never raised.
-class posix_stream : public stream_io, public std::enable_shared_from_this<posix_stream> {
+class posix_stream : public stream_face, public std::enable_shared_from_this<posix_stream> {
  public:
   /// Takes over `fd` and makes it non-blocking. `code` is set, and every call fails, when the
   /// event loop cannot watch it (a regular file, say).
   posix_stream(const asio::any_io_executor& executor, unique_fd fd, std::error_code& code);
   ~posix_stream() override;
 
-  void set_sink(io_sink* sink) override { sink_ = sink; }
+  void set_sink(carrier_sink* sink) override { sink_ = sink; }
   io_result read(std::span<std::byte> into) override;
   io_result write(std::span<const bytes_view> pieces) override;
   void want_read() override;
   void want_write() override;
-  std::optional<asio::ip::address> local_address() override;
+  carrier_addresses addresses() override;
   void shutdown_send() override;
   void close() override;
 
@@ -37,7 +38,7 @@ class posix_stream : public stream_io, public std::enable_shared_from_this<posix
 
  private:
   asio::posix::stream_descriptor descriptor_;
-  io_sink* sink_ = nullptr;
+  carrier_sink* sink_ = nullptr;
   bool open_ = false;
   bool waiting_read_ = false;
   bool waiting_write_ = false;
@@ -50,5 +51,7 @@ bool is_loopback(const asio::ip::address& address);
 
 /// Fills the addresses of both ends, and whether both are on this machine.
 void describe(int fd, carrier_traits& traits);
+/// The other end; empty: it has no address.
+std::string remote_of(int fd);
 
 }  // namespace rendr::transport

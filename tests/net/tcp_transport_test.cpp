@@ -274,7 +274,7 @@ TEST_F(tcp_transport, a_path_leaves_from_the_address_it_is_bound_to) {
 }
 
 TEST_F(tcp_transport, the_memory_pipe_carries_bounds_and_ends) {
-  const auto [one, other] = memory_pipe(context.get_executor(), 100);
+  const auto [one, other] = memory_ends(context.get_executor(), 100);
   const auto text = pattern(150);
   const bytes_view piece = as_bytes(text);
   EXPECT_EQ(one->write(std::span(&piece, 1)).size, 100u);

@@ -5,9 +5,14 @@
 #include <vector>
 
 #include "transport/path_spec.hpp"
+#include "transport/registry.hpp"
 
 namespace rendr {
 namespace {
+
+result<path_spec, path_text_error> read_path_spec(std::string_view text) {
+  return read_path_spec(text, transport::registry::of_process().forms());
+}
 
 path_spec parsed(std::string_view text) {
   path_spec out;
@@ -65,6 +70,8 @@ const std::vector<good> good_texts{
     {"tcp=tcp://host:7000", "tcp=tcp://host:7000"},
     {"tcp://[host.example]:7000", "tcp://host.example:7000"},
     {"tcp://[192.0.2.7]:7000,bind=192.0.2.1", "tcp://192.0.2.7:7000,bind=192.0.2.1"},
+    {"fd://07,cost=3", "fd://7,cost=3"},
+    {"a=memory://door.1,cold", "a=memory://door.1,cold=yes"},
 };
 
 TEST(PathText, GoodTextsReadWriteAndReadTheSame) {
@@ -93,11 +100,11 @@ const std::vector<bad> bad_texts{
     {"", 0, "path \"\": the transport is missing, such as tcp://host:7000"},
     {"host:7000", 0, "path \"host:7000\": the transport is missing, such as tcp://host:7000"},
     {"ftp://host:7000", 0,
-     "unknown transport \"ftp\": the transports are tcp, tls, quic, udp, gvisor, socks5, "
-     "http-connect, xray, fd"},
+     "unknown transport \"ftp\": the transports are tcp, fd, memory, tls, quic, udp, gvisor, "
+     "socks5, http-connect, xray"},
     {"a=TCP://host:7000", 2,
-     "unknown transport \"TCP\": the transports are tcp, tls, quic, udp, gvisor, socks5, "
-     "http-connect, xray, fd"},
+     "unknown transport \"TCP\": the transports are tcp, fd, memory, tls, quic, udp, gvisor, "
+     "socks5, http-connect, xray"},
     {"=tcp://host:7000", 0,
      "name \"\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a "
      "letter or digit"},
@@ -165,6 +172,12 @@ const std::vector<bad> bad_texts{
     {"tcp://host:7000,evidence=", 25, "key \"evidence\" has no value: write evidence=..."},
     {"tcp://host:7000,cold=maybe", 21, "cold \"maybe\": yes or no"},
     {"tcp://host:7000,plaintext=1", 26, "plaintext \"1\": yes or no"},
+    {"fd://host:7000", 5, "descriptor \"host:7000\": a whole number from 0 to 2147483647"},
+    {"fd://7,bind=192.0.2.7", 7,
+     "unknown key \"bind\": the keys are cost, weight, fate, evidence, cold, plaintext"},
+    {"memory://", 9,
+     "name \"\": a name has 1 to 64 letters, digits, \"_\", \"-\" or \".\" and begins with a "
+     "letter or digit"},
 };
 
 TEST(PathText, EachMistakeHasItsPlaceAndItsRule) {
@@ -178,15 +191,15 @@ TEST(PathText, EachMistakeHasItsPlaceAndItsRule) {
 }
 
 TEST(PathText, AKnownTransportThatThisBuildLacksIsUnavailable) {
-  for (const auto transport :
-       {"tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray", "fd"}) {
+  for (const auto transport : {"tls", "quic", "udp", "gvisor", "socks5", "http-connect", "xray"}) {
     path_spec out;
     failure why;
     const auto text = std::string(transport) + "://host:7000";
     EXPECT_FALSE(parse_path_spec(text, out, why));
     EXPECT_EQ(why.code, errc::unavailable);
     EXPECT_EQ(why.detail, "transport \"" + std::string(transport) +
-                              "\" is not in this build: it has tcp\n  " + text + "\n  ^");
+                              "\" is not in this build: it has tcp, fd, memory\n  " + text +
+                              "\n  ^");
   }
 }
 

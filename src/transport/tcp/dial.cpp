@@ -248,17 +248,18 @@ std::unique_ptr<dial> connect_tcp(const asio::any_io_executor& executor, resolve
 }
 
 std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
-                               tcp_target target, duration timeout, dial_handler done) {
+                               tcp_target target, duration timeout, tcp_dial_handler done) {
   if (!target.ranks) target.ranks = std::make_shared<address_ranks>();
   const auto ranks = target.ranks;
   return connect_tcp(
       executor, names, std::move(target), timeout,
       [executor, ranks, done = std::move(done)](connected result) {
         if (!result.socket)
-          return done({nullptr, {}, result.code, std::move(result.detail)}, std::nullopt);
+          return done({nullptr, {}, result.code, std::move(result.detail), {}}, std::nullopt);
         std::error_code ignored;
         auto carrier = adopt_tcp(executor, unique_fd(result.socket->release(ignored)));
         carrier.traits.more_addresses = ranks->more();
+        carrier.proven = [ranks, address = result.address] { ranks->good(address); };
         done(std::move(carrier), result.address);
       });
 }

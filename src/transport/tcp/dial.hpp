@@ -12,9 +12,9 @@
 #include <string>
 
 #include "rendr/time.hpp"
+#include "rendr/transport.hpp"
 #include "transport/address_ranks.hpp"
 #include "transport/resolver.hpp"
-#include "transport/stream_io.hpp"
 #include "transport/tcp/socket.hpp"
 #include "transport/unique_fd.hpp"
 
@@ -56,11 +56,11 @@ std::unique_ptr<dial> connect_tcp(const asio::any_io_executor& executor, resolve
                                   tcp_target target, duration timeout,
                                   std::function<void(connected)> done);
 
-using dial_handler =
+using tcp_dial_handler =
     std::function<void(opened result, std::optional<asio::ip::tcp::endpoint> address)>;
 
-/// The same for a path: what it results in is a carrier.
+/// The same for a path: what it results in is a carrier, whose address is good once it was proven.
 std::unique_ptr<dial> dial_tcp(const asio::any_io_executor& executor, resolver& names,
-                               tcp_target target, duration timeout, dial_handler done);
+                               tcp_target target, duration timeout, tcp_dial_handler done);
 
 }  // namespace rendr::transport

@@ -11,8 +11,8 @@
 #include <string>
 #include <system_error>
 
+#include "rendr/transport.hpp"
 #include "transport/posix_stream.hpp"
-#include "transport/stream_io.hpp"
 #include "transport/unique_fd.hpp"
 
 namespace rendr::transport {
