@@ -77,7 +77,8 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   self_ptr self() { return this->shared_from_this(); }
   bool pumping() const noexcept { return phase_ == phase::pumping; }
   void await_acceptance(duration limit);
-  void watch();
+  void watch_end();
+  void watch_flow();
   void wait_end();
   void read_end();
   void write_flow(std::size_t offset, std::size_t size);
@@ -114,7 +115,6 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
 template <class Flow>
 void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
   if (acceptance) await_acceptance(*acceptance);
-  watch();
   wait_end();
   wait_flow();
 }
@@ -143,16 +143,21 @@ void basic_bridge<Flow>::await_acceptance(duration limit) {
     self->finish(std::move(result));
   });
   // Also when the flow fails: its reader tells that, behind what there is to read.
-  flow_.async_wait(stream::wait_type::accepted, [self = self()](std::error_code) {
-    if (self->timer_) self->timer_->cancel();
-  });
+  flow_.async_wait(stream::wait_type::accepted,
+                   [self = self()](std::error_code) { self->timer_.reset(); });
 }
 
+// While the end is read, its reader hears that it takes no more.
 template <class Flow>
-void basic_bridge<Flow>::watch() {
+void basic_bridge<Flow>::watch_end() {
   end_->wait_aborted([self = self()](std::error_code error) {
     if (error) self->end_event(bridge_event::end_takes_no_more, error);
   });
+}
+
+// The same of the flow.
+template <class Flow>
+void basic_bridge<Flow>::watch_flow() {
   flow_.async_wait(stream::wait_type::done, [self = self()](std::error_code error) {
     self->flow_event(bridge_event::flow_over, error);
   });
@@ -295,13 +300,19 @@ void basic_bridge<Flow>::apply(bridge_event event) {
   }
   const auto step = next_step(event, up_way_, down_way_);
   if (!step.legal) return;
+  const bool end_was_read = is_read(up_way_);
+  const bool flow_was_read = is_read(down_way_);
   up_way_ = step.up;
   down_way_ = step.down;
   if (step.finish_flow) flow_.shutdown_send();
   if (step.finish_end) end_->finish_writing();
   if (step.close_end) end_->close();
   if (step.reset_end) end_->reset();
-  if (!step.over) return;
+  if (!step.over) {
+    if (end_was_read && !is_read(up_way_)) watch_end();
+    if (flow_was_read && !is_read(down_way_)) watch_flow();
+    return;
+  }
   if (step.whose == blame::nobody && await_delivery_ && event != bridge_event::hang_up) {
     return deliver();
   }
@@ -354,7 +365,7 @@ bridge_result basic_bridge<Flow>::result_of(blame whose) const {
 template <class Flow>
 void basic_bridge<Flow>::finish(bridge_result result) {
   phase_ = phase::finished;
-  if (timer_) timer_->cancel();
+  timer_.reset();
   if (stall_) stall_->cancel();
   flow_.close();
   up_ = buffer();

@@ -62,6 +62,9 @@ bridge_step next_step(bridge_event event, way up, way down) noexcept;
 /// A bridge that goes on stands in such a pair of states.
 constexpr bool alive(way up, way down) noexcept { return up == way::open || down == way::open; }
 
+/// Its source is read, to pass on what it gives or to throw it away.
+constexpr bool is_read(way w) noexcept { return w == way::open || w == way::dropping; }
+
 inline constexpr std::array all_ways{way::open, way::dropping, way::ended, way::lost};
 inline constexpr std::array all_bridge_events{
     bridge_event::end_finished,  bridge_event::end_failed,  bridge_event::end_takes_no_more,

@@ -22,9 +22,9 @@ class byte_end {
 
   virtual void wait_readable(waiter done) = 0;
   virtual void wait_writable(waiter done) = 0;
-  /// Completes when the other side is known to take no more (with the reason), however little is
-  /// read or written; what it sent can still be read. Never completes without an error. An end that
-  /// cannot know does nothing.
+  /// Asked for once the input was read to its end, for until then reading tells it: completes when
+  /// the other side is known to take no more (with the reason), however little is written. Never
+  /// completes without an error. An end that cannot know does nothing.
   virtual void wait_aborted(waiter done) = 0;
 
   /// Bytes read; 0 with `code` clear: end of stream; would_block: wait. Another error comes behind
