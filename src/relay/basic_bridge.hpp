@@ -62,6 +62,8 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   void abort(const failure& why);
 
  private:
+  /// Who gave less had no more: it is waited for.
+  static constexpr std::size_t surely_all = 4096;
   using self_ptr = std::shared_ptr<basic_bridge>;
   enum class phase : std::uint8_t { pumping, delivering, finished };
   struct failures {
@@ -115,8 +117,10 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
 template <class Flow>
 void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
   if (acceptance) await_acceptance(*acceptance);
-  wait_end();
   wait_flow();
+  // What the one who opened the flow said already travels with the opening.
+  if (acceptance) return read_end();
+  wait_end();
 }
 
 template <class Flow>
@@ -198,7 +202,9 @@ void basic_bridge<Flow>::write_flow(std::size_t offset, std::size_t size) {
                            }
                            self->to_flow_ += n;
                            if (offset + n < size) return self->write_flow(offset + n, size);
-                           self->read_end();
+                           if (size >= surely_all) return self->read_end();
+                           self->up_ = buffer();
+                           self->wait_end();
                          });
 }
 
