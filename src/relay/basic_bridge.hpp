@@ -40,7 +40,7 @@ struct bridge_result {
 /// move.
 ///
 /// Lives by itself on the flow's loop from `start` to `done`, which is called once, there. `Flow`
-/// is `rendr::stream`, or what a test puts in its place.
+/// is `rendr::stream` with its `read_now`, or what a test puts in its place.
 template <class Flow>
 class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
  public:
@@ -220,19 +220,14 @@ template <class Flow>
 void basic_bridge<Flow>::read_flow() {
   if (!pumping()) return;
   down_ = buffer::take(flow_.get_executor());
-  const auto space = down_.span();
-  flow_.async_read_some(asio::mutable_buffer(space.data(), space.size()),
-                        [self = self()](std::error_code error, std::size_t n) {
-                          if (!self->pumping()) return;
-                          self->from_flow_ += n;
-                          if (!error && self->down_way_ == way::open) return self->write_end(0, n);
-                          self->down_ = buffer();
-                          if (!error) return self->wait_flow();
-                          if (error == asio::error::eof) {
-                            return self->apply(bridge_event::flow_finished);
-                          }
-                          self->flow_event(bridge_event::flow_failed, error);
-                        });
+  std::error_code error;
+  const auto n = read_now(flow_, down_.span(), error);
+  from_flow_ += n;
+  if (!error && down_way_ == way::open) return write_end(0, n);
+  down_ = buffer();
+  if (!error || error == std::errc::operation_would_block) return wait_flow();
+  if (error == asio::error::eof) return apply(bridge_event::flow_finished);
+  flow_event(bridge_event::flow_failed, error);
 }
 
 template <class Flow>

@@ -4,6 +4,7 @@
 
 #include "relay/basic_bridge.hpp"
 #include "rendr/stream.hpp"
+#include "runtime/read_now.hpp"
 
 namespace rendr::relay {
 

@@ -8,6 +8,7 @@
 #include "runtime/link_core.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/mirror.hpp"
+#include "runtime/read_now.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
 
@@ -83,6 +84,12 @@ std::size_t blocking_write(const std::shared_ptr<stream_core>& core, const write
 }
 
 }  // namespace detail
+
+std::size_t read_now(stream& from, std::span<std::byte> out, std::error_code& code) {
+  if (const auto& core = detail::stream_access::core_of(from)) return core->read_now(out, code);
+  code = errc::closed;
+  return 0;
+}
 
 stream::stream() noexcept = default;
 stream::stream(std::shared_ptr<detail::stream_core> core) noexcept : core_(std::move(core)) {}

@@ -49,6 +49,19 @@ void stream_core::read(std::uint64_t operation, const read_buffers& buffers, siz
   if (try_read()) home->touch();
 }
 
+std::size_t stream_core::read_now(std::span<std::byte> out, std::error_code& code) {
+  std::size_t total = 0;
+  code = make_error_code(std::errc::operation_would_block);
+  const bool other = read_.has_value();  // it fails
+  read(0, read_buffers::from(asio::mutable_buffer(out.data(), out.size())),
+       size_completion::in_place([&](std::error_code failed, std::size_t n) {
+         code = failed;
+         total = n;
+       }));
+  if (!other) read_.reset();
+  return total;
+}
+
 result<engine::endpoint::read_result> stream_core::take(std::span<std::byte> out) {
   if (!gone_) return home->endpoint().read(home->now(), ref, out);
   const auto n = std::min(out.size(), leftover_.size() - leftover_read_);

@@ -36,6 +36,8 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
   const flow_kind kind;
 
   void read(std::uint64_t operation, const read_buffers& buffers, size_completion done);
+  /// See read_now.hpp.
+  std::size_t read_now(std::span<std::byte> out, std::error_code& code);
   void write(std::uint64_t operation, const write_buffers& buffers, size_completion done);
   void wait(std::uint64_t operation, stream::wait_type what, void_completion done);
   void cancel(std::uint64_t operation);
@@ -133,6 +135,7 @@ struct stream_core : std::enable_shared_from_this<stream_core> {
 };
 
 struct stream_access {
+  static const std::shared_ptr<stream_core>& core_of(const stream& one) { return one.core_; }
   static stream make(std::shared_ptr<stream_core> core) { return stream(std::move(core)); }
   static packet_flow make_packet(std::shared_ptr<stream_core> core) {
     return packet_flow(make(std::move(core)));

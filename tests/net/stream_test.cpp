@@ -4,12 +4,17 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <asio/buffer.hpp>
+#include <asio/post.hpp>
 #include <asio/read.hpp>
+#include <asio/use_future.hpp>
 #include <asio/write.hpp>
 #include <filesystem>
 #include <future>
+#include <utility>
 
+#include "runtime/read_now.hpp"
 #include "support/net_fixture.hpp"
 
 namespace rendr::test {
@@ -79,6 +84,40 @@ TEST_F(stream_over_tcp, half_close_ends_one_direction_only) {
   std::string back(5, '\0');
   asio::read(near, asio::buffer(back));
   EXPECT_EQ(back, "still");
+}
+
+TEST_F(stream_over_tcp, what_is_there_is_read_at_once_and_nothing_is_waited_for) {
+  connect();
+  open();
+  std::array<std::byte, 16> space{};
+  using answer = std::pair<std::error_code, std::size_t>;
+  const auto now = [&] {
+    return asio::post(far.get_executor(), std::packaged_task<answer()>([&] {
+                        std::error_code code;
+                        const auto n = read_now(far, space, code);
+                        return answer{code, n};
+                      }))
+        .get();
+  };
+  const auto nothing = make_error_code(std::errc::operation_would_block);
+  EXPECT_EQ(now(), answer(nothing, 0));
+  std::error_code code;
+  asio::write(near, asio::buffer("four", 4));
+  far.wait(stream::wait_type::readable, code);
+  EXPECT_EQ(now(), answer(std::error_code(), 4));
+  EXPECT_EQ(now(), answer(nothing, 0));
+
+  std::array<char, 5> later{};
+  auto waiting = far.async_read_some(asio::buffer(later), asio::use_future);
+  EXPECT_EQ(now(), answer(make_error_code(std::errc::operation_in_progress), 0));
+  asio::write(near, asio::buffer("other", 5));
+  EXPECT_EQ(waiting.get(), later.size());
+
+  ASSERT_FALSE(near.shutdown_send());
+  far.wait(stream::wait_type::readable, code);
+  EXPECT_EQ(now(), answer(std::error_code(asio::error::eof), 0));
+  far.close();
+  EXPECT_EQ(now().first, errc::closed);
 }
 
 TEST_F(stream_over_tcp, megabytes_arrive_whole_both_ways_at_once) {

@@ -228,7 +228,7 @@ class memory_flow {
     asio::io_context& io;
     memory_lane& out;
     memory_lane& in;
-    std::function<void()> reader, writer, readable, done, delivered;
+    std::function<void()> writer, readable, done, delivered;
     bool released = false;
 
     void check() {
@@ -238,7 +238,6 @@ class memory_flow {
         run();
       };
       const bool can_read = !in.received.empty() || in.fin_received || in.reset_received;
-      fire(reader, can_read);
       fire(readable, can_read);
       fire(writer, out.sending.size() < out.send_room || out.stopped);
       fire(done, out.over() && (in.fin_received || in.reset_received) && in.received.empty());
@@ -248,21 +247,19 @@ class memory_flow {
   };
 
   memory_flow(asio::io_context& io, memory_lane& out, memory_lane& in)
-      : core_(std::make_shared<core>(core{io, out, in, {}, {}, {}, {}, {}})) {}
+      : core_(std::make_shared<core>(core{io, out, in, {}, {}, {}, {}})) {}
 
   std::shared_ptr<core> inside() const { return core_; }
   asio::any_io_executor get_executor() const { return core_->io.get_executor(); }
 
-  template <class Handler>
-  void async_read_some(asio::mutable_buffer space, Handler handler) {
-    core_->reader = [c = core_.get(), space, handler] {
-      auto* to = static_cast<std::byte*>(space.data());
-      const auto n = take_bytes(c->in.received, space.size(), to);
-      std::error_code code;
-      if (n == 0) code = c->in.fin_received ? asio::error::eof : make_error_code(errc::aborted);
-      asio::post(c->io, [handler, code, n] { handler(code, n); });
-    };
-    core_->check();
+  friend std::size_t read_now(memory_flow& from, std::span<std::byte> out, std::error_code& code) {
+    auto& in = from.core_->in;
+    const auto n = take_bytes(in.received, out.size(), out.data());
+    code.clear();
+    if (n == 0) code = make_error_code(std::errc::operation_would_block);
+    if (n == 0 && in.fin_received) code = asio::error::eof;
+    if (n == 0 && in.reset_received) code = make_error_code(errc::aborted);
+    return n;
   }
   template <class Handler>
   void async_write_some(asio::const_buffer data, Handler handler) {
@@ -316,7 +313,7 @@ class memory_flow {
  private:
   void release() {
     core_->released = true;
-    core_->reader = core_->writer = core_->readable = core_->done = core_->delivered = nullptr;
+    core_->writer = core_->readable = core_->done = core_->delivered = nullptr;
     core_->in.received.clear();
     if (!core_->in.fin_received && !core_->in.reset_received) core_->in.stopping = true;
     core_.reset();
