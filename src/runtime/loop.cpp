@@ -61,13 +61,6 @@ const instance_id& loop::instance() const { return owner_.instance; }
 
 void loop::post(std::function<void()> function) { asio::post(*context_, std::move(function)); }
 
-void loop::dispatch(std::function<void()> function) {
-  if (on_thread())
-    function();
-  else
-    post(std::move(function));
-}
-
 std::error_code loop::call(const std::function<void()>& function) {
   if (on_thread()) {
     if (ended_) return errc::closed;

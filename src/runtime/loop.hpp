@@ -62,7 +62,13 @@ class loop : public std::enable_shared_from_this<loop> {
   void post(std::function<void()> function);
   /// Runs `function` now when on the loop, else posts it. After the end it still runs: it must
   /// look.
-  void dispatch(std::function<void()> function);
+  template <class Function>
+  void dispatch(Function function) {
+    if (on_thread())
+      function();
+    else
+      post(std::move(function));
+  }
   /// Runs `function` on the loop and waits for it. `resource_deadlock_would_occur` on the thread of
   /// another loop of the runtime, `errc::closed` after the end: then it did not run.
   std::error_code call(const std::function<void()>& function);

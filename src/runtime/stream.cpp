@@ -45,10 +45,11 @@ void start_write(const std::shared_ptr<stream_core>& core, std::uint64_t operati
 void start_wait(const std::shared_ptr<stream_core>& core, std::uint64_t operation, int what,
                 void_completion done) {
   if (!core) return done(errc::closed);
+  const auto kind = static_cast<stream::wait_type>(what);
+  if (core->home->on_thread()) return core->wait(operation, kind, std::move(done));
   auto shared = std::make_shared<void_completion>(std::move(done));
-  core->home->dispatch([core, operation, what, shared] {
-    core->wait(operation, static_cast<stream::wait_type>(what), std::move(*shared));
-  });
+  core->home->post(
+      [core, operation, kind, shared] { core->wait(operation, kind, std::move(*shared)); });
 }
 
 namespace {
