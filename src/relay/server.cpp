@@ -3,8 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <asio/dispatch.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <optional>
@@ -209,7 +209,7 @@ void server::accept_next(const std::shared_ptr<shared>& state) {
     } else {
       auto loop = flow.via().get_executor();
       auto attempt = std::make_shared<connecting<shared>>(state, *to, std::move(flow), loop);
-      asio::post(loop, [attempt] { attempt->start(); });
+      asio::dispatch(loop, [attempt] { attempt->start(); });
     }
     accept_next(state);
   });

@@ -25,6 +25,8 @@ void address_ranks::good(const endpoint& address) {
 
 void address_ranks::known(const std::vector<endpoint>& addresses) {
   const std::lock_guard lock(mutex_);
+  const auto same = [](const row& one, const endpoint& address) { return one.address == address; };
+  if (std::equal(rows_.begin(), rows_.end(), addresses.begin(), addresses.end(), same)) return;
   std::vector<row> rows;
   for (const auto& address : addresses) {
     const auto old = std::find_if(rows_.begin(), rows_.end(),

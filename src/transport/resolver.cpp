@@ -57,9 +57,10 @@ struct resolver::shared : std::enable_shared_from_this<resolver::shared> {
 };
 
 resolver::resolver(const asio::any_io_executor& executor, std::shared_ptr<lookups> names)
-    : names_(std::move(names)), shared_(std::make_shared<shared>(executor, names_)) {}
+    : executor_(executor), names_(std::move(names)) {}
 
 resolver::~resolver() {
+  if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->executor.reset();
   shared_->timer.reset();
@@ -67,6 +68,7 @@ resolver::~resolver() {
 
 void resolver::resolve(const std::string& host, std::uint16_t port, duration max_age,
                        std::weak_ptr<void> owner, handler done) {
+  if (!shared_) shared_ = std::make_shared<shared>(executor_, names_);
   const auto tell = [weak = std::weak_ptr(shared_), host, port, owner = std::move(owner),
                      done = std::move(done)](const resolved& answer) {
     const auto self = weak.lock();

@@ -34,8 +34,9 @@ class resolver {
 
  private:
   struct shared;
+  asio::any_io_executor executor_;
   std::shared_ptr<lookups> names_;
-  std::shared_ptr<shared> shared_;
+  std::shared_ptr<shared> shared_;  ///< since the first question
 };
 
 }  // namespace rendr::transport

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tcp/dial.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
-#include <deque>
-#include <list>
 #include <utility>
 #include <vector>
 
@@ -26,6 +25,12 @@ struct attempt {
   asio::ip::tcp::socket socket;
   asio::ip::tcp::endpoint address;
 };
+
+/// Whether the connect that was begun just now is done: on this machine most are.
+bool connected_at_once(int fd) {
+  pollfd one{fd, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1 && (one.revents & (POLLERR | POLLHUP)) == 0;
+}
 
 /// On loopback a connect to a free port of the ephemeral range can meet itself.
 bool connected_to_itself(const attempt& one) {
@@ -59,6 +64,7 @@ class race : public std::enable_shared_from_this<race> {
                     [this](const resolved& answer) { names_known(answer); });
     }
     line_up();
+    if (!resolving_ && start_some()) return;
     // An answer that was known already has begun by then: its second address waits for its turn.
     asio::post(executor_, [self = shared_from_this()] {
       if (self->running_.empty()) self->start_next();
@@ -95,8 +101,8 @@ class race : public std::enable_shared_from_this<race> {
 
   // What was tried in this race is not tried again in it.
   void line_up() {
-    const auto order = target_.ranks->order();
-    waiting_.assign(order.begin(), order.end());
+    waiting_ = target_.ranks->order();
+    std::reverse(waiting_.begin(), waiting_.end());
     std::erase_if(waiting_, [this](const auto& address) {
       return std::find(begun_.begin(), begun_.end(), address) != begun_.end();
     });
@@ -109,15 +115,23 @@ class race : public std::enable_shared_from_this<race> {
   }
 
   void start_next() {
+    if (!start_some() && done_ && running_.empty() && !resolving_) fail();
+  }
+
+  /// True when another connect is under way.
+  bool start_some() {
     while (done_ && !waiting_.empty()) {
-      const auto address = waiting_.front();
-      waiting_.pop_front();
+      const auto address = waiting_.back();
+      waiting_.pop_back();
       begun_.push_back(address);
       if (!target_.connected_is_good) target_.ranks->tried(address);
-      if (start(address)) return arm_stagger();
+      if (start(address)) {
+        arm_stagger();
+        return true;
+      }
       let_pass(address);
     }
-    if (done_ && running_.empty() && !resolving_) fail();
+    return false;
   }
 
   // It failed, or the next one has its turn.
@@ -135,7 +149,7 @@ class race : public std::enable_shared_from_this<race> {
     });
   }
 
-  /// True when a connect is under way (or done).
+  /// True when it is under way.
   bool start(const asio::ip::tcp::endpoint& address) {
     if (!target_.off_loopback && !is_loopback(address.address())) {
       note(errc::permission_denied,
@@ -162,9 +176,13 @@ class race : public std::enable_shared_from_this<race> {
     }
     fd.release();
     running_.push_back(one);
+    if (is_loopback(address.address()) && connected_at_once(one->socket.native_handle())) {
+      asio::post(executor_, [self = shared_from_this(), one] { self->ready(one, false); });
+      return true;
+    }
     one->socket.async_wait(asio::ip::tcp::socket::wait_write,
                            [self = shared_from_this(), one](const std::error_code& failed) {
-                             if (failed != asio::error::operation_aborted) self->ready(one);
+                             if (failed != asio::error::operation_aborted) self->ready(one, true);
                            });
     return true;
   }
@@ -174,7 +192,7 @@ class race : public std::enable_shared_from_this<race> {
     note(code, "connect to " + to_text(address) + ": " + code.message());
   }
 
-  void ready(const std::shared_ptr<attempt>& one) {
+  void ready(const std::shared_ptr<attempt>& one, bool may_have_failed) {
     if (!done_) return;
     const auto at = std::find(running_.begin(), running_.end(), one);
     if (at == running_.end()) return;
@@ -182,7 +200,8 @@ class race : public std::enable_shared_from_this<race> {
     int number = 0;
     socklen_t size = sizeof number;
     const int fd = one->socket.native_handle();
-    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
+    if (may_have_failed && ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size) != 0)
+      number = errno;
     if (number == 0 && connected_to_itself(*one)) number = ECONNREFUSED;
     // Before the other end answers, a reset is a refusal.
     if (target_.ended_too && (number == ECONNRESET || number == EPIPE))
@@ -218,8 +237,8 @@ class race : public std::enable_shared_from_this<race> {
   std::function<void(connected)> done_;
   asio::steady_timer stagger_;
   asio::steady_timer limit_;
-  std::deque<asio::ip::tcp::endpoint> waiting_;
-  std::list<std::shared_ptr<attempt>> running_;
+  std::vector<asio::ip::tcp::endpoint> waiting_;  ///< the next one is the last
+  std::vector<std::shared_ptr<attempt>> running_;
   std::vector<asio::ip::tcp::endpoint> begun_;
   bool resolving_ = false;
   std::error_code code_;
