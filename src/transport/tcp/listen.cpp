@@ -20,7 +20,9 @@ constexpr std::chrono::milliseconds pause_when_full{100};
 class accept_loop : public std::enable_shared_from_this<accept_loop> {
  public:
   accept_loop(const asio::any_io_executor& executor, accept_handler on_accept)
-      : descriptor_(executor), timer_(executor), on_accept_(std::move(on_accept)) {}
+      : descriptor_(executor),
+        timer_(executor),
+        on_accept_(std::make_shared<const accept_handler>(std::move(on_accept))) {}
 
   void begin(unique_fd fd, std::error_code& code) {
     descriptor_.assign(fd.get(), code);
@@ -57,9 +59,8 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
       unique_fd fd(
           ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd) {
-        // A copy: the handler may stop this acceptor.
-        const auto handler = on_accept_;
-        handler(std::move(fd));
+        const auto handler = on_accept_;  // it may stop this acceptor
+        (*handler)(std::move(fd));
         continue;
       }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return pause();
@@ -80,7 +81,7 @@ class accept_loop : public std::enable_shared_from_this<accept_loop> {
 
   asio::posix::stream_descriptor descriptor_;
   asio::steady_timer timer_;
-  accept_handler on_accept_;
+  std::shared_ptr<const accept_handler> on_accept_;  ///< null: stopped
   bool held_ = false;
   bool waiting_ = false;  ///< a handler is under way
 };
