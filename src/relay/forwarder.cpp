@@ -42,16 +42,19 @@ constexpr auto accept_pause = 100ms;  // out of descriptors: others must end fir
 constexpr std::size_t waiting_at_most = 64;
 constexpr auto redial_pause = 1s;  // a link that is refused at once must not be dialled in a spin
 
-tcp::socket socket_of(const asio::any_io_executor& loop, transport::unique_fd fd) {
-  tcp::socket socket(loop);
-  sockaddr_storage local{};
-  socklen_t size = sizeof local;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &size) != 0) return socket;
-  std::error_code ignored;
-  socket.assign(local.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd.get(), ignored);
-  if (!ignored) fd.release();
-  return socket;
-}
+/// A connection that was accepted, and its address on this side.
+struct accepted {
+  accepted(const asio::any_io_executor& loop, transport::unique_fd fd) : socket(loop) {
+    auto size = static_cast<socklen_t>(local.capacity());
+    if (::getsockname(fd.get(), local.data(), &size) != 0) return;
+    std::error_code failed;
+    socket.assign(local.protocol(), fd.get(), failed);
+    if (!failed) fd.release();
+  }
+
+  tcp::socket socket;
+  tcp::endpoint local;
+};
 
 /// The current link of one loop. Everything happens on that loop.
 class lane : public std::enable_shared_from_this<lane> {
@@ -79,14 +82,15 @@ class lane : public std::enable_shared_from_this<lane> {
 
   const asio::any_io_executor& executor() const { return executor_; }
 
-  void carry(tcp::socket socket) {
+  void carry(transport::unique_fd fd) {
+    accepted one(executor_, std::move(fd));
     if (options_.refuse_when_dark && living_.empty()) {
       const std::string text = "a connection was refused: no path to the server lives";
       log(severity::warn, text, text);
-      return reset_socket(socket);
+      return reset_socket(one.socket);
     }
     waiting_.push_back(
-        {std::move(socket), std::chrono::steady_clock::now() + options_.connect_timeout});
+        {std::move(one), std::chrono::steady_clock::now() + options_.connect_timeout});
     if (waiting_.size() == 1) open_waiting();
     full_ = waiting_.size() >= waiting_at_most;
   }
@@ -98,14 +102,14 @@ class lane : public std::enable_shared_from_this<lane> {
     stopped_ = true;
     retry_.reset();
     turn_.reset();
-    for (auto& one : waiting_) reset_socket(one.socket);
+    for (auto& one : waiting_) reset_socket(one.from.socket);
     waiting_.clear();
     link_ = link();
   }
 
  private:
   struct waiting {
-    tcp::socket socket;
+    accepted from;
     std::chrono::steady_clock::time_point until;
   };
 
@@ -115,12 +119,12 @@ class lane : public std::enable_shared_from_this<lane> {
     if (useless_) return;  // `redial` comes soon
     while (!waiting_.empty()) {
       auto& next = waiting_.front();
-      const auto why = open(next.socket);
+      const auto why = open(next.from);
       if (why.code == errc::limit_reached && std::chrono::steady_clock::now() < next.until) break;
       if (why.code) {
         const auto text = "a connection was reset: " + why.detail;
         log(severity::warn, text, text);
-        reset_socket(next.socket);
+        reset_socket(next.from.socket);
       }
       waiting_.pop_front();
     }
@@ -135,18 +139,19 @@ class lane : public std::enable_shared_from_this<lane> {
   }
 
   /// Takes the socket unless it fails.
-  failure open(tcp::socket& socket) {
+  failure open(accepted& one) {
     failure why;
     auto metadata = metadata_;
-    if (const auto from = origin_of(socket)) append_origin(metadata, *from);
+    if (const auto from = origin_of(one.socket, one.local)) append_origin(metadata, *from);
     open_options chosen;
     chosen.metadata = metadata;
     auto flow = link_.open_stream(chosen, why);
     if (why.code) return why;
-    auto joined =
-        std::make_shared<bridge>(std::make_unique<socket_end>(std::move(socket)), std::move(flow),
-                                 [self = shared_from_this(), keeps = link_](
-                                     const bridge_result& result) { self->ended(result); });
+    auto joined = std::make_shared<bridge>(
+        std::make_unique<socket_end>(std::move(one.socket)), std::move(flow),
+        [self = shared_from_this(), keeps = link_](const bridge_result& result) {
+          self->ended(result);
+        });
     joined->start(options_.connect_timeout);
     return {};
   }
@@ -321,11 +326,8 @@ failure forwarder::shared::bind() {
 
 void forwarder::shared::take(transport::unique_fd fd) {
   const auto to = lanes[next++ % lanes.size()];
-  auto loop = to->executor();
   descriptors.opened(fd.get());
-  asio::dispatch(loop, [to, loop, fd = std::make_shared<transport::unique_fd>(std::move(fd))] {
-    to->carry(socket_of(loop, std::move(*fd)));
-  });
+  asio::dispatch(to->executor(), [to, fd = std::move(fd)]() mutable { to->carry(std::move(fd)); });
   look();
 }
 

@@ -20,6 +20,7 @@ constexpr std::byte tcp_over_ipv4{0x11};
 constexpr std::byte tcp_over_ipv6{0x21};
 constexpr std::byte family_v4{4};
 constexpr std::byte family_v6{6};
+constexpr std::size_t longest_origin = 1 + 2 * (16 + 2);
 
 void append(octets& out, std::string_view text) {
   for (const char c : text) out.push_back(static_cast<std::byte>(c));
@@ -32,7 +33,8 @@ void append(octets& out, std::uint16_t number) {
 
 void append(octets& out, const asio::ip::address& address) {
   const auto all = [&out](const auto& raw) {
-    for (const auto one : raw) out.push_back(static_cast<std::byte>(one));
+    const auto bytes = std::as_bytes(std::span(raw));
+    out.insert(out.end(), bytes.begin(), bytes.end());
   };
   if (address.is_v4()) return all(address.to_v4().to_bytes());
   all(address.to_v6().to_bytes());
@@ -78,19 +80,20 @@ std::optional<origin> read_ends(std::span<const std::byte> raw) {
 
 }  // namespace
 
-std::optional<origin> origin_of(const tcp::socket& accepted) {
+std::optional<origin> origin_of(const tcp::socket& accepted, const tcp::endpoint& local) {
   std::error_code code;
   const auto source = accepted.remote_endpoint(code);
   if (code) return std::nullopt;
-  const auto destination = accepted.local_endpoint(code);
-  if (code) return std::nullopt;
-  return origin{plain(source), plain(destination)};
+  return origin{plain(source), plain(local)};
 }
 
 void append_origin(octets& metadata, const origin& from) {
   if (!one_family(from)) return;
-  octets value{from.source.address().is_v4() ? family_v4 : family_v6};
+  octets value;
+  value.reserve(longest_origin);
+  value.push_back(from.source.address().is_v4() ? family_v4 : family_v6);
   append_ends(value, from);
+  metadata.reserve(metadata.size() + value.size() + 2);
   wire::append_metadata(metadata, wire::metadata_type::origin, value);
 }
 

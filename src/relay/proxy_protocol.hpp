@@ -22,9 +22,10 @@ struct origin {
   friend bool operator==(const origin&, const origin&) = default;
 };
 
-/// Those of an accepted socket; none: it is not connected any more. An IPv4 client of a socket that
-/// takes both families is an IPv4 client.
-std::optional<origin> origin_of(const asio::ip::tcp::socket& accepted);
+/// Those of an accepted socket, whose address on this side is `local`; none: it is not connected
+/// any more. An IPv4 client of a socket that takes both families is an IPv4 client.
+std::optional<origin> origin_of(const asio::ip::tcp::socket& accepted,
+                                const asio::ip::tcp::endpoint& local);
 
 /// Appends the item that carries `from` to the metadata of an OPEN; its type is the highest that is
 /// known, so it comes last. Nothing is appended when the two are not of one family.
