@@ -255,13 +255,13 @@ std::optional<carrier_id> endpoint::accepted(instant now, const carrier_traits& 
 
 std::span<std::byte> endpoint::receive_buffer(carrier_id carrier) {
   auto* at = impl_->find(carrier);
-  if (at == nullptr || at->at->closing) return {};
+  if (at == nullptr || at->at->life.ended()) return {};
   return at->at->in.buffer(impl_->pool);
 }
 
 void endpoint::received(instant now, carrier_id carrier, std::size_t n) {
   auto* at = impl_->find(carrier);
-  if (at == nullptr || at->at->closing) return;
+  if (at == nullptr || at->at->life.ended()) return;
   at->at->in.commit(n);
   if (n > 0 && at->owner == nullptr) {
     if (auto a = impl_->door.received(now, *at->at, *impl_)) impl_->let_in(now, std::move(*a));

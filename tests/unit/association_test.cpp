@@ -226,7 +226,7 @@ TEST(association, a_flow_is_brought_again_to_the_same_instance_alone) {
 TEST(association, an_attach_that_is_refused_in_the_dark_is_followed_by_a_question) {
   linked l;
   EXPECT_FALSE(l.end.asks(false));
-  EXPECT_TRUE(l.end.consider(attach_step::attach, errc::refused));
+  EXPECT_TRUE(l.end.consider(path_stage::attach, errc::refused));
   EXPECT_TRUE(l.end.asks(false));
   EXPECT_FALSE(l.end.asks(true)) << "a path lives";
   static_cast<void>(l.end.begin_ask(l.random));
@@ -235,16 +235,16 @@ TEST(association, an_attach_that_is_refused_in_the_dark_is_followed_by_a_questio
 
 TEST(association, a_server_that_knows_the_link_is_attached_to_twice_before_it_is_asked_again) {
   linked l;
-  EXPECT_FALSE(l.end.consider(attach_step::asking, errc::unavailable));
-  EXPECT_TRUE(l.end.consider(attach_step::attach, errc::refused));
+  EXPECT_FALSE(l.end.consider(path_stage::asking, errc::unavailable));
+  EXPECT_TRUE(l.end.consider(path_stage::attach, errc::refused));
   EXPECT_FALSE(l.end.asks(false));
-  EXPECT_TRUE(l.end.consider(attach_step::attach, errc::refused));
+  EXPECT_TRUE(l.end.consider(path_stage::attach, errc::refused));
   EXPECT_TRUE(l.end.asks(false));
 }
 
 TEST(association, of_a_peer_that_proves_nothing_nothing_is_asked) {
   linked l{credentials{}};
-  EXPECT_FALSE(l.end.consider(attach_step::attach, errc::refused));
+  EXPECT_FALSE(l.end.consider(path_stage::attach, errc::refused));
   EXPECT_FALSE(l.end.asks(false));
 }
 
@@ -268,7 +268,7 @@ TEST(association, a_server_is_taken_for_gone_after_several_answers_over_a_while)
 TEST(association, a_server_that_knows_the_link_takes_back_what_others_answered) {
   linked l;
   for (unsigned n = 0; n < defaults::foreign_proofs; ++n) l.ask_a_stranger(t0);
-  l.end.consider(attach_step::asking, errc::unavailable);
+  l.end.consider(path_stage::asking, errc::unavailable);
   EXPECT_FALSE(l.ask_a_stranger(t0 + defaults::foreign_wait).lost);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/path/peer_life.hpp"
+#include "support/path_stages.hpp"
 
 namespace rendr::engine {
 namespace {
@@ -309,8 +310,7 @@ TEST(liveness, no_fact_of_a_carrier_matters_to_a_suspect_path) {
 class measured_path {
  public:
   measured_path() {
-    p.step = attach_step::done;
-    p.phase = path_phase::active;
+    p.life = life_at(path_stage::active);
     p.evidence = evidence_kind::end_to_end;
     for (int i = 0; i < 50; ++i) p.rtt.sample(rtt, now - 1s + i * rtt);
   }
@@ -365,17 +365,17 @@ TEST(liveness, a_path_that_owes_nothing_has_no_deadline_but_a_next_ping) {
 
 TEST(liveness, a_path_that_is_not_attached_is_looked_at_when_its_handshake_takes_too_long) {
   measured_path m;
-  m.p.step = attach_step::attach;
+  m.p.life = life_at(path_stage::attach);
   m.p.attach_until = now + 3s;
   EXPECT_EQ(next_look(m.p), now + 3s);
-  m.p.closing = true;
+  m.p.life.end(false);
   EXPECT_EQ(next_look(m.p), never);
 }
 
 TEST(liveness, a_suspect_path_that_owes_nothing_is_asked_again_and_again) {
   measured_path m;
-  m.p.phase = path_phase::suspect;
-  m.p.suspected_at = m.p.last_eliciting = now;
+  m.p.life.doubt(now, 1);
+  m.p.last_eliciting = now;
   EXPECT_EQ(next_look(m.p), now + 50ms);
   m.send(1000, now);
   EXPECT_EQ(next_look(m.p), never) << "what it owes is waited for";

@@ -50,7 +50,7 @@ link_ends greeter::ends_of(const link_agreement& agreement) const {
 bool greeter::make_room(const std::string& source, bool capped) {
   const auto evict = [&](const auto& chosen) {
     const auto it = std::find_if(carriers_.begin(), carriers_.end(), [&](const guest& g) {
-      return !g.carrier->closing && !g.known && chosen(g);
+      return !g.carrier->life.ended() && !g.known && chosen(g);
     });
     if (it == carriers_.end()) return false;
     ++evicted_;
@@ -126,11 +126,10 @@ void greeter::leave(guest& g) {
 }
 
 void greeter::drop(guest& g, bool flush) {
-  if (g.carrier->closing) return;
+  if (g.carrier->life.ended()) return;
   leave(g);
   ++closing_;
-  g.carrier->closing = true;
-  g.carrier->flush = flush;
+  g.carrier->life.end(flush);
   s_.events.order(event::close_carrier{g.carrier->carrier, flush, true});
   if (flush) s_.transmit.wake(g.carrier->carrier);
 }
@@ -181,7 +180,7 @@ std::optional<greeter::admission> greeter::received(instant now, path& p,
     p.prologue_read = true;
     g->first = **first;
   }
-  while (!p.closing) {
+  while (!p.life.ended()) {
     const auto record = p.in.next(nullptr);
     if (!record || (record->has_value() && (*record)->kind != wire::record_kind::handshake)) {
       cast_out(*g, errc::protocol_violation, "its first record is malformed");
@@ -201,25 +200,21 @@ std::optional<greeter::admission> greeter::received(instant now, path& p,
 std::optional<greeter::admission> greeter::take(instant now, guest& g, bytes_view payload,
                                                 const link_directory& links) {
   const auto message = wire::decode_handshake(payload);
-  const auto step = g.carrier->step;
+  const bool first = g.carrier->life.at(path_stage::waiting);
   if (message) {
-    if (const auto* hello = std::get_if<wire::hello>(&*message);
-        hello != nullptr && step == attach_step::waiting) {
+    if (const auto* hello = std::get_if<wire::hello>(&*message); hello != nullptr && first) {
       take_hello(now, g, *hello, links);
       return std::nullopt;
     }
-    if (const auto* attach = std::get_if<wire::attach>(&*message);
-        attach != nullptr && step == attach_step::waiting) {
+    if (const auto* attach = std::get_if<wire::attach>(&*message); attach != nullptr && first) {
       take_attach(g, *attach, links);
       return std::nullopt;
     }
-    if (const auto* ask = std::get_if<wire::ask>(&*message);
-        ask != nullptr && step == attach_step::waiting) {
+    if (const auto* ask = std::get_if<wire::ask>(&*message); ask != nullptr && first) {
       take_ask(g, *ask, links);
       return std::nullopt;
     }
-    if (const auto* ack = std::get_if<wire::attach_ack>(&*message);
-        ack != nullptr && step != attach_step::waiting) {
+    if (const auto* ack = std::get_if<wire::attach_ack>(&*message); ack != nullptr && !first) {
       return take_proof(now, g, *ack, links);
     }
   }
@@ -262,7 +257,7 @@ void greeter::take_hello(instant now, guest& g, const wire::hello& hello,
   g.hello = key;
   g.carrier->leaf = static_cast<spec_id>(hello.leaf);
   g.carrier->guarded = hello.guarded;
-  g.carrier->step = attach_step::confirming;
+  g.carrier->life.on(path_event::confirm);
   if (s_.config.accept_credentials.psk || s_.config.accept_credentials.allowed_keys) recognize(g);
   send(*g.carrier, known->second.hello->answer(), wire::form::hello);
 }
@@ -301,8 +296,7 @@ bool greeter::room_for_attach(const link_id& link, std::uint64_t id) {
   guest* oldest = nullptr;
   std::size_t challenged = 0;
   for (auto& g : carriers_) {
-    if (g.carrier->closing || g.carrier->step != attach_step::challenged || g.link != link)
-      continue;
+    if (!g.carrier->life.at(path_stage::challenged) || g.link != link) continue;
     if (g.carrier->id == id) return false;
     if (challenged++ == 0) oldest = &g;
   }
@@ -356,7 +350,7 @@ void greeter::take_attach(guest& g, const wire::attach& attach, const link_direc
   g.carrier->id = attach.path;
   g.carrier->leaf = static_cast<spec_id>(attach.leaf);
   g.carrier->guarded = attach.guarded;
-  g.carrier->step = attach_step::challenged;
+  g.carrier->life.on(path_event::challenge);
   recognize(g);
   g.carrier->challenged.emplace(std::move(*made));
   send(*g.carrier, g.carrier->challenged->message(), wire::form::attach);
@@ -433,8 +427,8 @@ std::span<const bytes_view> greeter::poll_transmit(path& p) {
 void greeter::gone(path& p) {
   std::erase_if(carriers_, [&](guest& g) {
     const bool found = g.carrier.get() == &p;
-    if (found && p.closing) --closing_;
-    if (found && !p.closing) leave(g);
+    if (found && p.life.ended()) --closing_;
+    if (found && !p.life.ended()) leave(g);
     return found;
   });
 }
@@ -442,14 +436,14 @@ void greeter::gone(path& p) {
 // Asked after every turn of the loop. All carriers have the same time from their arrival on.
 instant greeter::next_timeout() const noexcept {
   const auto oldest = std::find_if(carriers_.begin(), carriers_.end(),
-                                   [](const guest& g) { return !g.carrier->closing; });
+                                   [](const guest& g) { return !g.carrier->life.ended(); });
   if (oldest == carriers_.end()) return hellos_until_;
   return std::min(oldest->carrier->attach_until, hellos_until_);
 }
 
 void greeter::handle_timeout(instant now) {
   for (auto& g : carriers_) {
-    if (g.carrier->closing || g.carrier->attach_until > now) continue;
+    if (g.carrier->life.ended() || g.carrier->attach_until > now) continue;
     cast_out(g, errc::timed_out, "it has proven nothing in time");
   }
   if (hellos_until_ > now) return;
@@ -465,7 +459,8 @@ std::vector<carrier_id> greeter::sweep() {
   std::vector<carrier_id> out;
   for (auto it = carriers_.begin(); closing_ > out.size() && it != carriers_.end();) {
     const auto& p = *it->carrier;
-    const bool over = p.closing && (!p.flush || (p.out.empty() && p.handshake_out.empty()));
+    const bool over =
+        p.life.ended() && (!p.life.flushes() || (p.out.empty() && p.handshake_out.empty()));
     if (over) out.push_back(p.carrier);
     it = over ? carriers_.erase(it) : std::next(it);
   }

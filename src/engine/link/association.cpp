@@ -151,14 +151,14 @@ association::refused association::take_refusal(const wire::refuse& refusal, cons
   return {refusal_kind::refused, {why, code, escaped(refusal.reason)}};
 }
 
-bool association::consider(attach_step step, errc code) noexcept {
-  if (step == attach_step::asking) {
+bool association::consider(path_stage stage, errc code) noexcept {
+  if (stage == path_stage::asking) {
     foreign_since_ = never;
     foreign_answers_ = 0;
     attach_twice_ = true;
     return false;
   }
-  if (step != attach_step::attach || code != errc::refused || !may_ask(false)) return false;
+  if (stage != path_stage::attach || code != errc::refused || !may_ask(false)) return false;
   ask_next_ = !std::exchange(attach_twice_, false);
   return true;
 }

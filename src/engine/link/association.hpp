@@ -99,7 +99,7 @@ class association {
   /// @param alone no other carrier is under way.
   refused take_refusal(const wire::refuse& refusal, const secret<32>& reset, bool up, bool alone);
   /// After the carrier was refused in the dark. True: the leaf is to be dialled soon.
-  bool consider(attach_step step, errc code) noexcept;
+  bool consider(path_stage stage, errc code) noexcept;
   /// Another instance answers for the peer's. Said once, by whoever asks when no path lives.
   std::optional<instance_id> restarted() noexcept;
 

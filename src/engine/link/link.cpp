@@ -39,7 +39,7 @@ void link::start_over(instant now, const std::string& detail) {
   standing_.start_over();
   std::vector<path*> spent;
   for (const auto& p : paths_) {
-    if (!p->closing && p->step != attach_step::waiting) spent.push_back(p.get());
+    if (!p->life.ended() && !p->life.at(path_stage::waiting)) spent.push_back(p.get());
   }
   for (auto* p : spent) path_down(now, *p, cause::refused, detail);
   for (const auto& p : paths_) p->token_until = never;
@@ -66,9 +66,9 @@ void link::come_up(instant now, const std::string& remote) {
   s_.events.order(event::link_up{ref_, agreement().peer, remote, agreement().peer_key});
 }
 
-void link::order_close(path& p, bool flush) {
-  p.closing = true;
-  p.flush = flush;
+// Of a path that has ended.
+void link::order_close(path& p) {
+  const bool flush = p.life.flushes();
   s_.events.order(event::close_carrier{p.carrier, flush});
   if (flush) s_.transmit.wake(p.carrier);
 }
@@ -142,11 +142,12 @@ void link::finish_down(instant, errc code, const std::string& detail) {
     s.shown = path_phase::dead;
   }
   for (const auto& p : paths_) {
-    if (p->closing) continue;
-    p->phase = path_phase::dead;
+    if (p->life.ended()) continue;
+    const bool attached = p->ready();
+    p->life.end(attached);
     p->urgent.clear();
-    if (p->ready() && !p->bye_sent && p->handshake_out.empty()) append_bye(*p, true);
-    order_close(*p, p->step == attach_step::done);
+    if (attached && p->handshake_out.empty()) append_bye(*p, true);
+    order_close(*p);
   }
   for (const auto& [number, f] : flows_) {
     if (f->removing) continue;
@@ -164,7 +165,7 @@ void link::finish_down(instant, errc code, const std::string& detail) {
 instant link::next_hello() const noexcept {
   instant waits = never;
   for (const auto& p : paths_) {
-    if (p->step == attach_step::waiting && !p->closing)
+    if (p->life.at(path_stage::waiting))
       waits = std::min(waits, up() ? p->token_until : p->last_heard);
   }
   const auto newest = paths_.newest_hello();

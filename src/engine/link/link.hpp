@@ -149,7 +149,7 @@ class link {
   void come_up(instant now, const std::string& remote);
   void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
-  void order_close(path& p, bool flush);
+  void order_close(path& p);
   bool closing() const noexcept { return standing_.closing(); }
   standing::closing_facts closing_facts() const noexcept;
   bool all_closed() const noexcept;
@@ -172,9 +172,10 @@ class link {
   void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
   void choose_current(leaf_slot& s, spec_id leaf);
-  void set_phase(instant now, path& p, path_phase to, cause why, std::string detail);
+  void move(instant now, path& p, path_event event, cause why, std::string detail);
+  void tell_change(instant now, path& p, phase_change change, cause why, std::string detail);
   void tell_state(const path& p, wire::path_report state);
-  void drain(instant now, path& p, cause why, std::string detail);
+  void drain(instant now, path& p, bool by_us, cause why, std::string detail);
   void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept { return paths_.any_alive(); }

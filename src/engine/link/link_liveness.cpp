@@ -7,7 +7,7 @@
 namespace rendr::engine {
 
 void link::check_path(instant now, path& p) {
-  if (p.closing) return;
+  if (p.life.ended()) return;
   if (!p.ready()) {
     if (p.attach_until <= now) path_down(now, p, cause::timed_out, "the handshake took too long");
     return;
@@ -22,16 +22,16 @@ void link::check_path(instant now, path& p) {
   }
   if (p.copy_more_at <= now) copy_unacknowledged(now, p);
   if (p.quiet_at <= now) tell_quiet(p);
-  if (p.suspected_at != never) {
+  if (p.life.suspect()) {
     if (p.check_at <= now) apply(now, p, judge(known_of(now, p), now));
-    if (!p.closing && p.sent.in_flight() == 0 && p.last_eliciting + suspect_ping(p) <= now) {
+    if (!p.life.ended() && p.sent.in_flight() == 0 && p.last_eliciting + suspect_ping(p) <= now) {
       p.want_ping = true;
       p.last_eliciting = now;
       s_.transmit.wake(p.carrier);
     }
     return;
   }
-  const auto deadline = p.phase == path_phase::late ? p.check_at : deadline_of(p);
+  const auto deadline = p.life.late() ? p.check_at : deadline_of(p);
   if (deadline <= now) {
     if (p.evidence == evidence_kind::end_to_end) {
       if (!p.evidence_asked) {
@@ -81,7 +81,7 @@ void link::evidence(instant now, path& p, const carrier_evidence& e) {
   if (e.out_of_order > p.gaps_seen) p.gap_at = now;
   p.gaps_seen = e.out_of_order;
   const bool asked = std::exchange(p.evidence_asked, false);
-  if (!asked || p.closing || !p.ready() || p.suspected_at != never) return;
+  if (!asked || !p.ready() || p.life.suspect()) return;
   auto facts = known_of(now, p);
   facts.evidence = e;
   apply(now, p, judge(facts, now));
@@ -105,7 +105,7 @@ void link::apply(instant now, path& p, const verdict& v) {
       return;
     case finding::queued:
       p.hold_until = v.look_again_at;
-      p.check_at = p.phase == path_phase::late ? v.look_again_at : never;
+      p.check_at = p.life.late() ? v.look_again_at : never;
       return;
     case finding::late:
       return become_late(now, p, v.look_again_at);
@@ -121,23 +121,21 @@ void link::apply(instant now, path& p, const verdict& v) {
 }
 
 void link::become_late(instant now, path& p, instant check_at) {
-  if (p.phase != path_phase::late) {
-    set_phase(now, p, path_phase::late, cause::silence, "an acknowledgement is overdue");
+  if (!p.life.late()) {
+    move(now, p, path_event::overdue, cause::silence, "an acknowledgement is overdue");
     route(now, cause::silence);
   }
   p.check_at = std::min(check_at, rescue_overdue(now, p));
 }
 
 void link::suspect(instant now, path& p, cause why, std::string detail) {
-  if (p.suspected_at != never) return;
+  if (p.life.suspect()) return;
   auto& s = slot(p.leaf);
   if (p.rtt.measured()) redial_.measured(p.leaf, p.rtt.smoothed());
-  p.suspected_at = now;
   p.check_at = now + defaults::death_look;
-  p.clear_number = p.sent.next_number();
   p.want_ping = true;
   p.ack_elsewhere = true;
-  set_phase(now, p, path_phase::suspect, why, std::move(detail));
+  tell_change(now, p, p.life.doubt(now, p.sent.next_number()), why, std::move(detail));
   s.trial.failed(now, std::max<duration>(suspect_wait(p), defaults::deadline_floor));
   if (p.reserve_since == instant::min() || now - p.reserve_since >= defaults::extra_window) {
     p.reserve_since = now;
@@ -162,7 +160,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
 }
 
 void link::doubt(instant now, path& p, std::string detail) {
-  if (p.ready() && !p.draining) suspect(now, p, cause::network_changed, std::move(detail));
+  if (p.ready() && !p.life.draining()) suspect(now, p, cause::network_changed, std::move(detail));
 }
 
 // Each path that carries and has nothing to be acknowledged is asked for an answer: when all are
@@ -185,22 +183,21 @@ void link::life(instant now, path& p, std::uint64_t number) {
   lives(now, p);
   p.life_number = number + 1;
   peer_.acted();
-  if (p.suspected_at != never) {
-    if (number >= p.clear_number) clear_suspicion(now, p);
+  if (p.life.suspect()) {
+    if (number >= p.life.clear_number()) clear_suspicion(now, p);
     return;
   }
   p.check_at = never;
-  if (p.phase != path_phase::late) return;
+  if (!p.life.late()) return;
   if (deadline_of(p) <= now) {
     p.check_at = now + std::chrono::milliseconds(2);  // the next head is overdue too: ask again
     return;
   }
-  set_phase(now, p, p.at_rest(), cause::none, "acknowledged");
+  move(now, p, path_event::answered, cause::none, "acknowledged");
   route(now, cause::returned);
 }
 
 void link::clear_suspicion(instant now, path& p) {
-  p.suspected_at = never;
   p.check_at = never;
   p.copy_more_at = never;
   p.recovering = false;
@@ -211,8 +208,8 @@ void link::clear_suspicion(instant now, path& p) {
   p.delivered_since = never;
   auto& s = slot(p.leaf);
   s.trial.returned(now);
-  set_phase(now, p, p.at_rest(), cause::returned, "acknowledged on it again");
-  tell_state(p, p.leaving ? wire::path_report::draining : wire::path_report::standby);
+  move(now, p, path_event::cleared, cause::returned, "acknowledged on it again");
+  tell_state(p, p.life.leaving() ? wire::path_report::draining : wire::path_report::standby);
   choose_current(s, p.leaf);
   check_dark(now);
   route(now, cause::returned);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How paths come and go: the handshakes of a carrier, loss, replacement.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "base/text.hpp"
@@ -48,7 +49,7 @@ void link::start_handshakes(instant now) {
   auto newest_hello = paths_.newest_hello();
   bool hello_out = newest_hello != instant::min();
   for (const auto& p : paths_) {
-    if (p->step != attach_step::waiting || p->closing) continue;
+    if (!p->life.at(path_stage::waiting)) continue;
     if (up() && association_.asks(any_alive())) {
       begin_ask(now, *p);
     } else if (up()) {
@@ -62,13 +63,13 @@ void link::start_handshakes(instant now) {
 }
 
 void link::begin_hello(instant now, path& p) {
-  p.step = attach_step::hello;
+  p.life.on(path_event::say_hello);
   p.attached_at = now;
   send_handshake(s_, p, association_.hello(p.terms()), wire::form::hello, {});
 }
 
 void link::begin_attach(instant now, path& p) {
-  p.step = attach_step::attach;
+  p.life.on(path_event::say_attach);
   p.attached_at = now;
   auto attempt = association_.begin_attach(p.terms(), s_.secrets);
   p.id = attempt.path;
@@ -79,7 +80,7 @@ void link::begin_attach(instant now, path& p) {
 }
 
 void link::begin_ask(instant now, path& p) {
-  p.step = attach_step::asking;
+  p.life.on(path_event::say_ask);
   p.attached_at = now;
   auto inquiry = association_.begin_ask(s_.secrets);
   p.reset = inquiry.token.reset;
@@ -105,21 +106,21 @@ bool link::take_handshake(instant now, path& p, bytes_view payload) {
     return false;
   }
   if (const auto* ack = std::get_if<wire::hello_ack>(&*message);
-      ack != nullptr && p.step == attach_step::hello) {
+      ack != nullptr && p.life.at(path_stage::hello)) {
     take_hello_ack(now, p, *ack);
   } else if (const auto* c = std::get_if<wire::challenge>(&*message);
-             c != nullptr && p.step == attach_step::attach) {
+             c != nullptr && p.life.at(path_stage::attach)) {
     take_challenge(now, p, *c);
   } else if (const auto* a = std::get_if<wire::answer>(&*message);
-             a != nullptr && p.step == attach_step::asking) {
+             a != nullptr && p.life.at(path_stage::asking)) {
     take_answer(now, p, *a);
   } else if (const auto* r = std::get_if<wire::refuse>(&*message);
-             r != nullptr && p.step != attach_step::done) {
+             r != nullptr && p.life.attaching()) {
     return take_refusal(now, p, *r);
   } else {
     protocol_error(now, p, "a handshake message that nobody asked for");
   }
-  return !p.closing && !down();
+  return !p.life.ended() && !down();
 }
 
 void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
@@ -139,8 +140,7 @@ void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
   // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
   std::vector<path*> losers;
   for (const auto& other : paths_) {
-    if (other.get() != &p && other->step == attach_step::hello && !other->closing)
-      losers.push_back(other.get());
+    if (other.get() != &p && other->life.at(path_stage::hello)) losers.push_back(other.get());
   }
   for (auto* other : losers)
     path_down(now, *other, cause::replaced, "the link came up by another path");
@@ -158,7 +158,7 @@ void link::take_challenge(instant now, path& p, const wire::challenge& challenge
 
 bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
-    return other.get() != &p && !other->closing && other->step != attach_step::waiting;
+    return other.get() != &p && !other->life.ended() && !other->life.at(path_stage::waiting);
   });
   const auto [kind, why] = association_.take_refusal(refusal, p.reset, up(), alone);
   if (kind == association::refusal_kind::start_over) {
@@ -172,15 +172,15 @@ bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
   }
   redial_.heard(why.code, slots_[p.leaf].config.name + ": the peer refused: " + why.sentence);
   const auto leaf = p.leaf;
-  const auto step = p.step;
+  const auto stage = p.life.stage();
   path_down(now, p, why.why, why.sentence);
   if (!up() || down() || any_alive()) return false;
-  if (association_.consider(step, why.code)) redial_.soon(now, leaf, for_dial());
+  if (association_.consider(stage, why.code)) redial_.soon(now, leaf, for_dial());
   return false;
 }
 
 void link::establish(instant now, path& p) {
-  p.step = attach_step::done;
+  const auto change = p.life.on(path_event::attached);
   p.attach_until = never;
   p.attached_at = now;
   lives(now, p);
@@ -194,7 +194,7 @@ void link::establish(instant now, path& p) {
   redial_.path_up(p.leaf);
   if (s.totals.deaths > 0) s.trial.returned(now);
   association_.settle();
-  set_phase(now, p, path_phase::standby, cause::none, "attached");
+  tell_change(now, p, change, cause::none, "attached");
   check_dark(now);
   if (side_ == role::acceptor) {
     p.proven = true;
@@ -218,11 +218,11 @@ path* link::join(instant now, std::unique_ptr<path> p) {
 void link::replace_old(instant now, path& fresh) {
   std::vector<path*> old;
   for (const auto& p : paths_) {
-    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() || p->draining) continue;
+    if (p.get() == &fresh || p->leaf != fresh.leaf || !p->ready() || p->life.draining()) continue;
     if (side_ == role::acceptor && p->id > fresh.id && p->carries()) {
       return drop_path(now, fresh, cause::replaced, "a newer path of the same leaf is there", true);
     }
-    const bool older = p->id < fresh.id && p->phase == path_phase::suspect;
+    const bool older = p->id < fresh.id && p->life.suspect();
     if (side_ == role::acceptor || older) old.push_back(p.get());
   }
   for (auto* p : old)
@@ -231,50 +231,49 @@ void link::replace_old(instant now, path& fresh) {
 
 void link::choose_current(leaf_slot& s, spec_id leaf) { s.current = paths_.current_of(leaf); }
 
-void link::set_phase(instant now, path& p, path_phase to, cause why, std::string detail) {
+void link::move(instant now, path& p, path_event event, cause why, std::string detail) {
+  tell_change(now, p, p.life.on(event), why, std::move(detail));
+}
+
+void link::tell_change(instant now, path& p, phase_change change, cause why, std::string detail) {
+  assert(p.life.refused() == 0);
+  if (!change.any()) return;
   auto& s = slot(p.leaf);
-  const auto from = p.phase;
-  if (from == to) return;
-  p.phase = to;
-  s.shown = to;
-  const bool routine = (from == path_phase::standby && to == path_phase::active) ||
-                       (from == path_phase::active && to == path_phase::standby);
-  if (routine) return;
-  if (to == path_phase::suspect) ++s.totals.suspicions;
+  s.shown = change.to;
+  if (!change.told()) return;
+  if (change.to == path_phase::suspect) ++s.totals.suspicions;
   auto& history = s.totals.history;
-  if (to != path_phase::late && from != path_phase::late) {
+  if (change.kept()) {
     if (history.size() >= kept_records) history.erase(history.begin());
-    history.push_back({now, from, to, why, detail});
+    history.push_back({now, change.from, change.to, why, detail});
   }
-  s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, from, to, why,
-                                        std::move(detail)});
+  s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, change.from,
+                                        change.to, why, std::move(detail)});
 }
 
 void link::tell_state(const path& p, wire::path_report state) { ledger_.tell(p.id, state, p.leaf); }
 
 // It takes nothing new from now on; it ends when what it carries was acknowledged.
-void link::drain(instant now, path& p, cause why, std::string detail) {
-  p.draining = true;
-  if (p.phase != path_phase::suspect)
-    set_phase(now, p, path_phase::draining, why, std::move(detail));
+void link::drain(instant now, path& p, bool by_us, cause why, std::string detail) {
+  tell_change(now, p, p.life.leave(by_us), why, std::move(detail));
   choose_current(slot(p.leaf), p.leaf);
   route(now, why);
 }
 
 // A detached path is empty, and said so to the peer.
 void link::end_drained(instant now, path& p) {
-  set_phase(now, p, path_phase::dead, cause::detached, "everything on it was acknowledged");
+  tell_change(now, p, p.life.end(true), cause::detached, "everything on it was acknowledged");
   auto& s = slot(p.leaf);
   if (s.config.cold && !s.removed) s.shown = path_phase::idle;
-  if (s.current != nullptr) s.shown = s.current->phase;
+  if (s.current != nullptr) s.shown = s.current->life.phase();
   ledger_.forget(p.id);
-  order_close(p, true);
+  order_close(p);
 }
 
 void link::path_down(instant now, path& p, cause why, std::string detail) {
   // The driver closes a carrier whose end it reported; any other end is ours to order.
   const bool reported = why == cause::carrier_error || why == cause::carrier_eof;
-  if (p.closing) {
+  if (p.life.ended()) {
     if (reported) forget(p);
     return;
   }
@@ -287,13 +286,15 @@ void link::path_down(instant now, path& p, cause why, std::string detail) {
 
 void link::drop_path(instant now, path& p, cause why, std::string detail, bool order) {
   auto& s = slot(p.leaf);
-  const bool was_path = p.step == attach_step::done;
+  const bool was_path = p.ready();
   const bool death = was_path && why != cause::bye && why != cause::detached &&
                      why != cause::replaced && why != cause::local_close;
   if (was_path && p.rtt.measured()) redial_.measured(p.leaf, p.rtt.smoothed());
-  const auto from = p.phase;
+  const auto from = p.life.phase();
   const auto vain = side_ == role::dialer && !was_path ? vain_reason(why, detail) : std::string();
-  set_phase(now, p, path_phase::dead, why, std::move(detail));
+  // The peer is told that it is no death, where it may still hear it.
+  const bool told = order && was_path && why == cause::replaced && from != path_phase::suspect;
+  tell_change(now, p, p.life.end(told), why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
     // A FIN comes from the peer. A reset may come from a router that forgot the connection of a
@@ -308,14 +309,9 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     peer_.path_died(now);
   }
   if (order) {
-    // The peer is told that it is no death, where it may still hear it.
-    const bool told = was_path && why == cause::replaced && from != path_phase::suspect;
-    if (told && !p.bye_sent) append_bye(p, false);
-    order_close(p, told);
-  } else {
-    p.closing = true;
+    if (told) append_bye(p, false);
+    order_close(p);
   }
-  p.suspected_at = never;
   if (was_path) {
     p.sent.each_open([&](sent_record& record) {
       lose_ranges(record);
@@ -331,7 +327,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     }
   }
   choose_current(s, p.leaf);
-  if (s.current != nullptr) s.shown = s.current->phase;
+  if (s.current != nullptr) s.shown = s.current->life.phase();
   if (down()) return;
   if (up()) start_handshakes(now);
   route(now, why);

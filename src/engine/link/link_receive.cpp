@@ -41,7 +41,7 @@ void link::received(instant now, path& p, std::size_t n) {
     if (!first->has_value()) return;
     p.prologue_read = true;
   }
-  while (!p.closing) {
+  while (!p.life.ended()) {
     const auto record = p.in.next(p.opening());
     if (!record) return bad_record(now, p, record.error());
     if (!record->has_value()) break;
@@ -63,7 +63,7 @@ void link::tell_elsewhere(path& p) {
 
 bool link::take_record(instant now, path& p, const wire::record_view& record) {
   if (record.kind == wire::record_kind::handshake) return take_handshake(now, p, record.payload);
-  if (p.step != attach_step::done) {
+  if (!p.ready()) {
     protocol_error(now, p, "frames before the handshake");
     return false;
   }
@@ -98,7 +98,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   const auto wait = std::min<duration>(p.rtt.smoothed() / 8, defaults::max_ack_delay);
   p.acks.hasten(p.acks.bytes_pending() >= ack_at_bytes ? now : now + wait);
   if (p.acks.due() <= now) s_.transmit.wake(p.carrier);
-  if (p.phase == path_phase::suspect) {
+  if (p.life.suspect()) {
     p.ack_elsewhere = true;
     wake_control();
   }
@@ -137,12 +137,12 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
         }
       },
       f);
-  if (code != errc{} && !p.closing) {
+  if (code != errc{} && !p.life.ended()) {
     protocol_error(
         now, p,
         "a frame contradicts the state of its " + std::string(f.index() < 6 ? "path" : "flow"));
   }
-  return !p.closing && !down();
+  return !p.life.ended() && !down();
 }
 
 errc link::on(instant now, path& p, const wire::path_ack& f) {
@@ -194,7 +194,7 @@ errc link::on(instant now, path& p, const wire::path_ack& f) {
   if (!any) return errc{};
   about->rate.finish_ack(now, about->rtt.smoothed());
   about->delivered_since = never;
-  if (about->leaving || router_.has_bond() || router_.hands_over())
+  if (about->life.leaving() || router_.has_bond() || router_.hands_over())
     s_.transmit.wake(about->carrier);
   return errc{};
 }
@@ -287,8 +287,8 @@ errc link::on(instant now, path& p, const wire::path_state& f) {
     suspect(now, *about, cause::one_way, "the peer hears nothing on it");
   } else if (f.state == wire::path_report::dead && about != &p) {
     path_down(now, *about, cause::one_way, "the peer gave it up");
-  } else if (f.state == wire::path_report::draining && !about->draining) {
-    drain(now, *about, cause::bye, "the peer is leaving it");
+  } else if (f.state == wire::path_report::draining && !about->life.draining()) {
+    drain(now, *about, false, cause::bye, "the peer is leaving it");
   }
   return errc{};
 }

@@ -21,7 +21,7 @@ dial_facts link::for_dial() const {
     if (const auto* p = s.current) {
       one.present = true;
       one.good = p->ready() && p->carries();
-      if (p->phase == path_phase::suspect) one.suspected_at = p->suspected_at;
+      one.suspected_at = p->life.suspected_at();
     }
     out.leaves.push_back(one);
   }

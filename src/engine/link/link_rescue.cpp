@@ -96,7 +96,7 @@ bool link::urge(instant now, std::uint64_t flow, range r, const path& not_on, st
   }
   std::stable_sort(others.begin(), others.end(), [&](const path* a, const path* b) {
     const auto rank = [&](const path* p) {
-      return std::tuple(same_fate(*p, not_on), p->phase == path_phase::late, p->rtt.smoothed());
+      return std::tuple(same_fate(*p, not_on), p->life.late(), p->rtt.smoothed());
     };
     return rank(a) < rank(b);
   });
@@ -174,8 +174,8 @@ void link::rescue_unsent(instant now, path& p) {
 // the meter allow; the rest follows when it has been silent for longer than any false alarm is.
 void link::copy_unacknowledged(instant now, path& p) {
   p.copy_more_at = never;
-  if (p.suspected_at == never) return;
-  const bool free = now - p.suspected_at >= defaults::death_min;
+  if (!p.life.suspect()) return;
+  const bool free = now - p.life.suspected_at() >= defaults::death_min;
   bool held_back = false;
   p.sent.each_open([&](sent_record& record) {
     if (record.requeued || held_back) return;
@@ -201,7 +201,7 @@ void link::copy_unacknowledged(instant now, path& p) {
     rescue_head(now, p, 1, false);
     const auto* other = paths_.best_other(p);
     const auto step = other == nullptr ? defaults::death_min : other->rtt.smoothed() / 2;
-    p.copy_more_at = std::min<instant>(p.suspected_at + defaults::death_min,
+    p.copy_more_at = std::min<instant>(p.life.suspected_at() + defaults::death_min,
                                        now + std::max<duration>(step, defaults::deadline_floor));
   }
   wake_all();

@@ -26,7 +26,7 @@ leaf_state link::state_of(instant now, const leaf_slot& s) const {
   if (s.current == nullptr) return out;
   const auto& p = *s.current;
   auto& c = out.carrier.emplace();
-  c.phase = p.phase;
+  c.phase = p.life.phase();
   c.anew = p.rtt.beginning_anew();
   c.measured = p.rtt.measured();
   c.srtt = p.rtt.smoothed();
@@ -51,8 +51,8 @@ std::vector<policy::child_facts> link::leaf_facts(instant now) const {
   for (const auto& s : slots_) out.push_back(facts_of(state_of(now, s)));
   std::vector<suspicion> suspicions;
   for (const auto& p : paths_) {
-    if (p->suspected_at == never) continue;
-    suspicions.push_back({p->leaf, slots_[p->leaf].config.fate, p->suspected_at});
+    if (!p->life.suspect()) continue;
+    suspicions.push_back({p->leaf, slots_[p->leaf].config.fate, p->life.suspected_at()});
   }
   if (suspicions.empty()) return out;
   std::vector<leaf_fate> fates;
@@ -86,8 +86,8 @@ void link::route(instant now, cause why) {
     flows_.enter_ring(*f);
   }
   for (const auto& p : paths_) {
-    if (p->phase != path_phase::standby && p->phase != path_phase::active) continue;
-    set_phase(now, *p, reaches(*p) ? path_phase::active : path_phase::standby, cause::none, {});
+    if (!p->life.at(path_stage::standby) && !p->life.at(path_stage::active)) continue;
+    move(now, *p, reaches(*p) ? path_event::chosen : path_event::rested, cause::none, {});
   }
   wake_all();
 }

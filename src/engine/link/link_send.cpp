@@ -54,7 +54,7 @@ void link::wake_control() {
 
 void link::wake_all() {
   for (const auto& p : paths_) {
-    if (!p->closing) s_.transmit.wake(p->carrier);
+    if (!p->life.ended()) s_.transmit.wake(p->carrier);
   }
 }
 
@@ -86,7 +86,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
     p.write_handshake(s_.pool);
     return p.out.pieces();
   }
-  if (!p.ready() || p.bye_sent) return {};
+  if (!p.ready()) return {};
   p.wrote_at = now;
   const auto wanted = cold(now, p) ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
   const auto batch =
@@ -122,17 +122,14 @@ bool link::build_record(instant now, path& p, bool& more_data) {
     full = put_urgent(now, p, w);
     if (!full) full = put_data(now, p, w);
   }
-  if (up() && p.leaving && p.phase != path_phase::suspect && !closing() && w.empty() &&
-      p.sent.all_acknowledged()) {
-    w.put(wire::bye{});
-    p.bye_sent = true;
-  }
+  const bool bye = up() && p.life.leaving() && !p.life.suspect() && !closing() && w.empty() &&
+                   p.sent.all_acknowledged();
+  if (bye) w.put(wire::bye{});
   more_data = full;
   if (w.empty()) {
     w.cancel();
     return false;
   }
-  const bool bye = p.bye_sent;
   auto& record = p.sent.add(w.finish());
   record.heard = p.heard_bytes;
   record.unloaded = p.life_number >= p.load_number && !p.starting();
@@ -395,7 +392,6 @@ void link::append_bye(path& p, bool link_over) {
   record_writer w(p.out, s_.pool, p.sent.next_number(), defaults::record_min, p.sealing());
   if (link_over) w.put(ledger_.goaway());
   w.put(wire::bye{});
-  p.bye_sent = true;
   p.sent.add(w.finish());
 }
 
@@ -411,11 +407,11 @@ void link::transmitted(instant now, path& p, std::size_t n) {
     p.sent.transmitted(*record, now, mark);
     // What made the path late may have been without data, and be waited out: data is not.
     record = p.sent.find(done.number);  // gone when it was settled already
-    if (record != nullptr && p.phase == path_phase::late && !record->ranges.empty())
+    if (record != nullptr && p.life.late() && !record->ranges.empty())
       p.check_at = std::min(p.check_at, record_deadline(p, *record));
   });
   // More may wait, and a carrier that took everything is asked again.
-  if (p.out.empty() && !p.closing) s_.transmit.wake(p.carrier);
+  if (p.out.empty() && !p.life.ended()) s_.transmit.wake(p.carrier);
   check_closing(now);
 }
 

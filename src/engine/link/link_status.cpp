@@ -60,7 +60,7 @@ link_snapshot link::status(instant now) const {
     if (const auto* p = s.current) {
       one.carrier = p->carrier;
       one.path = p->id;
-      one.phase = p->phase;
+      one.phase = p->life.phase();
       one.guard = p->guard_kind(agreement().cipher());
       one.carries_data = p->carries() && reaches(*p);
       one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
@@ -124,9 +124,8 @@ leaf_slot* link::slot_for(std::string_view name) {
 }
 
 void link::leave(instant now, path& p, std::string detail) {
-  p.leaving = true;
   tell_state(p, wire::path_report::draining);
-  drain(now, p, cause::detached, std::move(detail));
+  drain(now, p, true, cause::detached, std::move(detail));
   s_.transmit.wake(p.carrier);
   wake_control();
 }
@@ -142,7 +141,7 @@ std::optional<failure> link::detach(instant now, std::string_view leaf) {
       s_.events.order(event::cancel_dial{ref_, number});
     std::vector<path*> carriers;
     for (const auto& p : paths_) {
-      if (&slots_[p->leaf] == &s && !p->closing) carriers.push_back(p.get());
+      if (&slots_[p->leaf] == &s && !p->life.ended()) carriers.push_back(p.get());
     }
     for (auto* p : carriers) {
       if (p->ready()) {

@@ -206,14 +206,14 @@ bool filled_by_peer(const path& p, instant now) noexcept {
 }
 
 instant next_look(const path& p) noexcept {
-  if (p.closing) return never;
+  if (p.life.ended()) return never;
   if (!p.ready()) return p.attach_until;
   auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at, p.quiet_at});
-  if (p.suspected_at != never) {
+  if (p.life.suspect()) {
     return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
   }
-  if (p.phase != path_phase::late && !p.evidence_asked) next = std::min(next, deadline_of(p));
-  if (p.sent.in_flight() == 0 && p.out.empty() && !p.draining) {
+  if (!p.life.late() && !p.evidence_asked) next = std::min(next, deadline_of(p));
+  if (p.sent.in_flight() == 0 && p.out.empty() && !p.life.draining()) {
     const auto now_in_use = p.last_flow_data != instant::min() &&
                             p.last_eliciting - p.last_flow_data <= defaults::in_use_window;
     const auto idle = now_in_use
@@ -233,7 +233,7 @@ verdict judge(const liveness_facts& facts, instant now) noexcept {
 
 liveness_facts liveness_of(const path& p, instant now) noexcept {
   liveness_facts facts;
-  facts.phase = p.phase;
+  facts.phase = p.life.phase();
   if (const auto* oldest = p.sent.oldest()) facts.oldest = {oldest->sent_at, oldest->wire_end};
   facts.blocked = !p.out.empty();
   facts.any_data = p.sent.any_ranges();
@@ -247,7 +247,7 @@ liveness_facts liveness_of(const path& p, instant now) noexcept {
   facts.last_heard = p.last_heard;
   facts.gap_at = p.gap_at;
   facts.delivered_since = p.delivered_since;
-  facts.silent_since = std::max(p.suspected_at, p.last_life);
+  facts.silent_since = std::max(p.life.suspected_at(), p.last_life);
   return facts;
 }
 

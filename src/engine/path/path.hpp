@@ -12,6 +12,7 @@
 #include "engine/config.hpp"
 #include "engine/door/handshake.hpp"
 #include "engine/path/ack_tracker.hpp"
+#include "engine/path/life.hpp"
 #include "engine/path/quality.hpp"
 #include "engine/record/inbound.hpp"
 #include "engine/record/outbound.hpp"
@@ -20,17 +21,6 @@
 #include "engine/types.hpp"
 
 namespace rendr::engine {
-
-/// How far the handshake of a carrier got.
-enum class attach_step : std::uint8_t {
-  waiting,     ///< dialer: connected, another carrier's hello is under way
-  hello,       ///< dialer: HELLO sent
-  attach,      ///< dialer: ATTACH sent
-  asking,      ///< dialer: ASK sent
-  challenged,  ///< acceptor: CHALLENGE sent
-  confirming,  ///< acceptor: HELLO_ACK sent, the ATTACH_ACK is awaited
-  done,        ///< frames may flow
-};
 
 /// A range that this path sends out of turn: the head of line of a path that is late or suspect.
 struct urgent_range {
@@ -45,9 +35,9 @@ struct path {
   std::uint64_t id = 0;
   carrier_traits traits;
   evidence_kind evidence = evidence_kind::none;
+  path_life life;
 
   // Handshake.
-  attach_step step = attach_step::waiting;
   instant attach_until = never;
   instant beside_at = never;    ///< dialer: unanswered until then, it has another dial beside it
   instant token_until = never;  ///< dialer: its attach waits for a fresh token until then
@@ -84,7 +74,6 @@ struct path {
   bool app_limited = false;  ///< the newest batch ended because nothing more waited
 
   // Liveness.
-  path_phase phase = path_phase::attaching;
   instant attached_at{};
   instant last_life{};       ///< the newest evidence of life that arrived on it
   instant last_heard{};      ///< anything arrived
@@ -95,9 +84,7 @@ struct path {
   std::uint64_t cold_delivered = 0;          ///< as many bytes had been acknowledged then
   instant hold_until = instant::min();       ///< no deadline counts before that (late loop)
   instant check_at = never;                  ///< next look at a path that is late
-  instant suspected_at = never;
   std::uint64_t life_number = 0;    ///< one behind the newest record known here to have arrived
-  std::uint64_t clear_number = 0;   ///< an ack from this number on clears the suspicion
   instant delivered_since = never;  ///< the kernel delivered the oldest record, the peer is silent
   std::uint64_t on_wire = 0;    ///< carrier position that the newest evidence saw put on the wire
   std::uint64_t gaps_seen = 0;  ///< packets behind a gap, by the newest evidence
@@ -112,12 +99,7 @@ struct path {
   std::uint64_t copy_reserve = 0;  ///< bytes that its suspicion may still copy
   instant reserve_since = instant::min();
   instant retry_at = never;  ///< a bond declined it until then
-  bool draining = false;     ///< takes nothing new, ever again: one of the ends detached it
-  bool leaving = false;      ///< this end did: BYE once everything is acknowledged
-  bool bye_sent = false;
-  bool closing = false;    ///< close_carrier was ordered, or the driver reported the end
-  bool flush = false;      ///< what is in `out` is still to be written
-  bool was_reset = false;  ///< the driver reported its end, and that it was an RST
+  bool was_reset = false;    ///< the driver reported its end, and that it was an RST
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
   bool starting() const noexcept { return cold_number && life_number <= *cold_number; }
@@ -140,15 +122,8 @@ struct path {
   record_opener* opening() noexcept { return opener ? &*opener : nullptr; }
   /// What waits of the handshake becomes the batch to be written.
   void write_handshake(slab_pool& pool);
-  bool ready() const noexcept { return step == attach_step::done && !closing; }
-  bool carries() const noexcept {
-    return !draining && (phase == path_phase::standby || phase == path_phase::active ||
-                         phase == path_phase::late);
-  }
-  /// What it is when it is neither late nor suspect.
-  path_phase at_rest() const noexcept {
-    return draining ? path_phase::draining : path_phase::standby;
-  }
+  bool ready() const noexcept { return life.attached(); }
+  bool carries() const noexcept { return life.carries(); }
   bool in_use(instant now) const noexcept {
     return last_flow_data != instant::min() && now - last_flow_data <= defaults::in_use_window;
   }

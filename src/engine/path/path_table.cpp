@@ -11,15 +11,15 @@ namespace {
 bool lives(const path& p) noexcept { return p.ready() && p.carries(); }
 
 // Nothing of it is left to be written, and its end is ordered or reported.
-bool over(const path& p) noexcept { return p.closing && (!p.flush || p.out.empty()); }
+bool over(const path& p) noexcept { return p.life.ended() && (!p.life.flushes() || p.out.empty()); }
 
 int control_rank(const path& p) noexcept {
-  if (p.phase == path_phase::suspect) return 2;
-  return p.phase == path_phase::late ? 1 : 0;
+  if (p.life.suspect()) return 2;
+  return p.life.late() ? 1 : 0;
 }
 
 // It takes its share of new flow data.
-bool carries_data(const path& p) noexcept { return lives(p) && p.phase != path_phase::standby; }
+bool carries_data(const path& p) noexcept { return lives(p) && !p.life.at(path_stage::standby); }
 
 }  // namespace
 
@@ -63,7 +63,7 @@ path* path_table::for_control() const noexcept {
     return rank_a < rank_b || (rank_a == rank_b && a.rtt.smoothed() < b.rtt.smoothed());
   };
   for (const auto& p : paths_) {
-    if (!p->ready() || p->bye_sent) continue;
+    if (!p->ready()) continue;
     if (best == nullptr || before(*p, *best)) best = p.get();
   }
   return best;
@@ -80,10 +80,10 @@ path* path_table::best_other(const path& p) const noexcept {
 
 path* path_table::current_of(spec_id leaf) const noexcept {
   path* best = nullptr;
-  const auto doubted = [](const path& p) { return p.phase == path_phase::suspect; };
   for (const auto& p : paths_) {
-    if (p->leaf != leaf || !p->ready() || p->draining) continue;
-    if (best == nullptr || doubted(*p) <= doubted(*best)) best = p.get();  // the newest of equals
+    if (p->leaf != leaf || !p->ready() || p->life.draining()) continue;
+    if (best == nullptr || p->life.suspect() <= best->life.suspect())
+      best = p.get();  // the newest of equals
   }
   return best;
 }
@@ -118,7 +118,7 @@ bool path_table::newer_than(const path& p) const noexcept {
 unfinished_paths path_table::unfinished(spec_id leaf) const noexcept {
   unfinished_paths out;
   for (const auto& p : paths_) {
-    if (p->leaf != leaf || p->closing || p->step == attach_step::done) continue;
+    if (p->leaf != leaf || !p->life.attaching()) continue;
     ++out.count;
     if (out.newest == nullptr || p->beside_at > out.newest->beside_at) out.newest = p.get();
   }
@@ -128,7 +128,7 @@ unfinished_paths path_table::unfinished(spec_id leaf) const noexcept {
 instant path_table::newest_hello() const noexcept {
   instant newest = instant::min();
   for (const auto& p : paths_) {
-    if (p->step == attach_step::hello && !p->closing) newest = std::max(newest, p->attached_at);
+    if (p->life.at(path_stage::hello)) newest = std::max(newest, p->attached_at);
   }
   return newest;
 }
