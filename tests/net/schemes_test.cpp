@@ -400,6 +400,22 @@ TEST_F(schemes, one_that_was_added_to_a_runtime_is_known_there_alone) {
   EXPECT_EQ(door->listen(path, {}).detail, "transport 'other' cannot be listened on");
 }
 
+TEST_F(schemes, one_that_the_machine_cannot_carry_is_no_capability) {
+  class lacking final : public transport::scheme {
+   public:
+    const path_form& form() const override { return form_; }
+    failure probe() const override { return {errc::unavailable, "no such device here"}; }
+
+   private:
+    const path_form form_{"lacking"};
+  };
+  client = std::make_unique<runtime>();
+  ASSERT_FALSE(client->add_transport(std::make_shared<lacking>()).code);
+  const auto names = client->status().capabilities;
+  EXPECT_EQ(std::count(names.begin(), names.end(), "lacking"), 0);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "tcp"), 1);
+}
+
 TEST_F(schemes, words_that_are_none_and_taken_ones_are_refused) {
   class named final : public transport::scheme {
    public:

@@ -80,10 +80,19 @@ class doors {
     const std::lock_guard lock(mutex_);
     by_name_.erase(name);
   }
-  std::shared_ptr<memory_door> find(const std::string& name) const {
+  /// False: nobody listens there. The lock keeps the executor alive: who stops removes the door
+  /// first.
+  bool knock(const std::string& name, const memory_pipe& pipe, const std::string& text) const {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second;
+    if (found == by_name_.end()) return false;
+    const auto door = found->second;
+    auto far = std::make_shared<std::unique_ptr<arrival>>(
+        std::make_unique<memory_arrival>(pipe, text, door->executor));
+    asio::post(door->executor, [door, far] {
+      if (door->take) door->take(std::move(*far));
+    });
+    return true;
   }
 
  private:
@@ -91,23 +100,16 @@ class doors {
   std::map<std::string, std::shared_ptr<memory_door>> by_name_;
 };
 
-opened knock(doors& at, const std::string& name, const std::string& text,
+opened knock(const doors& at, const std::string& name, const std::string& text,
              const asio::any_io_executor& executor) {
-  const auto door = at.find(name);
-  if (!door)
+  memory_pipe pipe;
+  if (!at.knock(name, pipe, text))
     return {nullptr,
             {},
             std::make_error_code(std::errc::connection_refused),
             "nobody listens on " + text + " in this process",
             {}};
-  memory_pipe pipe;
-  auto near = end_of(pipe, memory_pipe::side::one, text, executor);
-  auto far = std::make_shared<std::unique_ptr<arrival>>(
-      std::make_unique<memory_arrival>(pipe, text, door->executor));
-  asio::post(door->executor, [door, far] {
-    if (door->take) door->take(std::move(*far));
-  });
-  return near;
+  return end_of(pipe, memory_pipe::side::one, text, executor);
 }
 
 class memory_target final : public target {
