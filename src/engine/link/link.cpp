@@ -9,14 +9,7 @@
 namespace rendr::engine {
 
 link::link(services& shared, link_ref ref, role side, const link_config& config)
-    : s_(shared),
-      ref_(ref),
-      side_(side),
-      config_(config),
-      standing_(config),
-      association_(side, shared.config, config.no_path_grace),
-      router_(side),
-      flows_(side, shared.pool, shared.memory) {}
+    : rooms_(shared, ref, side, config) {}
 
 link::~link() = default;
 

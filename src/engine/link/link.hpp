@@ -13,39 +13,14 @@
 #include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
-#include "engine/flow/flow_table.hpp"
-#include "engine/link/association.hpp"
-#include "engine/link/ledger.hpp"
-#include "engine/link/standing.hpp"
-#include "engine/path/extra_budget.hpp"
+#include "engine/link/rooms.hpp"
 #include "engine/path/liveness.hpp"
 #include "engine/path/path.hpp"
-#include "engine/path/path_table.hpp"
-#include "engine/path/peer_life.hpp"
-#include "engine/path/probation.hpp"
-#include "engine/path/redial.hpp"
-#include "engine/route/demand.hpp"
 #include "engine/route/leaf_facts.hpp"
-#include "engine/route/router.hpp"
-#include "engine/services.hpp"
 
 namespace rendr::engine {
 
 class record_writer;
-
-/// A leaf of the link: what outlives its carriers.
-struct leaf_slot {
-  path_config config;
-  bool known = false;       ///< acceptor: a path of this leaf was attached at least once
-  bool removed = false;     ///< detached
-  path* current = nullptr;  ///< the carrier that takes new data for this leaf
-  bool silent_end = false;  ///< its last carrier ended otherwise than by FIN or RST
-
-  // History.
-  probation trial;
-  path_phase shown = path_phase::idle;
-  path_snapshot totals;  ///< counters and history over all carriers
-};
 
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
@@ -318,27 +293,24 @@ class link {
   bool reaches(const path& p) const noexcept;
   std::vector<policy::leaf_info> leaf_infos() const;
 
-  services& s_;
-  link_ref ref_;
-  role side_;
-  link_config config_;
-  standing standing_;
-  association association_;
-  ledger ledger_;
+  rooms rooms_;
 
-  peer_life peer_;
-
-  // Paths.
-  path_table paths_;
-  std::vector<leaf_slot> slots_;
-  redial redial_;
-  extra_budget extra_;
-
-  // Graph.
-  router router_;
-  demand demand_;
-
-  flow_table flows_;
+  // The same, by the names that the methods use.
+  services& s_ = rooms_.shared;
+  const link_ref ref_ = rooms_.ref;
+  const role side_ = rooms_.side;
+  link_config& config_ = rooms_.config;
+  standing& standing_ = rooms_.standing;
+  association& association_ = rooms_.association;
+  ledger& ledger_ = rooms_.ledger;
+  peer_life& peer_ = rooms_.peer;
+  path_table& paths_ = rooms_.paths;
+  std::vector<leaf_slot>& slots_ = rooms_.slots;
+  redial& redial_ = rooms_.redial;
+  extra_budget& extra_ = rooms_.extra;
+  router& router_ = rooms_.router;
+  demand& demand_ = rooms_.demand;
+  flow_table& flows_ = rooms_.flows;
 };
 
 }  // namespace rendr::engine

@@ -1,0 +1,61 @@
+// layer: engine
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "engine/config.hpp"
+#include "engine/flow/flow_table.hpp"
+#include "engine/link/association.hpp"
+#include "engine/link/ledger.hpp"
+#include "engine/link/standing.hpp"
+#include "engine/path/extra_budget.hpp"
+#include "engine/path/leaf.hpp"
+#include "engine/path/path_table.hpp"
+#include "engine/path/peer_life.hpp"
+#include "engine/path/redial.hpp"
+#include "engine/route/demand.hpp"
+#include "engine/route/router.hpp"
+#include "engine/services.hpp"
+
+namespace rendr::engine {
+
+/// The rooms of one link, side by side: each keeps its own rules, and none knows another. The link
+/// and the conductors beside it give the one what the other says.
+struct rooms {
+  rooms(services& endpoint, link_ref link, role end, const link_config& wanted)
+      : shared(endpoint),
+        ref(link),
+        side(end),
+        config(wanted),
+        standing(wanted),
+        association(end, endpoint.config, wanted.no_path_grace),
+        router(end),
+        flows(end, endpoint.pool, endpoint.memory) {}
+
+  services& shared;
+  const link_ref ref;
+  const role side;
+  link_config config;
+
+  engine::standing standing;
+  engine::association association;
+  engine::ledger ledger;
+  peer_life peer;
+
+  path_table paths;
+  std::vector<leaf_slot> slots;  ///< by leaf
+  engine::redial redial;
+  extra_budget extra;
+
+  engine::router router;
+  engine::demand demand;
+
+  flow_table flows;
+
+  bool up() const noexcept { return standing.up(); }
+  bool down() const noexcept { return standing.down(); }
+  const link_agreement& agreement() const noexcept { return association.agreement(); }
+};
+
+}  // namespace rendr::engine
