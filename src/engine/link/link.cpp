@@ -138,7 +138,7 @@ void link::finish_down(instant, errc code, const std::string& detail) {
     if (p->life.ended()) continue;
     const bool attached = p->ready();
     p->life.end(attached);
-    p->urgent.clear();
+    p->copies.clear();
     if (attached && p->handshake_out.empty()) append_bye(*p, true);
     order_close(*p);
   }

@@ -183,15 +183,10 @@ class link {
   void hold_deadlines(instant now, duration lateness);
 
   // link_rescue.cpp
-  std::uint64_t missing(const sent_record& record);
-  bool rescue(instant now, path& p, sent_record& record);
+  rescue_facts for_rescue(instant now, const path& p) const;
+  void carry_out(const rescuer::outcome& copies);
   instant rescue_overdue(instant now, path& p);
-  void rescue_head(instant now, path& p, std::size_t copies, bool metered);
-  void rescue_unsent(instant now, path& p);
-  void copy_unacknowledged(instant now, path& p);
-  bool urge(instant now, std::uint64_t flow, range r, const path& not_on, std::size_t copies,
-            bool metered);
-  bool same_fate(const path& a, const path& b) const noexcept;
+  void copy_more(instant now, path& p);
 
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
@@ -239,7 +234,6 @@ class link {
   bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
   std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w,
                              bool& crowded);
-  bool cold(instant now, const path& p) const noexcept;
   std::size_t record_size(instant now, const path& p) const noexcept;
   bool control_owed();
   void wake_control();
@@ -307,7 +301,7 @@ class link {
   path_table& paths_ = rooms_.paths;
   std::vector<leaf_slot>& slots_ = rooms_.slots;
   redial& redial_ = rooms_.redial;
-  extra_budget& extra_ = rooms_.extra;
+  rescuer& rescuer_ = rooms_.rescuer;
   router& router_ = rooms_.router;
   demand& demand_ = rooms_.demand;
   flow_table& flows_ = rooms_.flows;

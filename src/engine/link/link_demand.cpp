@@ -2,6 +2,7 @@
 // What flows ask for and get: transfers that move to a bulk child, bonds that a child slows down.
 #include <algorithm>
 
+#include "engine/link/carried_flows.hpp"
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -63,7 +64,9 @@ void link::rescue_hole(instant now, flow& f) {
   const auto patience = 2 * (other->rtt.smoothed() + other->rtt.slack()) + defaults::deadline_floor;
   if (!f.demand.hole.take(now, patience, f.offered != f.send.written())) return;
   const auto open = f.send.open_part({lowest, f.offered});
-  if (!open.empty()) urge(now, f.number, open.front(), *holder, 1, true);
+  if (open.empty()) return;
+  carry_out(rescuer_.fill(f.number, open.front(), *holder, for_rescue(now, *holder),
+                          carried_flows(flows_, router_)));
 }
 
 // A flow ran out of bytes: its root is limited by its applications unless another one has more.

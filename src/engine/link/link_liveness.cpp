@@ -2,6 +2,7 @@
 // What happens to a path when its silence was judged (path/liveness), and when it is heard again.
 #include <algorithm>
 
+#include "engine/link/carried_flows.hpp"
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -20,7 +21,7 @@ void link::check_path(instant now, path& p) {
     p.retry_at = never;
     s_.transmit.wake(p.carrier);
   }
-  if (p.copy_more_at <= now) copy_unacknowledged(now, p);
+  if (p.copies.more_at() <= now) copy_more(now, p);
   if (p.quiet_at <= now) tell_quiet(p);
   if (p.life.suspect()) {
     if (p.check_at <= now) apply(now, p, judge(known_of(now, p), now));
@@ -137,22 +138,15 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   p.ack_elsewhere = true;
   tell_change(now, p, p.life.doubt(now, p.sent.next_number()), why, std::move(detail));
   s.trial.failed(now, std::max<duration>(suspect_wait(p), defaults::deadline_floor));
-  if (p.reserve_since == instant::min() || now - p.reserve_since >= defaults::extra_window) {
-    p.reserve_since = now;
-    p.copy_reserve = p.sent.in_flight();
-  }
   // What the peer told is not told back: two ends that echo each other would never end it.
   if (why != cause::one_way) tell_state(p, wire::path_report::suspect);
   choose_current(s, p.leaf);
   route(now, why);
-  // The first range also goes to a second path: a standby may be dark too.
-  rescue_head(now, p, 2, false);
-  rescue_unsent(now, p);
-  copy_unacknowledged(now, p);
+  carry_out(rescuer_.suspected(p, for_rescue(now, p), carried_flows(flows_, router_)));
+  wake_all();
   p.sent.each_open([&](sent_record& record) {
     for (const auto& c : record.controls) ask_again(c);
   });
-  p.urgent.clear();
   ask_for_life();
   check_dark(now);
   if (!any_alive()) redial_.none_lives(now, for_dial(), s_.jitter);
@@ -199,7 +193,7 @@ void link::life(instant now, path& p, std::uint64_t number) {
 
 void link::clear_suspicion(instant now, path& p) {
   p.check_at = never;
-  p.copy_more_at = never;
+  p.copies.more(never);
   p.recovering = false;
   p.rtt.begin_anew();
   p.rate.begin_anew();

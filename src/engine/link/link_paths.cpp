@@ -314,7 +314,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   }
   if (was_path) {
     p.sent.each_open([&](sent_record& record) {
-      lose_ranges(record);
+      if (!record.requeued) lose_ranges(record);
       for (const auto& c : record.controls) ask_again(c);
       record.requeued = true;
     });

@@ -33,7 +33,7 @@ leaf_state link::state_of(instant now, const leaf_slot& s) const {
   c.rttvar = p.rtt.variation();
   c.min_rtt = p.rtt.minimum();
   c.rate = p.rate.rate();
-  c.cold = cold(now, p);
+  c.cold = p.cold(now);
   c.in_flight = p.sent.in_flight();
   c.unwritten = p.out.pending();
   c.window = p.window();
@@ -140,7 +140,6 @@ void link::place_anew(flow& f) {
 
 // A record's ranges must go another way.
 void link::lose_ranges(sent_record& record) {
-  if (record.requeued) return;
   for (const auto& r : record.ranges) {
     auto* f = find(r.flow);
     if (f == nullptr || f->reset_code || !f->place) continue;

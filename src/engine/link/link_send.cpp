@@ -23,17 +23,8 @@ std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
 
 }  // namespace
 
-// A kernel forgets the window of a connection that stood idle for its retransmission time-out (RFC
-// 5681 section 4.1, RFC 2861): until an acknowledgement tells, the path drains like a new one.
-bool link::cold(instant now, const path& p) const noexcept {
-  if (p.rate.rate() == 0) return true;
-  if (p.starting()) return true;
-  const auto idle = std::max<duration>(p.rtt.smoothed() + p.rtt.slack(), defaults::kernel_rto);
-  return p.last_flow_data == instant::min() || now - p.last_flow_data > idle;
-}
-
 std::size_t link::record_size(instant now, const path& p) const noexcept {
-  if (cold(now, p)) return unknown_record;
+  if (p.cold(now)) return unknown_record;
   const auto rate = p.rate.rate();
   return std::clamp<std::size_t>(bytes_in(rate, defaults::record_time), defaults::record_min,
                                  defaults::record_max);
@@ -88,7 +79,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
   }
   if (!p.ready()) return {};
   p.wrote_at = now;
-  const auto wanted = cold(now, p) ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
+  const auto wanted = p.cold(now) ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
   const auto batch =
       std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(now, p))});
   bool more = true;
@@ -263,14 +254,14 @@ bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id nod
   }
   if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
   w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
-  if (cold(now, p) && !p.starting()) {
+  if (p.cold(now) && !p.starting()) {
     p.cold_number = p.sent.next_number();
     p.cold_delivered = p.rate.delivered();
   }
   p.last_flow_data = now;
   auto& totals = slots_[p.leaf].totals;
   totals.payload_sent += data_end - std::min(data_end, r.begin);
-  extra_.sent(now, r.size());
+  rescuer_.sent(now, r.size());
   return true;
 }
 
@@ -282,12 +273,12 @@ constexpr std::size_t fin_room = 24;
 }  // namespace
 
 bool link::put_urgent(instant now, path& p, record_writer& w) {
-  while (!p.urgent.empty()) {
-    auto& u = p.urgent.front();
+  while (!p.copies.empty()) {
+    const auto u = p.copies.front();
     auto* f = find(u.flow);
     const auto open = f != nullptr && !f->reset_code ? f->send.open_part(u.bytes) : range_set{};
     if (open.empty()) {
-      p.urgent.pop_front();
+      p.copies.pop();
       continue;
     }
     const auto least = least_room(*f);
@@ -300,7 +291,7 @@ bool link::put_urgent(instant now, path& p, record_writer& w) {
     if (f->packets) r.end = std::min(r.end, f->packets->out.whole(r.begin, r.size()).end);
     put_range(now, p, *f, r, policy::no_node, w);
     slots_[p.leaf].totals.extra_sent += r.size();
-    u.bytes.begin = r.end;
+    p.copies.advance(r.end);
   }
   return false;
 }

@@ -9,11 +9,11 @@
 #include "engine/link/association.hpp"
 #include "engine/link/ledger.hpp"
 #include "engine/link/standing.hpp"
-#include "engine/path/extra_budget.hpp"
 #include "engine/path/leaf.hpp"
 #include "engine/path/path_table.hpp"
 #include "engine/path/peer_life.hpp"
 #include "engine/path/redial.hpp"
+#include "engine/path/rescuer.hpp"
 #include "engine/route/demand.hpp"
 #include "engine/route/router.hpp"
 #include "engine/services.hpp"
@@ -46,7 +46,7 @@ struct rooms {
   path_table paths;
   std::vector<leaf_slot> slots;  ///< by leaf
   engine::redial redial;
-  extra_budget extra;
+  engine::rescuer rescuer;
 
   engine::router router;
   engine::demand demand;

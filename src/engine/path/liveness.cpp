@@ -208,7 +208,7 @@ bool filled_by_peer(const path& p, instant now) noexcept {
 instant next_look(const path& p) noexcept {
   if (p.life.ended()) return never;
   if (!p.ready()) return p.attach_until;
-  auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copy_more_at, p.quiet_at});
+  auto next = std::min({p.acks.due(), p.retry_at, p.check_at, p.copies.more_at(), p.quiet_at});
   if (p.life.suspect()) {
     return p.sent.in_flight() == 0 ? std::min(next, p.last_eliciting + suspect_ping(p)) : next;
   }

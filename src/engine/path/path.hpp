@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/carrier.hpp"
-#include "base/fifo.hpp"
 #include "engine/config.hpp"
 #include "engine/door/handshake.hpp"
 #include "engine/path/ack_tracker.hpp"
 #include "engine/path/life.hpp"
+#include "engine/path/path_copies.hpp"
 #include "engine/path/quality.hpp"
 #include "engine/record/inbound.hpp"
 #include "engine/record/outbound.hpp"
@@ -21,12 +21,6 @@
 #include "engine/types.hpp"
 
 namespace rendr::engine {
-
-/// A range that this path sends out of turn: the head of line of a path that is late or suspect.
-struct urgent_range {
-  std::uint64_t flow = 0;
-  range bytes;
-};
 
 /// One carrier of a link, from its connection to its end.
 struct path {
@@ -70,7 +64,7 @@ struct path {
   instant report_at = instant::min();     ///< the peer is told what we measured, from then on
   std::uint64_t load_number = 0;  ///< records before it belong to a burst or a transfer of ours
   std::vector<std::uint64_t> pongs;
-  fifo<urgent_range> urgent;
+  path_copies copies;
   bool app_limited = false;  ///< the newest batch ended because nothing more waited
 
   // Liveness.
@@ -92,14 +86,11 @@ struct path {
   bool evidence_asked = false;
   bool recovering = false;  ///< by the newest evidence
   bool want_ping = false;
-  bool ack_elsewhere = false;    ///< its acknowledgements must also go by the best path
-  std::uint64_t burst = 0;       ///< bytes that arrived since its receipt was last told elsewhere
-  instant quiet_at = never;      ///< nothing more of a burst by then: its receipt is told elsewhere
-  instant copy_more_at = never;  ///< ranges are left that the budget did not let us copy
-  std::uint64_t copy_reserve = 0;  ///< bytes that its suspicion may still copy
-  instant reserve_since = instant::min();
-  instant retry_at = never;  ///< a bond declined it until then
-  bool was_reset = false;    ///< the driver reported its end, and that it was an RST
+  bool ack_elsewhere = false;  ///< its acknowledgements must also go by the best path
+  std::uint64_t burst = 0;     ///< bytes that arrived since its receipt was last told elsewhere
+  instant quiet_at = never;    ///< nothing more of a burst by then: its receipt is told elsewhere
+  instant retry_at = never;    ///< a bond declined it until then
+  bool was_reset = false;      ///< the driver reported its end, and that it was an RST
 
   /// What went first after an idle time is not acknowledged yet: the kernel's window begins anew.
   bool starting() const noexcept { return cold_number && life_number <= *cold_number; }
@@ -108,6 +99,10 @@ struct path {
   std::uint64_t window() const noexcept {
     return defaults::initial_window + rate.delivered() - cold_delivered;
   }
+  /// A kernel forgets the window of a connection that stood idle for its retransmission time-out
+  /// (RFC 5681 section 4.1, RFC 2861): until an acknowledgement tells, the path drains like a new
+  /// one.
+  bool cold(instant now) const noexcept;
   path_terms terms() const noexcept { return {leaf, guarded}; }
   /// Its handshake is done: its records are guarded from here on, as its terms say.
   /// @param records_per_key after how many our own key turns.
