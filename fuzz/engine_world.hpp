@@ -246,7 +246,7 @@ class engine_world {
   /// What `side` sent and never will again.
   std::uint64_t given_up(std::size_t side, std::uint64_t number) const {
     const auto status = ends_[side].status({links[side], number});
-    return status ? status->packets.given_up : 0;
+    return status ? status->packets_given_up : 0;
   }
 
   bool over() const { return down[0] || down[1] || closing; }

@@ -1,4 +1,4 @@
-// layer: runtime
+// layer: base
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rendr/detail/refs.hpp"
 #include "rendr/error.hpp"
 #include "rendr/time.hpp"
 #include "rendr/types.hpp"
@@ -80,6 +81,9 @@ struct path_record_status {
 /// One leaf of a link. Byte counters run since the link began and survive redials.
 struct path_status {
   std::string name;
+  engine::spec_id spec = 0;
+  engine::carrier_id carrier{};  ///< 0: it has no connection
+  std::uint64_t path = 0;        ///< the number of the path on the wire, equal on both sides
   path_phase phase{};
   path_guard guard{};
   bool carries_data = false;  ///< some root sends new flow data on it now
@@ -106,6 +110,7 @@ struct path_status {
 
 /// One flow of a link. In bytes of a packet flow each packet counts 32 more than it has.
 struct flow_status {
+  engine::flow_ref flow{};
   flow_id id{};
   flow_kind kind{};
   bool incoming = false;
@@ -123,6 +128,10 @@ struct flow_status {
   std::uint64_t packets_given_up = 0;   ///< of them lost with a path and too old to be sent again
   std::uint64_t packets_received = 0;   ///< that arrived for the first time
   std::uint64_t packets_discarded = 0;  ///< that came again, or after they were given up
+  errc read_error{};           ///< what ended reading, or will when all was read; EOF is none
+  errc write_error{};          ///< what ended writing; `shutdown` is none
+  std::uint64_t app_code = 0;  ///< of the peer's rejection or reset, else of its stop
+  std::string detail;          ///< of what ended it
 };
 
 /// What one selector chose, and why.
@@ -137,6 +146,7 @@ struct selection_status {
 
 /// One link at one moment: its peer, its paths, its flows and counters.
 struct link_status {
+  engine::link_ref link{};
   link_id id{};
   link_side side{};
   bool up = false;  ///< it has had its first path and its keys
@@ -153,30 +163,37 @@ struct link_status {
   std::uint64_t flows_accepted = 0;
 };
 
-/// A snapshot of one runtime: counters of all its loops added up, links of all loops in one list.
-struct runtime_status {
+/// The links of one loop, or of all loops of a runtime, and what their engine counts.
+struct endpoint_status {
   instance_id instance{};
-  /// What this build can do, the features of `rendr --version`, and what was checked on this
-  /// machine: `network_watch`.
-  std::vector<std::string> capabilities;
-  std::size_t loops = 0;
   std::vector<link_status> links;
   std::size_t handshakes = 0;  ///< connections that have not proved anything yet
   std::uint64_t handshakes_evicted = 0;
   std::uint64_t handshakes_failed = 0;
   std::uint64_t events_dropped = 0;  ///< observer events lost to a full queue
-  std::size_t flows_waiting = 0;     ///< flows that came to the listener and nobody took yet
-  std::uint64_t observer_exceptions = 0;
-  /// Changes of this machine's addresses, devices and routes that were seen.
-  std::uint64_t network_changes = 0;
-  /// Why they are not watched; no code: they are, or `runtime_options::watch_network` is off.
-  failure network_watch;
-  std::size_t budget = 0;  ///< bytes of buffers that flows may hold
+  std::size_t budget = 0;            ///< bytes of buffers that flows may hold
   std::size_t budget_used = 0;
   std::size_t slab_bytes = 0;  ///< bytes of buffers in use; 0 when every link is over
   /// Bytes of free buffers that are kept for the next use; what was not needed for some seconds
   /// goes back to the system.
   std::size_t slab_kept = 0;
+
+  /// Takes in what another loop of the same runtime counts, and its links.
+  void add(endpoint_status&& other);
+};
+
+/// A snapshot of one runtime: counters of all its loops added up, links of all loops in one list.
+struct runtime_status : endpoint_status {
+  /// What this build can do, the features of `rendr --version`, and what was checked on this
+  /// machine: `network_watch`.
+  std::vector<std::string> capabilities;
+  std::size_t loops = 0;
+  std::size_t flows_waiting = 0;  ///< flows that came to the listener and nobody took yet
+  std::uint64_t observer_exceptions = 0;
+  /// Changes of this machine's addresses, devices and routes that were seen.
+  std::uint64_t network_changes = 0;
+  /// Why they are not watched; no code: they are, or `runtime_options::watch_network` is off.
+  failure network_watch;
 };
 
 }  // namespace rendr

@@ -622,8 +622,8 @@ std::uint32_t endpoint::unsent_limit(carrier_id carrier) const {
   return it->second.owner->unsent_limit(*it->second.at);
 }
 
-endpoint_snapshot endpoint::status(instant now) const {
-  endpoint_snapshot out;
+endpoint_status endpoint::status(instant now) const {
+  endpoint_status out;
   out.instance = impl_->config.instance;
   for (const auto& [ref, l] : impl_->links) out.links.push_back(l->status(now));
   out.handshakes = impl_->door.waiting();
@@ -637,13 +637,13 @@ endpoint_snapshot endpoint::status(instant now) const {
   return out;
 }
 
-std::optional<link_snapshot> endpoint::status(instant now, link_ref ref) const {
+std::optional<link_status> endpoint::status(instant now, link_ref ref) const {
   const auto* l = std::as_const(*impl_).find(ref);
   if (l == nullptr) return std::nullopt;
   return l->status(now);
 }
 
-std::optional<flow_snapshot> endpoint::status(flow_ref ref) const {
+std::optional<flow_status> endpoint::status(flow_ref ref) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return std::nullopt;
   return impl_->find(ref.link)->status(*f);

@@ -13,8 +13,8 @@
 #include "base/slab.hpp"
 #include "engine/config.hpp"
 #include "engine/events.hpp"
-#include "engine/snapshot.hpp"
 #include "engine/types.hpp"
+#include "rendr/status.hpp"
 
 namespace rendr::engine {
 
@@ -182,9 +182,9 @@ class endpoint {
 
   /// Suggested TCP_NOTSENT_LOWAT of a carrier, following its drain rate.
   std::uint32_t unsent_limit(carrier_id carrier) const;
-  endpoint_snapshot status(instant now) const;
-  std::optional<link_snapshot> status(instant now, link_ref link) const;
-  std::optional<flow_snapshot> status(flow_ref flow) const;
+  endpoint_status status(instant now) const;
+  std::optional<link_status> status(instant now, link_ref link) const;
+  std::optional<flow_status> status(flow_ref flow) const;
   /// Bytes of slabs in use (send and receive buffers of all links): 0 when everything is closed.
   std::size_t slab_bytes() const;
   /// By the ids of `status`, in linear time; nullopt: no such one lives here.

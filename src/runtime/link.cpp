@@ -8,7 +8,6 @@
 
 #include "runtime/link_core.hpp"
 #include "runtime/loop.hpp"
-#include "runtime/mirror.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
 #include "transport/registry.hpp"
@@ -342,8 +341,7 @@ link_status link::status() const {
   link_status result;
   if (!core_) return result;
   const auto failed = core_->home->call([&] {
-    if (const auto snapshot = core_->home->status(core_->ref))
-      result = detail::mirror(*snapshot, core_->home->now());
+    if (auto snapshot = core_->home->status(core_->ref)) result = std::move(*snapshot);
   });
   if (failed == std::errc::resource_deadlock_would_occur)
     throw std::system_error(failed, "status on the thread of another loop");

@@ -317,19 +317,19 @@ std::unique_ptr<transport::target> loop::aim(const path_spec& at) {
   return found->second.dialer->aim(at);
 }
 
-std::optional<engine::link_snapshot> loop::status(engine::link_ref ref) {
+std::optional<link_status> loop::status(engine::link_ref ref) {
   auto snapshot = endpoint_.status(now(), ref);
   if (snapshot) show_addresses(*snapshot);
   return snapshot;
 }
 
-engine::endpoint_snapshot loop::status() {
+endpoint_status loop::status() {
   auto snapshot = endpoint_.status(now());
   for (auto& link : snapshot.links) show_addresses(link);
   return snapshot;
 }
 
-void loop::show_addresses(engine::link_snapshot& of) const {
+void loop::show_addresses(link_status& of) const {
   for (auto& path : of.paths) {
     const auto one = find(path.carrier);
     if (!one || !one->moved) continue;

@@ -88,8 +88,8 @@ class loop : public std::enable_shared_from_this<loop> {
   /// Looks after every pump whether what was written to this flow is acknowledged.
   void watch_delivery(const std::shared_ptr<stream_core>& flow);
   /// What the engine knows of a link, with the addresses that its carriers have now.
-  std::optional<engine::link_snapshot> status(engine::link_ref ref);
-  engine::endpoint_snapshot status();
+  std::optional<link_status> status(engine::link_ref ref);
+  endpoint_status status();
   /// Doubts the paths that lost their address, then dials what is not alive.
   void network_changed(const transport::net_change& change);
   /// False: it does not live here.
@@ -132,7 +132,7 @@ class loop : public std::enable_shared_from_this<loop> {
               transport::opened result);
   /// Null: there is no such transport, or it cannot be dialled.
   std::unique_ptr<transport::target> aim(const path_spec& at);
-  void show_addresses(engine::link_snapshot& of) const;
+  void show_addresses(link_status& of) const;
 
   void obey(engine::event::dial& event);
   void obey(engine::event::cancel_dial& event);

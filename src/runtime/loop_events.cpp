@@ -147,22 +147,18 @@ void loop::obey(engine::event::path_changed& event) {
   if (!link) return;
   const auto one = find(event.carrier);
   // An address is good when its handshake succeeded.
-  if (one && one->proven && event.to == engine::path_phase::standby &&
-      event.from == engine::path_phase::attaching)
+  if (one && one->proven && event.to == path_phase::standby && event.from == path_phase::attaching)
     std::exchange(one->proven, nullptr)();
-  tell(*link, {{},
-               {},
-               events::path_changed{event.name, static_cast<path_phase>(event.from),
-                                    static_cast<path_phase>(event.to),
-                                    static_cast<cause>(event.why), event.detail}});
+  tell(*link,
+       {{}, {}, events::path_changed{event.name, event.from, event.to, event.why, event.detail}});
 }
 
 void loop::obey(engine::event::migration& event) {
   if (const auto link = find(event.link))
     tell(*link, {{},
                  {},
-                 events::migration{event.root, event.node, event.from, event.to,
-                                   static_cast<cause>(event.why), event.reason, event.evidence}});
+                 events::migration{event.root, event.node, event.from, event.to, event.why,
+                                   event.reason, event.evidence}});
 }
 
 void loop::obey(engine::event::slot_claimed& event) {

@@ -12,7 +12,6 @@
 #include "runtime/cpu.hpp"
 #include "runtime/listener_core.hpp"
 #include "runtime/machine_limits.hpp"
-#include "runtime/mirror.hpp"
 #include "runtime/pages.hpp"
 #include "runtime/runtime_core.hpp"
 #include "transport/factory_dial.hpp"
@@ -245,10 +244,7 @@ runtime_status runtime::status() const {
   result.network_changes = core_->network_changes;
   result.network_watch = core_->network_watch;
   for (const auto& one : core_->loops) {
-    const auto failed = one->call([&] {
-      const auto now = one->now();
-      detail::add(result, one->status(), now);
-    });
+    const auto failed = one->call([&] { result.add(one->status()); });
     if (failed == std::errc::resource_deadlock_would_occur)
       throw std::system_error(failed, "status on the thread of another loop");
   }

@@ -7,7 +7,6 @@
 
 #include "runtime/link_core.hpp"
 #include "runtime/loop.hpp"
-#include "runtime/mirror.hpp"
 #include "runtime/read_now.hpp"
 #include "runtime/runtime_core.hpp"
 #include "runtime/stream_core.hpp"
@@ -177,8 +176,7 @@ flow_status stream::status() const {
   flow_status result;
   if (!core_) return result;
   const auto failed = core_->home->call([&] {
-    if (const auto snapshot = core_->home->endpoint().status(core_->ref))
-      result = detail::mirror(*snapshot);
+    if (auto snapshot = core_->home->endpoint().status(core_->ref)) result = std::move(*snapshot);
   });
   if (failed == std::errc::resource_deadlock_would_occur)
     throw std::system_error(failed, "status on the thread of another loop");

@@ -12,6 +12,7 @@
 #include "base/range_set.hpp"
 #include "base/result.hpp"
 #include "rendr/time.hpp"
+#include "rendr/types.hpp"
 #include "wire/varint.hpp"
 
 namespace rendr::wire {
@@ -53,7 +54,7 @@ enum class frame_type : std::uint64_t {
   packet_part = 0x32,
 };
 
-enum class flow_kind : std::uint8_t { stream = 0, packet = 1 };
+using rendr::flow_kind;  // its values are those of the wire
 
 /// What one end says of one direction or of the whole of a path.
 enum class path_report : std::uint8_t {

@@ -43,7 +43,7 @@ scenario paths_of(const lines& l, std::uint64_t seed) {
 }
 
 /// What the contract allows from T0 on.
-duration bound_of(const engine::path_snapshot& dark, duration spare_rtt, bool blind) {
+duration bound_of(const path_status& dark, duration spare_rtt, bool blind) {
   auto bound =
       dark.srtt + std::min<duration>(4 * dark.rttvar, dark.srtt) + 5ms + spare_rtt / 2 + 5ms;
   if (blind) bound += std::max<duration>(200ms, 2 * dark.srtt);

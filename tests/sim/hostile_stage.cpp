@@ -199,9 +199,8 @@ hostile::facts hostile_stage::facts_of(node& at) {
     one.flows = l.flows.size();
     for (const auto& p : l.paths) {
       one.deaths += p.deaths;
-      one.attached += p.phase == engine::path_phase::standby ||
-                      p.phase == engine::path_phase::active ||
-                      p.phase == engine::path_phase::late || p.phase == engine::path_phase::suspect;
+      one.attached += p.phase == path_phase::standby || p.phase == path_phase::active ||
+                      p.phase == path_phase::late || p.phase == path_phase::suspect;
     }
   }
   return out;

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace rendr::sim {
 
@@ -180,7 +182,7 @@ struct event_word {
   std::string_view operator()(const engine::event::migration&) { return "migration"; }
 };
 
-entry of(const engine::path_snapshot& p) {
+entry of(instant now, const path_status& p) {
   entry out("  path");
   out("spec", p.spec)("name", p.name)("carrier", p.carrier)("path", p.path)("phase", p.phase);
   out("guard", p.guard)("carries_data", p.carries_data)("srtt", p.srtt)("rttvar", p.rttvar);
@@ -191,27 +193,29 @@ entry of(const engine::path_snapshot& p) {
   out("suspicions", p.suspicions)("dials", p.dials)("last_heard_age", p.last_heard_age);
   out("local", p.local)("remote", p.remote);
   for (const auto& r : p.history) {
-    out("when", r.when)("from", r.from)("to", r.to)("why", r.why)("detail", r.detail);
+    out("when", now - r.age)("from", r.from)("to", r.to)("why", r.why)("detail", r.detail);
   }
   return out;
 }
 
-entry of(const engine::flow_snapshot& f) {
+entry of(const flow_status& f) {
   entry out("  flow");
   out("flow", f.flow)("id", f.id)("kind", f.kind)("incoming", f.incoming)("accepted", f.accepted);
   out("root", f.root)("written", f.written)("acknowledged", f.acknowledged);
   out("discarded", f.discarded)("received", f.received)("read", f.read);
-  out("send_credit", f.send_credit)("duplicates", f.duplicates)("sent", f.packets.sent);
-  out("given_up", f.packets.given_up)("packets", f.packets.received);
-  out("doubled", f.packets.duplicates)("read_error", f.read_error)("write_error", f.write_error);
+  out("send_credit", f.send_credit)("duplicates", f.duplicates)("sent", f.packets_sent);
+  out("given_up", f.packets_given_up)("packets", f.packets_received);
+  out("doubled", f.packets_discarded)("read_error", f.read_error)("write_error", f.write_error);
   out("app_code", f.app_code)("detail", f.detail);
   return out;
 }
 
-entry of(const engine::link_snapshot& l) {
+entry of(const link_status& l) {
   entry out(" link");
   out("link", l.link)("id", l.id)("side", l.side)("up", l.up)("peer", l.peer)("root", l.root);
-  for (const auto& r : l.roots) out("name", r.name)("graph", r.graph);
+  std::vector<std::pair<std::string, std::string>> roots(l.roots.begin(), l.roots.end());
+  std::ranges::stable_sort(roots, {}, [](const auto& r) { return r.first.size(); });
+  for (const auto& [name, graph] : roots) out("name", name)("graph", graph);
   out("grace_left", l.grace_left)("peer_stalled", l.peer_stalled);
   out("migrations", l.migrations)("flows_opened", l.flows_opened);
   out("flows_accepted", l.flows_accepted);
@@ -222,7 +226,7 @@ entry of(const engine::link_snapshot& l) {
   return out;
 }
 
-entry of(instant when, std::string_view who, const engine::endpoint_snapshot& s) {
+entry of(instant when, std::string_view who, const endpoint_status& s) {
   entry out(when, who, "status");
   out("instance", s.instance)("handshakes", s.handshakes)("evicted", s.handshakes_evicted);
   out("failed", s.handshakes_failed)("dropped", s.events_dropped)("budget", s.budget);
@@ -269,11 +273,11 @@ void journal::limits(std::string_view who, engine::carrier_id id, std::uint32_t 
   take(entry(who)("carrier", id)("unsent_limit", unsent).text());
 }
 
-void journal::stands(instant when, std::string_view who, const engine::endpoint_snapshot& s) {
+void journal::stands(instant when, std::string_view who, const endpoint_status& s) {
   take(of(when, who, s).text());
   for (const auto& l : s.links) {
     take(of(l).text());
-    for (const auto& p : l.paths) take(of(p).text());
+    for (const auto& p : l.paths) take(of(when, p).text());
     for (const auto& f : l.flows) take(of(f).text());
   }
 }

@@ -11,7 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "engine/events.hpp"
-#include "engine/snapshot.hpp"
+#include "rendr/status.hpp"
 #include "rendr/time.hpp"
 
 namespace rendr::sim {
@@ -48,7 +48,7 @@ class journal {
                  std::span<const bytes_view> pieces, std::size_t taken);
   void waits(instant when, std::string_view who, instant until);
   void limits(std::string_view who, engine::carrier_id id, std::uint32_t unsent);
-  void stands(instant when, std::string_view who, const engine::endpoint_snapshot& s);
+  void stands(instant when, std::string_view who, const endpoint_status& s);
   /// Anything else that a run tells of itself.
   void remark(std::string_view text);
 

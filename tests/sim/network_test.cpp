@@ -20,11 +20,9 @@ TEST(doubted_path, whose_evidence_returns_is_cleared_and_nothing_is_lost) {
     w.run(2s);
     ASSERT_TRUE(w.run_until([&] { return w.path("a").data_packets() != 0; }, 1s));
     doubt(w, "a");
-    ASSERT_TRUE(
-        w.run_until([&] { return w.status_of("a").phase == engine::path_phase::suspect; }, 0s));
+    ASSERT_TRUE(w.run_until([&] { return w.status_of("a").phase == path_phase::suspect; }, 0s));
     const auto began = w.now();
-    ASSERT_TRUE(
-        w.run_until([&] { return w.status_of("a").phase != engine::path_phase::suspect; }, 5s));
+    ASSERT_TRUE(w.run_until([&] { return w.status_of("a").phase != path_phase::suspect; }, 5s));
     expect_at_most("a wrong doubt is cleared after", ms(w.now() - began), 500, "ms");
     EXPECT_TRUE(w.run_until([&] { return paced.complete() && bulk.complete(); }, 60s));
     EXPECT_EQ(w.deaths(), 0u);
@@ -67,14 +65,13 @@ TEST(returned_network, is_used_as_soon_as_the_system_tells) {
   w.path("a").refuse(true);
   doubt(w, "a");
   w.run(600ms);  // too short for a death
-  EXPECT_EQ(w.status_of("a").phase, engine::path_phase::suspect);
+  EXPECT_EQ(w.status_of("a").phase, path_phase::suspect);
   w.path("a").blackhole(false);
   w.path("a").refuse(false);
   w.client().ep().network_changed(w.now());
   w.client().wake();
   const auto back = w.now();
-  ASSERT_TRUE(
-      w.run_until([&] { return w.status_of("a").phase == engine::path_phase::standby; }, 10s));
+  ASSERT_TRUE(w.run_until([&] { return w.status_of("a").phase == path_phase::standby; }, 10s));
   expect_at_most("attached again after", ms(w.now() - back), 100, "ms");
   EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 60s));
   EXPECT_EQ(w.finish(), "");

@@ -141,10 +141,10 @@ std::uint64_t packet_talk::lost(bool at_server) const noexcept {
   return side(!at_server).sent - std::min(side(!at_server).sent, e.received + e.empty);
 }
 
-engine::packet_counts packet_talk::counts(bool at_server) const {
+flow_status packet_talk::status(bool at_server) const {
   const auto& e = side(at_server);
   const auto status = e.at == nullptr ? std::nullopt : e.at->ep().status(e.flow);
-  return status ? status->packets : engine::packet_counts{};
+  return status.value_or(flow_status{});
 }
 
 // The end of a direction: all that is missing was given up, and the sender knows it.
@@ -153,7 +153,7 @@ void packet_talk::ended(bool at_server) {
   const auto& from = side(!at_server);
   if (!from.fin_sent) return bad("the end before the peer's shutdown");
   if (e.received + e.empty > from.sent) return bad("more packets than were sent");
-  const auto given_up = counts(!at_server).given_up;
+  const auto given_up = status(!at_server).packets_given_up;
   if (from.open && lost(at_server) > given_up) {
     bad(std::to_string(lost(at_server)) + " packets lost, " + std::to_string(given_up) +
         " given up");

@@ -58,7 +58,7 @@ class packet_talk final : public talk<packet_plan, packet_end> {
 
   /// Packets of that end's peer that it never got; counted once it saw the end.
   std::uint64_t lost(bool at_server) const noexcept;
-  engine::packet_counts counts(bool at_server) const;
+  flow_status status(bool at_server) const;
 
  private:
   std::size_t size_of(bool from_server, std::uint64_t index) const;

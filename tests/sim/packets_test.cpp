@@ -63,7 +63,7 @@ TEST_P(full_rate, survives_ten_migrations) {
   EXPECT_TRUE(w.run_until([&] { return talk.complete(); }, 60s));
   EXPECT_EQ(talk.client().sent, total);
   const auto moved = std::count_if(w.migrations().begin(), w.migrations().end(), [](const auto& m) {
-    return !m.from.empty() && m.why == engine::cause::explicit_command;
+    return !m.from.empty() && m.why == cause::explicit_command;
   });
   EXPECT_EQ(moved, 10);
   EXPECT_GT(w.status_of("b", true).payload_received, total * 1000 * 2 / 5);
@@ -148,7 +148,7 @@ TEST(packets, of_a_race_arrive_once) {
   w.run(1s);
   auto& talk = w.open(packet_plan{.up = mixed(5000, 1ms, 1500)});
   EXPECT_TRUE(w.run_until([&] { return w.now() > instant{} + 5s; }, 10s));
-  EXPECT_GT(talk.counts(true).duplicates, 3000u);
+  EXPECT_GT(talk.status(true).packets_discarded, 3000u);
   EXPECT_TRUE(w.run_until([&] { return talk.complete(); }, 30s));
   EXPECT_EQ(talk.lost(true), 0u);
   EXPECT_EQ(talk.server().doubled, 0u);
@@ -181,7 +181,7 @@ TEST(packets, that_are_too_old_are_given_up_and_counted) {
   const std::string name = w.status_of("a").carries_data ? "a" : "b";
   w.path(name).blackhole(true, direction::both);
   w.run(2s);
-  const auto given_up = talk.counts(false).given_up;
+  const auto given_up = talk.status(false).packets_given_up;
   EXPECT_GT(given_up, 0u);
   EXPECT_TRUE(w.run_until([&] { return talk.complete(); }, 30s)) << talk.server().received;
   EXPECT_GT(talk.lost(true), 0u);

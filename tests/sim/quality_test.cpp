@@ -152,7 +152,7 @@ TEST(selector, moves_to_a_clearly_better_path_once_and_says_why) {
   EXPECT_TRUE(w.status_of("fast").carries_data);
   EXPECT_EQ(switches(w), 1u);
   const auto& move = w.migrations().back();
-  EXPECT_EQ(move.why, engine::cause::quality);
+  EXPECT_EQ(move.why, cause::quality);
   EXPECT_NE(move.evidence.find("fast"), std::string::npos) << move.evidence;
   EXPECT_EQ(w.client().ep().status(w.now()).links[0].selections[0].evidence, move.evidence);
   EXPECT_TRUE(w.run_until([&] { return flow.complete(); }, 300s));

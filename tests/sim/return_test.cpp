@@ -31,7 +31,7 @@ TEST(returned_path, is_attached_again_within_two_seconds_and_causes_no_storm) {
     ASSERT_TRUE(w.run_until(
         [&] {
           const auto p = w.status_of("a").phase;
-          return p == engine::path_phase::standby || p == engine::path_phase::active;
+          return p == path_phase::standby || p == path_phase::active;
         },
         10s));
     expect_at_most(std::string("G5 attached again, ") + (refused ? "refused" : "dark"),

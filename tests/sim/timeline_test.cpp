@@ -86,7 +86,7 @@ TEST(slow_path, is_left_after_the_dwell_and_returned_to_when_it_is_known_to_be_g
     });
   }
   ASSERT_TRUE(w.run_until([&] { return w.migrations().size() > moves; }, 20s));
-  EXPECT_EQ(w.migrations().back().why, engine::cause::quality);
+  EXPECT_EQ(w.migrations().back().why, cause::quality);
   const auto decided = w.now() - began;
   out.row("moved", ms(decided) / 1000, 0);
   EXPECT_GE(decided, 3s) << "the dwell";

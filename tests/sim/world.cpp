@@ -334,7 +334,7 @@ void world::note_status() {
   for (const auto& t : talks_) both(*t);
 }
 
-engine::path_snapshot world::status_of(std::string_view name, bool at_server) const {
+path_status world::status_of(std::string_view name, bool at_server) const {
   const auto status =
       at_server ? server_->ep().status(queue.now()) : client_->ep().status(queue.now());
   for (const auto& l : status.links) {

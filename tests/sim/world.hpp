@@ -91,7 +91,7 @@ class world {
   /// The server process ends and another one starts in its place, with the same key for link reset
   /// tokens or another one.
   void restart_server(bool same_key);
-  engine::path_snapshot status_of(std::string_view name, bool at_server = false) const;
+  path_status status_of(std::string_view name, bool at_server = false) const;
   std::uint64_t deaths(bool at_server = false) const;
   std::vector<std::unique_ptr<conversation>>& flows() noexcept { return flows_; }
   std::vector<std::unique_ptr<packet_talk>>& talks() noexcept { return talks_; }

@@ -28,8 +28,8 @@ class redial : public direct_pair {
     c.paths = paths;
     link = *dialer.ep.connect(now, c);
   }
-  link_snapshot status() const { return *dialer.ep.status(now, link); }
-  path_snapshot path(std::size_t leaf) const { return status().paths.at(leaf); }
+  link_status status() const { return *dialer.ep.status(now, link); }
+  path_status path(std::size_t leaf) const { return status().paths.at(leaf); }
   std::uint64_t dials(std::size_t leaf) const { return path(leaf).dials; }
   std::uint64_t dials_in(std::size_t leaf, duration d) {
     const auto before = dials(leaf);

@@ -64,7 +64,7 @@ struct sealed_pair : direct_pair {
   }
   std::string heard() { return read_all(acceptor, all<event::incoming_flow>(acceptor).at(0).flow); }
   carrier_id first() const { return dialer.ep.status(now, link)->paths.at(0).carrier; }
-  path_snapshot path_there() const { return acceptor.ep.status(now).links.at(0).paths.at(0); }
+  path_status path_there() const { return acceptor.ep.status(now).links.at(0).paths.at(0); }
 
   tap seen;
   tap seen_back;  ///< what the acceptor sent

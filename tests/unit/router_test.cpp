@@ -50,7 +50,7 @@ struct end {
     return done ? "" : done.error().detail;
   }
   std::string stands(std::string_view name = "") {
-    link_snapshot seen;
+    link_status seen;
     routes.describe(seen);
     std::string out;
     for (const auto& one : seen.selections) {
@@ -111,7 +111,7 @@ TEST(router, without_a_graph_it_decides_nothing) {
   EXPECT_FALSE(e.decide(cause::returned).moved);
   EXPECT_EQ(e.routes.next_look(), never);
   EXPECT_FALSE(e.routes.reaches(0, false));
-  link_snapshot seen;
+  link_status seen;
   e.routes.describe(seen);
   EXPECT_TRUE(seen.root.empty());
 }
@@ -322,7 +322,7 @@ TEST(router, a_text_that_is_no_graph_leaves_the_root_as_it_was) {
   EXPECT_TRUE(e.set_root("", "selector(a, nobody)"));
   EXPECT_TRUE(e.set_root("no name", "a"));
   EXPECT_EQ(e.stands(), "way=a");
-  link_snapshot seen;
+  link_status seen;
   e.routes.describe(seen);
   EXPECT_EQ(seen.root, "way: selector(a, b)");
   EXPECT_TRUE(seen.roots.empty());

@@ -110,8 +110,8 @@ class link {
   std::optional<failure> detach(instant now, std::string_view leaf);
 
   // --- questions
-  link_snapshot status(instant now) const;
-  flow_snapshot status(const flow& f) const;
+  link_status status(instant now) const;
+  flow_status status(const flow& f) const;
   std::uint32_t unsent_limit(const path& p) const noexcept;
 
  private:

@@ -242,7 +242,7 @@ void link::tell_change(instant now, path& p, phase_change change, cause why, std
   s.shown = change.to;
   if (!change.told()) return;
   if (change.to == path_phase::suspect) ++s.totals.suspicions;
-  auto& history = s.totals.history;
+  auto& history = s.records;
   if (change.kept()) {
     if (history.size() >= kept_records) history.erase(history.begin());
     history.push_back({now, change.from, change.to, why, detail});

@@ -8,8 +8,8 @@
 
 namespace rendr::engine {
 
-flow_snapshot link::status(const flow& f) const {
-  flow_snapshot out;
+flow_status link::status(const flow& f) const {
+  flow_status out;
   out.flow = {ref_, f.number};
   out.id = f.id;
   out.kind = f.kind;
@@ -27,7 +27,10 @@ flow_snapshot link::status(const flow& f) const {
     const auto& s = *f.packets;
     out.received = s.in.arrived();
     out.read = s.in.consumed();
-    out.packets = {s.out.added(), s.packets_given_up, s.in.packets(), s.in.duplicates()};
+    out.packets_sent = s.out.added();
+    out.packets_given_up = s.packets_given_up;
+    out.packets_received = s.in.packets();
+    out.packets_discarded = s.in.duplicates();
   }
   out.read_error = f.read_error();
   out.write_error = f.write_error();
@@ -36,8 +39,8 @@ flow_snapshot link::status(const flow& f) const {
   return out;
 }
 
-link_snapshot link::status(instant now) const {
-  link_snapshot out;
+link_status link::status(instant now) const {
+  link_status out;
   out.link = ref_;
   out.id = agreement().keys.link;
   out.side = side_;
@@ -73,6 +76,8 @@ link_snapshot link::status(instant now) const {
       one.local = p->traits.local;
       one.remote = p->traits.remote;
     }
+    for (const auto& r : s.records)
+      one.history.push_back({now - r.when, r.from, r.to, r.why, r.detail});
     out.paths.push_back(std::move(one));
   }
   for (const auto& [number, f] : flows_) {

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <vector>
+
 #include "engine/config.hpp"
 #include "engine/path/path.hpp"
+#include "engine/path/path_record.hpp"
 #include "engine/path/probation.hpp"
-#include "engine/snapshot.hpp"
+#include "rendr/status.hpp"
 
 namespace rendr::engine {
 
@@ -20,7 +23,8 @@ struct leaf_slot {
   // History.
   probation trial;
   path_phase shown = path_phase::idle;
-  path_snapshot totals;  ///< counters and history over all carriers
+  path_status totals;                ///< counters over all carriers
+  std::vector<path_record> records;  ///< newest last
 };
 
 }  // namespace rendr::engine

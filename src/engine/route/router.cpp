@@ -235,17 +235,17 @@ named_root& router::root_of(named_root* wanted) noexcept {
   return const_cast<named_root&>(std::as_const(*this).root_of(wanted));
 }
 
-void router::describe(link_snapshot& out) const {
+void router::describe(link_status& out) const {
   if (!installed()) return;
   out.root = policy::to_text(roots_.standard().target.graph());
   for (const auto& root : roots_.all()) {
     if (!root.installed()) continue;
     const auto& graph = root.target.graph();
-    if (!root.name.empty()) out.roots.push_back({root.name, policy::to_text(graph)});
+    if (!root.name.empty()) out.roots[root.name] = policy::to_text(graph);
     for (policy::node_id id = 0; id < graph.size(); ++id) {
       if (graph[id].kind != policy::node_kind::selector) continue;
       const auto& chosen = root.target.selector(id);
-      selection_snapshot one;
+      selection_status one;
       one.root = root.name;
       one.node = graph[id].name;
       if (chosen.current) one.child = graph[graph.children_of(id)[*chosen.current]].name;

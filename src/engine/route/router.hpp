@@ -14,11 +14,11 @@
 #include "base/result.hpp"
 #include "engine/events.hpp"
 #include "engine/route/roots.hpp"
-#include "engine/snapshot.hpp"
 #include "engine/types.hpp"
 #include "policy/facts.hpp"
 #include "policy/graph.hpp"
 #include "rendr/error.hpp"
+#include "rendr/status.hpp"
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"
 
@@ -120,7 +120,7 @@ class router {
   /// How often a selector moved from one child to another.
   std::uint64_t migrations() const noexcept { return migrations_; }
   /// The graphs and where their selectors stand.
-  void describe(link_snapshot& out) const;
+  void describe(link_status& out) const;
 
  private:
   std::optional<event::migration> count(const named_root& root, const root_target::move& move,

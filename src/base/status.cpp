@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/types.hpp"
+#include "rendr/status.hpp"
 
 #include <array>
+#include <iterator>
+#include <utility>
 
-namespace rendr::engine {
+namespace rendr {
+
+std::string to_hex(std::span<const std::byte> id) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(id.size() * 2);
+  for (const auto value : id) {
+    text += digits[std::to_integer<std::size_t>(value >> 4)];
+    text += digits[std::to_integer<std::size_t>(value & std::byte{15})];
+  }
+  return text;
+}
 
 std::string_view to_string(path_phase phase) noexcept {
   constexpr std::array<std::string_view, 9> names{
@@ -27,4 +40,17 @@ std::string_view to_string(path_guard guard) noexcept {
   return names[static_cast<std::size_t>(guard)];
 }
 
-}  // namespace rendr::engine
+void endpoint_status::add(endpoint_status&& other) {
+  links.insert(links.end(), std::make_move_iterator(other.links.begin()),
+               std::make_move_iterator(other.links.end()));
+  handshakes += other.handshakes;
+  handshakes_evicted += other.handshakes_evicted;
+  handshakes_failed += other.handshakes_failed;
+  events_dropped += other.events_dropped;
+  budget += other.budget;
+  budget_used += other.budget_used;
+  slab_bytes += other.slab_bytes;
+  slab_kept += other.slab_kept;
+}
+
+}  // namespace rendr
