@@ -28,7 +28,7 @@ errc link::start(instant now, policy::graph root) {
 // The peer forgot the hello before it was confirmed. Nothing of the link was ever used there: it is
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
 // that has said nothing yet may say that.
-void link::start_over(instant now, const std::string& detail) {
+void link::begin_anew(instant now, const std::string& detail) {
   standing_.start_over();
   std::vector<path*> spent;
   for (const auto& p : paths_) {
@@ -41,22 +41,12 @@ void link::start_over(instant now, const std::string& detail) {
   peer_.acted();
   standing_.leave_the_dark();
   redial_.start_over();
-  start_handshakes(now);
+  attacher(rooms_).start(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
   association_.adopt(agreement, s_.tokens, ref_, s_.secrets, s_.mint);
-  come_up(now, remote);
-}
-
-void link::come_up(instant now, const std::string& remote) {
-  standing_.come_up(now, grace_of_wire(agreement().grace_ms));
-  if (side_ == role::dialer) {
-    router_.owe_graphs();
-    if (association_.make_claim()) ledger_.owe_slot();
-  }
-  router_.owe_selections();
-  s_.events.order(event::link_up{ref_, agreement().peer, remote, agreement().peer_key});
+  attacher(rooms_).come_up(now, remote);
 }
 
 // Of a path that has ended.
@@ -154,26 +144,14 @@ void link::finish_down(instant, errc code, const std::string& detail) {
   s_.events.order(event::link_down{ref_, code, detail});
 }
 
-// When a carrier that waits says HELLO too: at once when no other one does.
-instant link::next_hello() const noexcept {
-  instant waits = never;
-  for (const auto& p : paths_) {
-    if (p->life.at(path_stage::waiting))
-      waits = std::min(waits, up() ? p->token_until : p->last_heard);
-  }
-  const auto newest = paths_.newest_hello();
-  if (up() || waits == never || newest == instant::min()) return waits;
-  return newest + defaults::hello_race;
-}
-
-instant link::next_timeout() const noexcept {
+instant link::next_timeout() noexcept {
   if (down()) return never;
   auto next =
       std::min({standing_.dial_ends(), closing_ends(), router_.next_look(), demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
   if (redial_.owes_a_word()) next = std::min(next, redial_.tells_missing_at(for_dial()));
   next = std::min({next, redial_.next_timeout(up()), standing_.grace_ends()});
-  return std::min(next, next_hello());
+  return std::min(next, attacher(rooms_).next());
 }
 
 void link::handle_timeout(instant now, duration lateness) {
@@ -185,7 +163,7 @@ void link::handle_timeout(instant now, duration lateness) {
     if (auto* p = paths_.find(carrier)) check_path(now, *p);
     if (down()) return;
   }
-  start_handshakes(now);
+  attacher(rooms_).start(now);
   if (up()) look_at_cold(now, true);
   dial_due(now);
   if (demand_.peaks_due(now)) look_at_demand(now);

@@ -13,6 +13,7 @@
 #include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
+#include "engine/link/attacher.hpp"
 #include "engine/link/rooms.hpp"
 #include "engine/path/liveness.hpp"
 #include "engine/path/path.hpp"
@@ -58,7 +59,7 @@ class link {
   std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept {
     return flows_.named(id);
   }
-  instant next_timeout() const noexcept;
+  instant next_timeout() noexcept;
   void handle_timeout(instant now, duration lateness);
 
   // --- paths
@@ -120,8 +121,7 @@ class link {
   void leave(instant now, path& p, std::string detail);
 
   // link.cpp
-  void start_over(instant now, const std::string& detail);
-  void come_up(instant now, const std::string& remote);
+  void begin_anew(instant now, const std::string& detail);
   void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p);
@@ -135,16 +135,9 @@ class link {
 
   // link_paths.cpp
   leaf_slot& slot(spec_id leaf);
-  void begin_hello(instant now, path& p);
-  void begin_attach(instant now, path& p);
-  bool may_attach(instant now, path& p) const;
-  void start_handshakes(instant now);
-  instant next_hello() const noexcept;
   void establish(instant now, path& p);
+  void apply(instant now, path& p, const attach_effect& e);
   bool take_handshake(instant now, path& p, bytes_view payload);
-  bool take_refusal(instant now, path& p, const wire::refuse& refusal);
-  void take_hello_ack(instant now, path& p, const wire::hello_ack& ack);
-  void take_challenge(instant now, path& p, const wire::challenge& challenge);
   void replace_old(instant now, path& fresh);
   void choose_current(leaf_slot& s, spec_id leaf);
   void move(instant now, path& p, path_event event, cause why, std::string detail);
@@ -154,8 +147,6 @@ class link {
   void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept { return paths_.any_alive(); }
-  void begin_ask(instant now, path& p);
-  void take_answer(instant now, path& p, const wire::answer& answer);
 
   // link_redial.cpp
   dial_facts for_dial() const;

@@ -14,15 +14,6 @@ namespace {
 
 constexpr std::size_t kept_records = 16;
 
-void send_handshake(services& s, path& p, const wire::handshake_message& message, wire::form form,
-                    const routing_token& token) {
-  const wire::prologue first{form, wire::version, token};
-  const bool begin = p.handshakes_sent == 0;
-  append_handshake(p.handshake_out, p.handshakes_sent++, wire::encode(message),
-                   begin ? &first : nullptr);
-  s.transmit.wake(p.carrier);
-}
-
 }  // namespace
 
 leaf_slot& link::slot(spec_id leaf) {
@@ -32,151 +23,34 @@ leaf_slot& link::slot(spec_id leaf) {
   return s;
 }
 
-// While a path lives that may carry them, fresh tokens are on their way: an attach waits for one
-// rather than show a token that was seen before.
-bool link::may_attach(instant now, path& p) const {
-  const bool on_the_way = std::any_of(paths_.begin(), paths_.end(), [](const auto& other) {
-    return other->ready() && other->carries() && other->private_to_peer();
-  });
-  if (association_.held().unused() > 0 || !on_the_way) return true;
-  if (p.token_until == never) p.token_until = now + defaults::token_wait;
-  return now >= p.token_until;
-}
-
-// Connected carriers that wait: the first says HELLO, later ones wait for its answer or join the
-// race.
-void link::start_handshakes(instant now) {
-  auto newest_hello = paths_.newest_hello();
-  bool hello_out = newest_hello != instant::min();
-  for (const auto& p : paths_) {
-    if (!p->life.at(path_stage::waiting)) continue;
-    if (up() && association_.asks(any_alive())) {
-      begin_ask(now, *p);
-    } else if (up()) {
-      if (may_attach(now, *p)) begin_attach(now, *p);
-    } else if (!hello_out || now - newest_hello >= defaults::hello_race) {
-      begin_hello(now, *p);
-      hello_out = true;
-      newest_hello = now;
-    }
-  }
-}
-
-void link::begin_hello(instant now, path& p) {
-  p.life.on(path_event::say_hello);
-  p.attached_at = now;
-  send_handshake(s_, p, association_.hello(p.terms()), wire::form::hello, {});
-}
-
-void link::begin_attach(instant now, path& p) {
-  p.life.on(path_event::say_attach);
-  p.attached_at = now;
-  auto attempt = association_.begin_attach(p.terms(), s_.secrets);
-  p.id = attempt.path;
-  p.attaching.emplace(std::move(attempt.attach));
-  p.reset = attempt.token.reset;
-  send_handshake(s_, p, p.attaching->message(), wire::form::attach, attempt.token.routing);
-  wake_tokens();
-}
-
-void link::begin_ask(instant now, path& p) {
-  p.life.on(path_event::say_ask);
-  p.attached_at = now;
-  auto inquiry = association_.begin_ask(s_.secrets);
-  p.reset = inquiry.token.reset;
-  p.question = std::move(inquiry.question);
-  send_handshake(s_, p, p.question->message(), wire::form::attach, inquiry.token.routing);
-  wake_tokens();
-}
-
-void link::take_answer(instant now, path& p, const wire::answer& answer) {
+void link::apply(instant now, path& p, const attach_effect& e) {
+  using enum attach_effect::kind;
   const auto leaf = p.leaf;
-  const auto said =
-      association_.take_answer(now, *p.question, answer, any_alive(), paths_.any_attached());
-  redial_.heard(slots_[leaf].config.name + ": " + said.refusal.sentence);
-  if (said.lost) return fail(now, errc::peer_lost, said.reason);
-  path_down(now, p, said.refusal.why, redial_.last_error());
-  redial_.soon(now, leaf, for_dial());
+  switch (e.what) {
+    case attached:
+      return establish(now, p);
+    case came_up:
+      establish(now, p);
+      for (auto* other : attacher(rooms_).losers(p))
+        path_down(now, *other, cause::replaced, "the link came up by another path");
+      return attacher(rooms_).start(now);
+    case refused:
+      path_down(now, p, e.why, e.sentence);
+      if (attacher(rooms_).tries_again(e)) redial_.soon(now, leaf, for_dial());
+      return;
+    case start_over:
+      return begin_anew(now, e.sentence);
+    case lost:
+      return fail(now, e.code, e.sentence);
+  }
 }
 
 bool link::take_handshake(instant now, path& p, bytes_view payload) {
-  const auto message = wire::decode_handshake(payload);
-  if (!message) {
-    protocol_error(now, p, "a handshake message is malformed");
-    return false;
-  }
-  if (const auto* ack = std::get_if<wire::hello_ack>(&*message);
-      ack != nullptr && p.life.at(path_stage::hello)) {
-    take_hello_ack(now, p, *ack);
-  } else if (const auto* c = std::get_if<wire::challenge>(&*message);
-             c != nullptr && p.life.at(path_stage::attach)) {
-    take_challenge(now, p, *c);
-  } else if (const auto* a = std::get_if<wire::answer>(&*message);
-             a != nullptr && p.life.at(path_stage::asking)) {
-    take_answer(now, p, *a);
-  } else if (const auto* r = std::get_if<wire::refuse>(&*message);
-             r != nullptr && p.life.attaching()) {
-    return take_refusal(now, p, *r);
-  } else {
-    protocol_error(now, p, "a handshake message that nobody asked for");
-  }
-  return !p.life.ended() && !down();
-}
-
-void link::take_hello_ack(instant now, path& p, const wire::hello_ack& ack) {
-  if (!association_.greets())
-    return path_down(now, p, cause::replaced, "the link is up by another path");
-  const auto agreed = association_.take_hello_ack(ack, p.terms());
-  if (!agreed) {
-    const auto& refusal = agreed.error();
-    redial_.heard(refusal.code, slots_[p.leaf].config.name + ": " + refusal.sentence);
-    return path_down(now, p, refusal.why, refusal.sentence);
-  }
-  p.id = first_path;
-  p.protect(agreed->keys, side_, agreement().cipher(), s_.config.records_per_key);
-  send_handshake(s_, p, agreed->ack, wire::form::hello, {});
-  come_up(now, p.traits.remote);
-  establish(now, p);
-  // The other carriers of the race said HELLO for nothing: they are dialled anew and attach.
-  std::vector<path*> losers;
-  for (const auto& other : paths_) {
-    if (other.get() != &p && other->life.at(path_stage::hello)) losers.push_back(other.get());
-  }
-  for (auto* other : losers)
-    path_down(now, *other, cause::replaced, "the link came up by another path");
-  start_handshakes(now);
-}
-
-void link::take_challenge(instant now, path& p, const wire::challenge& challenge) {
-  const auto outcome = association_.take_challenge(*p.attaching, challenge);
-  if (!outcome) return path_down(now, p, outcome.error().why, outcome.error().sentence);
-  p.attaching.reset();
-  p.protect(outcome->keys, side_, agreement().cipher(), s_.config.records_per_key);
-  send_handshake(s_, p, outcome->ack, wire::form::attach, {});
-  establish(now, p);
-}
-
-bool link::take_refusal(instant now, path& p, const wire::refuse& refusal) {
-  const bool alone = std::none_of(paths_.begin(), paths_.end(), [&](const auto& other) {
-    return other.get() != &p && !other->life.ended() && !other->life.at(path_stage::waiting);
-  });
-  const auto [kind, why] = association_.take_refusal(refusal, p.reset, up(), alone);
-  if (kind == association::refusal_kind::start_over) {
-    redial_.heard(slots_[p.leaf].config.name + ": " + why.sentence);
-    start_over(now, why.sentence);
-    return false;
-  }
-  if (kind == association::refusal_kind::forgotten) {
-    fail(now, why.code, why.sentence);
-    return false;
-  }
-  redial_.heard(why.code, slots_[p.leaf].config.name + ": the peer refused: " + why.sentence);
-  const auto leaf = p.leaf;
-  const auto stage = p.life.stage();
-  path_down(now, p, why.why, why.sentence);
-  if (!up() || down() || any_alive()) return false;
-  if (association_.consider(stage, why.code)) redial_.soon(now, leaf, for_dial());
-  return false;
+  const auto e = attacher(rooms_).take(now, p, payload);
+  apply(now, p, e);
+  const bool goes_on =
+      e.what == attach_effect::kind::attached || e.what == attach_effect::kind::came_up;
+  return goes_on && !p.life.ended() && !down();
 }
 
 void link::establish(instant now, path& p) {
@@ -329,7 +203,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   choose_current(s, p.leaf);
   if (s.current != nullptr) s.shown = s.current->life.phase();
   if (down()) return;
-  if (up()) start_handshakes(now);
+  if (up()) attacher(rooms_).start(now);
   route(now, why);
   const bool lived = was_path && now - p.attached_at >= defaults::death_min;
   const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;

@@ -308,7 +308,7 @@ errc link::on(instant now, path& p, const wire::path_quality& f) {
 
 errc link::on(instant now, path&, const wire::new_token& f) {
   const auto bad = association_.take_token(f);
-  if (bad == errc{}) start_handshakes(now);
+  if (bad == errc{}) attacher(rooms_).start(now);
   return bad;
 }
 

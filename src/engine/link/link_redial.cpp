@@ -44,7 +44,7 @@ path* link::dialed(instant now, std::uint64_t attempt, const carrier_traits& tra
   p->last_heard = now;
   auto& made = paths_.add(std::move(p));
   s.shown = path_phase::attaching;
-  start_handshakes(now);
+  attacher(rooms_).start(now);
   return &made;
 }
 
