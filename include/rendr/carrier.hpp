@@ -65,6 +65,7 @@ struct carrier_addresses {
   friend bool operator==(const carrier_addresses&, const carrier_addresses&) = default;
 };
 
+/// How a read or a write ended.
 enum class io_status : std::uint8_t {
   ok,           ///< `size` bytes moved, more may be possible now
   would_block,  ///< nothing moved; ask `want_read` or `want_write`
@@ -72,6 +73,7 @@ enum class io_status : std::uint8_t {
   failed,       ///< the carrier is of no use any more; `code` says why
 };
 
+/// What a read or a write did.
 struct io_result {
   io_status status = io_status::ok;
   std::size_t size = 0;

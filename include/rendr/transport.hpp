@@ -39,8 +39,10 @@ class dial {
   virtual ~dial() = default;
 };
 
+/// Is told how a dial ended.
 using dial_handler = std::function<void(opened)>;
 
+/// Under which conditions to dial.
 struct dial_terms {
   duration timeout{};
   /// May it leave this machine on a carrier that is not secured? If not, such a dial fails with
@@ -83,6 +85,7 @@ class arrival {
   virtual opened adopt(const asio::any_io_executor& executor) = 0;
 };
 
+/// Under which conditions to listen.
 struct listen_terms {
   int backlog = 1024;
   /// May it be reached from other machines? If not, an address that can be is refused with

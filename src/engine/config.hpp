@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "base/carrier.hpp"
 #include "base/slab.hpp"
 #include "policy/graph.hpp"
+#include "rendr/carrier.hpp"
 #include "rendr/credentials.hpp"
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"

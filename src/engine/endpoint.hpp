@@ -8,12 +8,12 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/carrier.hpp"
 #include "base/result.hpp"
 #include "base/slab.hpp"
 #include "engine/config.hpp"
 #include "engine/events.hpp"
 #include "engine/types.hpp"
+#include "rendr/carrier.hpp"
 #include "rendr/status.hpp"
 
 namespace rendr::engine {

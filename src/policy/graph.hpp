@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/carrier.hpp"
+#include "rendr/carrier.hpp"
 #include "rendr/time.hpp"
 
 namespace rendr::policy {

@@ -10,8 +10,8 @@
 #include <system_error>
 #include <vector>
 
-#include "base/carrier.hpp"
 #include "base/range_set.hpp"
+#include "rendr/carrier.hpp"
 #include "sim/byte_ring.hpp"
 #include "sim/congestion.hpp"
 #include "sim/event_queue.hpp"

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
-#include "base/carrier.hpp"
 #include "engine/path/path.hpp"
+#include "rendr/carrier.hpp"
 
 namespace rendr::engine {
 

@@ -7,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/carrier.hpp"
 #include "engine/config.hpp"
 #include "engine/door/handshake.hpp"
 #include "engine/path/ack_tracker.hpp"
@@ -19,6 +18,7 @@
 #include "engine/record/record_seal.hpp"
 #include "engine/record/sent_log.hpp"
 #include "engine/types.hpp"
+#include "rendr/carrier.hpp"
 
 namespace rendr::engine {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/carrier.hpp"
+#include "rendr/carrier.hpp"
 
 /// The kernel's own view of a tcp connection. Apart from the rest because <linux/tcp.h>, which
 /// alone has the newer fields, cannot be included beside <netinet/tcp.h>.
