@@ -108,7 +108,7 @@ struct endpoint::impl final : link_directory {
   flow* find(flow_ref ref) {
     auto* l = find(ref.link);
     auto* f = l == nullptr ? nullptr : l->find(ref.number);
-    return f == nullptr || f->app_closed ? nullptr : f;
+    return f == nullptr || f->let_go_of() ? nullptr : f;
   }
   place* find(carrier_id id) {
     const auto it = carriers.find(id);
@@ -497,18 +497,13 @@ result<endpoint::packet_result> endpoint::receive_packet(instant now, flow_ref r
 result<std::optional<std::size_t>> endpoint::next_packet(flow_ref ref) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return errc::closed;
-  if (!f->packets) return errc::mode_mismatch;
-  if (!f->packets->in.readable()) return std::optional<std::size_t>();
-  return std::optional(f->packets->in.front().size());
+  return f->next_packet();
 }
 
 result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return errc::closed;
-  if (f->packets) return errc::mode_mismatch;
-  if (f->recv.readable() == 0 && !f->recv.at_end() && f->read_error() != errc{})
-    return f->read_error();
-  return f->recv.peek(out);
+  return f->peek(out);
 }
 
 void endpoint::consume(instant now, flow_ref ref, std::size_t n) {

@@ -20,13 +20,13 @@ flow_table::flow_table(role side, slab_pool& pool, budget& memory) noexcept
 
 flow_table::~flow_table() {
   for (const auto& [number, f] : flows_) {
-    if (!f->removing) memory_.give_back(static_cast<std::size_t>(f->window));
+    if (!f->in.removed) memory_.give_back(static_cast<std::size_t>(f->window().charged()));
   }
 }
 
 flow* flow_table::find(std::uint64_t number) const noexcept {
   const auto it = flows_.find(number);
-  return it == flows_.end() || it->second->removing ? nullptr : it->second.get();
+  return it == flows_.end() || it->second->in.removed ? nullptr : it->second.get();
 }
 
 bool flow_table::closed(std::uint64_t number) const noexcept {
@@ -43,7 +43,7 @@ result<flow*> flow_table::of(std::uint64_t number) const noexcept {
 
 std::optional<std::uint64_t> flow_table::named(const flow_id& id) const noexcept {
   for (const auto& [number, f] : flows_) {
-    if (!f->removing && !f->app_closed && f->id == id) return number;
+    if (!f->in.removed && !f->let_go_of() && f->id() == id) return number;
   }
   return std::nullopt;
 }
@@ -51,16 +51,8 @@ std::optional<std::uint64_t> flow_table::named(const flow_id& id) const noexcept
 flow& flow_table::make(std::uint64_t number, const flow_id& id, wire::flow_kind kind,
                        bool incoming) {
   const auto reserve = reserve_of(kind);
-  auto made = std::make_unique<flow>();
-  made->number = number;
-  made->id = id;
-  made->kind = kind;
-  made->incoming = incoming;
-  if (kind == wire::flow_kind::packet) made->packets = std::make_unique<packet_state>();
-  made->send_limit = reserve;
-  if (memory_.take(static_cast<std::size_t>(reserve))) {
-    made->recv_limit = made->limit_told = made->window = reserve;
-  }
+  auto made = std::make_unique<flow>(number, id, kind, incoming, reserve);
+  made->window().open(memory_, reserve);
   auto& f = *made;
   flows_.emplace(number, std::move(made));
   return f;
@@ -89,36 +81,30 @@ result<flow*> flow_table::take(const wire::open& frame, const open_facts& facts)
   if (flows_.size() >= 2 * facts.most) return errc::protocol_violation;
   incoming_seen_ = std::max(incoming_seen_, counter + 1);
   auto& made = make(frame.flow, frame.id, frame.kind, true);
-  made.root = frame.root;
-  made.target = facts.root;
-  made.open_acknowledged = true;
-  if (!facts.closing && flows_.size() <= facts.most && made.recv_limit != 0) {
+  made.set_root(frame.root, facts.root);
+  if (!facts.closing && flows_.size() <= facts.most && !made.window().closed()) {
     ++accepted_;
     return &made;
   }
-  made.app_closed = true;
-  made.answer = flow_answer::rejected;
-  made.reject_code = static_cast<std::uint64_t>(facts.closing ? errc::closed : errc::limit_reached);
-  made.reject_reason = "no more flows here";
-  made.discard_received();
+  const auto why = facts.closing ? errc::closed : errc::limit_reached;
+  static_cast<void>(made.reject(static_cast<std::uint64_t>(why), "no more flows here"));
   return &made;
 }
 
 void flow_table::remove(flow& f) {
-  if (f.removing) return;
-  f.removing = true;
-  memory_.give_back(static_cast<std::size_t>(f.window));
-  if (f.incoming) {
-    incoming_closed_.add({f.number >> 1, (f.number >> 1) + 1});
+  if (f.in.removed) return;
+  f.in.removed = true;
+  memory_.give_back(static_cast<std::size_t>(f.window().charged()));
+  if (f.incoming()) {
+    incoming_closed_.add({f.number() >> 1, (f.number() >> 1) + 1});
     // A peer that leaves gaps for ever gives those numbers up.
     const auto& closed = incoming_closed_.ranges();
     if (closed.size() > 4 * defaults::flows_per_link) {
       incoming_closed_.add({closed[0].begin, closed[1].end});
     }
   }
-  f.discard_sent();
-  f.discard_received();
-  removed_.push_back(f.number);
+  f.discard();
+  removed_.push_back(f.number());
 }
 
 void flow_table::sweep() {
@@ -127,14 +113,14 @@ void flow_table::sweep() {
 }
 
 void flow_table::enter_ring(flow& f) {
-  if (f.in_ring || !f.place || !f.place->waiting()) return;
-  f.in_ring = true;
-  ring_.push_back(f.number);
+  if (f.in.ring || !f.waiting()) return;
+  f.in.ring = true;
+  ring_.push_back(f.number());
 }
 
 flow* flow_table::in_turn() const noexcept {
   auto* f = find(ring_.front());
-  return f == nullptr || !f->place || !f->place->waiting() ? nullptr : f;
+  return f == nullptr || !f->waiting() ? nullptr : f;
 }
 
 void flow_table::end_turn() {
@@ -146,15 +132,15 @@ flow* flow_table::leave_ring() {
   auto* f = find(ring_.front());
   ring_.pop_front();
   if (f == nullptr) return nullptr;
-  f->in_ring = false;
+  f->in.ring = false;
   f->deficit = 0;
   return f;
 }
 
 void flow_table::queue_control(flow& f) {
-  if (f.in_control_queue) return;
-  f.in_control_queue = true;
-  owing_.push_back(f.number);
+  if (f.in.owing) return;
+  f.in.owing = true;
+  owing_.push_back(f.number());
 }
 
 flow* flow_table::owing() {
@@ -166,14 +152,14 @@ flow* flow_table::owing() {
 }
 
 void flow_table::paid(flow& first) {
-  first.in_control_queue = false;
+  first.in.owing = false;
   owing_.pop_front();
 }
 
 bool flow_table::queue_ready(flow& f) {
-  if (f.app_closed || f.ready_queued) return false;
-  f.ready_queued = true;
-  ready_.push_back(f.number);
+  if (f.let_go_of() || f.in.ready) return false;
+  f.in.ready = true;
+  ready_.push_back(f.number());
   return ready_.size() == 1;
 }
 
@@ -181,9 +167,9 @@ flow* flow_table::next_ready() {
   while (!ready_.empty()) {
     auto* f = find(ready_.front());
     ready_.pop_front();
-    if (f == nullptr || !f->ready_queued) continue;
-    f->ready_queued = false;
-    if (!f->app_closed) return f;
+    if (f == nullptr || !f->in.ready) continue;
+    f->in.ready = false;
+    if (!f->let_go_of()) return f;
   }
   return nullptr;
 }

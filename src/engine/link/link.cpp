@@ -85,9 +85,9 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
 standing::closing_facts link::closing_facts() const noexcept {
   standing::closing_facts out{false, true, !ledger_.goaway_owed(), peer_.stalled(), peer_.last()};
   for (const auto& [number, f] : flows_) {
-    if (f->removing) continue;
+    if (f->in.removed) continue;
     out.idle = false;
-    out.delivering = out.delivering || f->app_closed;
+    out.delivering = out.delivering || f->let_go_of();
   }
   return out;
 }
@@ -105,7 +105,7 @@ void link::check_closing(instant now) {
 // GOAWAY and BYE in one record: the peer is done with the link.
 void link::peer_closed(instant now) {
   const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
-    return f.second->removing || f.second->app_closed || f.second->settled();
+    return f.second->in.removed || f.second->let_go_of() || f.second->settled();
   });
   const auto end = standing::closed_by_peer(idle);
   finish_down(now, end.code, end.sentence);
@@ -115,7 +115,7 @@ void link::fail(instant now, errc code, const std::string& detail) {
   finish_down(now, code, detail);
 }
 
-void link::finish_down(instant, errc code, const std::string& detail) {
+void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down()) return;
   standing_.end();
   association_.end();
@@ -133,12 +133,12 @@ void link::finish_down(instant, errc code, const std::string& detail) {
     order_close(*p);
   }
   for (const auto& [number, f] : flows_) {
-    if (f->removing) continue;
-    if (f->app_closed) {
+    if (f->in.removed) continue;
+    if (f->let_go_of()) {
       flows_.remove(*f);
       continue;
     }
-    fail_flow(*f, code == errc::closed ? errc::closed : code, 0, detail);
+    apply(now, *f, f->fail(code, 0, detail));
     tell_done(*f);
   }
   s_.events.order(event::link_down{ref_, code, detail});

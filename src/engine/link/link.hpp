@@ -112,7 +112,7 @@ class link {
 
   // --- questions
   link_status status(instant now) const;
-  flow_status status(const flow& f) const;
+  flow_status status(const flow& f) const { return f.status(ref_); }
   std::uint32_t unsent_limit(const path& p) const noexcept;
 
  private:
@@ -190,20 +190,14 @@ class link {
   errc on(instant now, path& p, const wire::retire_token& f);
   errc on(instant now, path& p, const wire::link_slot& f);
   errc on(instant now, path& p, const wire::open& f);
-  errc on(instant now, path& p, const wire::accept& f);
-  errc on(instant now, path& p, const wire::reject& f);
-  errc on(instant now, path& p, const wire::data& f);
-  errc on(instant now, path& p, const wire::fin& f);
-  errc on(instant now, path& p, const wire::reset& f);
-  errc on(instant now, path& p, const wire::stop& f);
   errc on(instant now, path& p, const wire::max_data& f);
-  errc on(instant now, path& p, const wire::packet& f);
-  errc on(instant now, path& p, const wire::skip& f);
   errc on(instant now, path& p, const wire::graph& f);
   errc on(instant now, path& p, const wire::select& f);
   errc on(instant now, path& p, const wire::goaway& f);
-  result<flow*> payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
-                            std::size_t size);
+  template <class Frame>
+  errc to_flow(instant now, const Frame& frame);
+  template <class Frame>
+  errc payload_to_flow(instant now, path& p, const Frame& frame);
   void acknowledge_record(instant now, sent_record& record);
   void acknowledge_control(const sent_control& c);
   void ask_again(const sent_control& c);
@@ -216,46 +210,36 @@ class link {
   void put_quality(instant now, path& p, record_writer& w) const;
   ledger::owners control_owners() noexcept;
   void wake_tokens();
-  bool put_flow_control(path& p, record_writer& w);
-  bool put_one_flow(path& p, flow& f, record_writer& w);
-  bool put_open(flow& f, record_writer& w);
+  bool put_flow_control(record_writer& w);
   bool put_urgent(instant now, path& p, record_writer& w);
   bool put_data(instant now, path& p, record_writer& w);
   void watch(instant now, const path& p, const flow& f);
-  bool put_range(instant now, path& p, flow& f, range r, policy::node_id node, record_writer& w);
-  std::uint64_t pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w,
-                             bool& crowded);
+  void note_put(instant now, path& p, std::uint64_t numbers, std::uint64_t payload,
+                std::uint64_t again);
+  flow::filled pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
   std::size_t record_size(instant now, const path& p) const noexcept;
   bool control_owed();
   void wake_control();
   void wake_all();
   bool was_left(const path& p) const noexcept;
   void wake_data();
-  void owe(flow& f, std::uint8_t duty);
-
-  // link_packets.cpp
-  std::size_t packet_queue() const noexcept;
-  bool packet_room(const flow& f, std::uint64_t weight) const noexcept;
-  void put_packets(instant now, flow& f, range r, policy::node_id node, record_writer& w);
-  void give_up(flow& f, const range_set& numbers);
-  void retired(flow& f);
 
   // link_flows.cpp
+  void apply(instant now, flow& f, const flow_effects& then);
+  void consumed(instant now, flow& f);
+  void owe(flow& f);
   void offer(flow& f);
+  void placed(flow& f);
   void tell_ready(flow& f);
   void tell_done(flow& f);
-  std::size_t send_room(const flow& f) const noexcept;
+  send_room room_of(const flow& f) const noexcept;
   void grow_window(instant now, flow& f);
-  void fail_flow(flow& f, errc code, std::uint64_t app_code, std::string detail);
   void let_go(instant now, flow& f, std::uint64_t code);
-  void reset_if_delivered(flow& f);
-  void reset_sending(flow& f, std::uint64_t code);
   void settle(flow& f);
 
   // link_demand.cpp
   void look_at_demand(instant now);
   void move_peak(flow& f, peak_move move);
-  void place(flow& f);
   void account_waiting(instant now, flow& f);
   void note_demand(instant now, named_root& root);
   void rescue_hole(instant now, flow& f);
@@ -273,7 +257,6 @@ class link {
   named_root& root_of(const flow& f) noexcept;
   const named_root& root_of(const flow& f) const noexcept;
   void tell(event::migration move);
-  void place_anew(flow& f);
   void lose_ranges(sent_record& record);
   bool reaches(const path& p) const noexcept;
   std::vector<policy::leaf_info> leaf_infos() const;

@@ -12,41 +12,31 @@ void link::look_at_demand(instant now) {
   demand_.begin_look();
   for (const auto& [number, f] : flows_) {
     auto& root = root_of(*f);
-    if (f->removing || !root.target.has_bulk()) continue;
-    const bool waiting = f->place && f->place->waiting();
-    const demand::flow_facts facts{number, f->place != nullptr, waiting, f->send.acknowledged()};
+    if (f->in.removed || !root.target.has_bulk()) continue;
+    const demand::flow_facts facts{number, f->place() != nullptr, f->waiting(), f->acknowledged()};
     for (auto& move : demand_.look(now, root, f->demand, facts)) move_peak(*f, std::move(move));
   }
 }
 
 void link::move_peak(flow& f, peak_move move) {
-  if (f.place) {
-    f.place->use_bulk(move.selector, move.on_bulk);
-    f.place->settle(root_of(f).target);
+  if (auto* place = f.place()) {
+    place->use_bulk(move.selector, move.on_bulk);
+    place->settle(root_of(f).target);
     flows_.enter_ring(f);
   }
   tell(std::move(move.told));
   wake_all();
 }
 
-// A new placement goes on where the flow stood.
-void link::place(flow& f) {
-  const auto& target = root_of(f).target;
-  f.place = std::make_unique<placement>(target);
-  if (!target.has_bulk()) return;
-  f.demand.watch(target);
-  for (const auto& one : f.demand.peaks()) f.place->use_bulk(one.selector, one.state.on_bulk());
-}
-
 // Charges the time in which the receiver waited for the lowest missing byte to the child of each
 // bond that has it in hand.
 void link::account_waiting(instant now, flow& f) {
   auto& root = root_of(f);
-  if (!root.target.has_bond() || f.packets) return;  // a receiver waits for none of its packets
+  if (!root.target.has_bond() || f.packets()) return;  // a receiver waits for none of its packets
   root.account.watch(root.target);
-  const bool gap = f.place && f.send.has_gap();
+  const bool gap = f.place() != nullptr && f.has_gap();
   f.demand.wait(now, root.target, root.account, [&](policy::node_id bond) {
-    return gap ? f.place->charged(bond, f.send.acknowledged()) : std::nullopt;
+    return gap ? f.place()->charged(bond, f.acknowledged()) : std::nullopt;
   });
   if (gap) rescue_hole(now, f);
 }
@@ -54,18 +44,18 @@ void link::account_waiting(instant now, flow& f) {
 // A hole that holds up credit, or is older than the best path needs to fill it, goes by another
 // path too, once.
 void link::rescue_hole(instant now, flow& f) {
-  const auto lowest = f.send.acknowledged();
+  const auto lowest = f.acknowledged();
   if (!f.demand.hole.open(now, lowest) || !f.hungry()) return;
-  const auto leaf = f.place->holder(lowest);
+  const auto leaf = f.place()->holder(lowest);
   if (leaf == policy::no_node) return;
   const auto* holder = slots_[root_of(f).target.graph()[leaf].leaf].current;
   const auto* other = holder == nullptr ? nullptr : paths_.best_other(*holder);
   if (other == nullptr) return;
   const auto patience = 2 * (other->rtt.smoothed() + other->rtt.slack()) + defaults::deadline_floor;
-  if (!f.demand.hole.take(now, patience, f.offered != f.send.written())) return;
-  const auto open = f.send.open_part({lowest, f.offered});
+  if (!f.demand.hole.take(now, patience, f.offered() != f.written())) return;
+  const auto open = f.open_part({lowest, f.offered()});
   if (open.empty()) return;
-  carry_out(rescuer_.fill(f.number, open.front(), *holder, for_rescue(now, *holder),
+  carry_out(rescuer_.fill(f.number(), open.front(), *holder, for_rescue(now, *holder),
                           carried_flows(flows_, router_)));
 }
 
@@ -74,7 +64,7 @@ void link::note_demand(instant now, named_root& root) {
   if (!root.account.asks_for_demand(now, root.target)) return;
   const bool more = std::any_of(flows_.begin(), flows_.end(), [&](const auto& one) {
     const auto& f = *one.second;
-    return &root_of(f) == &root && (f.hungry() || (f.place && f.place->waiting()));
+    return &root_of(f) == &root && (f.hungry() || f.waiting());
   });
   if (!more) root.account.limited();
 }
@@ -88,7 +78,7 @@ void link::guard_bonds(instant now) {
     root.account.watch(root.target);
     bool sending = false;
     for (const auto& [number, f] : flows_) {
-      if (&root_of(*f) != &root || !f->place) continue;
+      if (&root_of(*f) != &root || f->place() == nullptr) continue;
       sending = true;
       account_waiting(now, *f);
     }

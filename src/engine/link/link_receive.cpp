@@ -132,6 +132,10 @@ bool link::take_frame(instant now, path& p, const wire::frame& f) {
         } else if constexpr (std::is_same_v<frame_type, wire::padding> ||
                              std::is_same_v<frame_type, wire::ignored>) {
           return errc{};
+        } else if constexpr (requires(flow& to) { to.take(frame).value(); }) {
+          return to_flow(now, frame);
+        } else if constexpr (requires { frame.payload; }) {
+          return payload_to_flow(now, p, frame);
         } else {
           return on(now, p, frame);
         }
@@ -203,50 +207,17 @@ void link::acknowledge_record(instant now, sent_record& record) {
   for (const auto& r : record.ranges) {
     auto* f = find(r.flow);
     if (f == nullptr) continue;
-    const auto before = f->send.acknowledged();
-    const auto fresh = f->packets ? f->send.open_part(r.bytes).size() : 0;
-    f->send.acknowledge(r.bytes);
-    // Nobody waits for the lowest of packets.
-    root_of(*f).account.delivered(f->packets ? fresh : f->send.acknowledged() - before);
-    f->carried.remove({0, f->send.acknowledged()});
-    if (f->place) {
-      f->place->acknowledged(r.bytes);
-      account_waiting(now, *f);
-      if (f->send.all_acknowledged()) f->place.reset();
-    }
-    reset_if_delivered(*f);
-    if (f->packets) {
-      retired(*f);
-    } else if (f->wants_write && f->send.buffered() < send_room(*f)) {
-      f->wants_write = false;
-      tell_ready(*f);
-    }
-    settle(*f);
+    root_of(*f).account.delivered(f->acknowledge(r.bytes));
+    if (f->place() != nullptr) account_waiting(now, *f);
+    const auto room = f->writer_waits() ? room_of(*f) : send_room{};
+    apply(now, *f, f->after_acknowledgement(root_of(*f).target, room));
   }
   for (const auto& c : record.controls) acknowledge_control(c);
 }
 
 void link::acknowledge_control(const sent_control& c) {
   if (const auto* row = ledger::row_of(c.what)) return ledger_.acknowledged(*row, c);
-  auto* f = find(c.key);
-  switch (c.what) {
-    case control::open:
-      if (f != nullptr && !f->open_acknowledged) {
-        f->open_acknowledged = true;
-        f->metadata = {};
-        settle(*f);
-      }
-      return;
-    case control::reject:
-    case control::reset:
-      if (f != nullptr) {
-        f->reset_acknowledged = true;
-        settle(*f);
-      }
-      return;
-    default:
-      return;
-  }
+  if (auto* f = find(c.key); f != nullptr && f->acknowledged(c.what)) settle(*f);
 }
 
 // The record that carried it may never arrive: the frame is made again from current state.
@@ -255,28 +226,7 @@ void link::ask_again(const sent_control& c) {
     const auto way = ledger_.lost(*row, control_owners(), c);
     return way == control_way::in_private ? wake_tokens() : wake_control();
   }
-  const auto duty = [&](std::uint8_t bit) {
-    if (auto* f = find(c.key)) owe(*f, bit);
-  };
-  switch (c.what) {
-    case control::open:
-      if (auto* f = find(c.key); f != nullptr && !f->open_acknowledged) owe(*f, duty_open);
-      return;
-    case control::accept:
-      return duty(duty_accept);
-    case control::reject:
-      return duty(duty_reject);
-    case control::reset:
-      return duty(duty_reset);
-    case control::stop:
-      return duty(duty_stop);
-    case control::max_data:
-      return duty(duty_max_data);
-    case control::skip:
-      return duty(duty_skip);
-    default:
-      return;
-  }
+  if (auto* f = find(c.key); f != nullptr && f->lost(c.what)) owe(*f);
 }
 
 errc link::on(instant now, path& p, const wire::path_state& f) {
@@ -322,30 +272,12 @@ errc link::on(instant, path&, const wire::retire_token& f) {
   return bad;
 }
 
-// The flow of this kind that takes `size` bytes of payload; nullptr: it is over, or was rejected.
-result<flow*> link::payload_for(instant now, path& p, std::uint64_t number, wire::flow_kind kind,
-                                std::size_t size) {
-  const auto found = flows_.of(number);
-  if (!found) return found.error();
-  auto& totals = slots_[p.leaf].totals;
-  totals.payload_received += size;
-  p.last_flow_data = now;
-  if (*found == nullptr) {
-    totals.duplicate_received += size;
-    return found;
-  }
-  const auto& into = **found;
-  if (into.kind != kind) return errc::protocol_violation;
-  if (into.answer == flow_answer::rejected && into.incoming) return static_cast<flow*>(nullptr);
-  return found;
-}
-
 errc link::on(instant, path&, const wire::open& f) {
   const auto taken = flows_.take(f, {s_.config.flows_per_link, closing(), router_.find(f.root)});
   if (!taken) return taken.error();
   if (*taken == nullptr) return errc{};
-  if ((*taken)->answer == flow_answer::rejected) {
-    owe(**taken, duty_reject);
+  if ((*taken)->refused()) {
+    owe(**taken);
     return errc{};
   }
   s_.events.order(event::incoming_flow{
@@ -353,115 +285,41 @@ errc link::on(instant, path&, const wire::open& f) {
   return errc{};
 }
 
-errc link::on(instant, path&, const wire::accept& f) {
-  const auto found = flows_.of(f.flow);
+// The peer's word on a flow; that on one that is over says nothing.
+template <class Frame>
+errc link::to_flow(instant now, const Frame& frame) {
+  const auto found = flows_.of(frame.flow);
   if (!found) return found.error();
   if (*found == nullptr) return errc{};
-  if ((*found)->incoming) return errc::protocol_violation;
-  if ((*found)->answer == flow_answer::none) {
-    (*found)->answer = flow_answer::accepted;
-    tell_ready(**found);
-  }
+  const auto then = (*found)->take(frame);
+  if (!then) return then.error();
+  apply(now, **found, *then);
   return errc{};
 }
 
-errc link::on(instant, path&, const wire::reject& f) {
-  const auto found = flows_.of(f.flow);
+template <class Frame>
+errc link::payload_to_flow(instant now, path& p, const Frame& frame) {
+  const auto found = flows_.of(frame.flow);
   if (!found) return found.error();
-  if (*found == nullptr) return errc{};
-  auto& rejected = **found;
-  if (rejected.incoming || rejected.answer == flow_answer::accepted)
-    return errc::protocol_violation;
-  rejected.answer = flow_answer::rejected;
-  rejected.open_acknowledged = true;
-  fail_flow(rejected, errc::rejected, f.code, escaped(f.reason));
-  settle(rejected);
-  return errc{};
-}
-
-errc link::on(instant now, path& p, const wire::data& f) {
-  const auto found = payload_for(now, p, f.flow, wire::flow_kind::stream, f.payload.size());
-  if (!found) return found.error();
-  if (*found == nullptr) return errc{};
-  auto& into = **found;
-  if (f.offset + f.payload.size() > into.recv_limit) return errc::protocol_violation;
-  const auto arrival = into.recv.insert(flows_.received(), f.offset, f.payload, p.in.slab());
-  if (!arrival) return arrival.error();
-  into.duplicates += arrival->duplicate;
-  slots_[p.leaf].totals.duplicate_received += arrival->duplicate;
-  if (arrival->duplicate > 0) tell_elsewhere(p);
-  if (into.app_closed || into.stop_code) {
-    into.recv.discard();
-    grow_window(now, into);  // what is discarded counts as consumed
-    settle(into);
-  } else if (arrival->readable) {
-    tell_ready(into);
+  auto& totals = slots_[p.leaf].totals;
+  totals.payload_received += frame.payload.size();
+  p.last_flow_data = now;
+  if (*found == nullptr) {
+    totals.duplicate_received += frame.payload.size();
+    return errc{};
   }
-  return errc{};
-}
-
-errc link::on(instant, path&, const wire::fin& f) {
-  const auto found = flows_.of(f.flow);
-  if (!found) return found.error();
-  if (*found == nullptr) return errc{};
-  auto& into = **found;
-  if (f.final_size > into.recv_limit) return errc::protocol_violation;
-  if (into.peer_reset) return errc{};
-  const bool before = into.recv_complete();
-  const auto code = into.packets ? into.packets->in.set_final(f.final_size)
-                                 : into.recv.set_final_size(f.final_size);
-  if (code != errc{}) return code;
-  if (into.app_closed || into.stop_code) into.discard_received();
-  if (!before && into.recv_complete()) tell_ready(into);
-  settle(into);
-  return errc{};
-}
-
-errc link::on(instant, path&, const wire::reset& f) {
-  const auto found = flows_.of(f.flow);
-  if (!found) return found.error();
-  if (*found == nullptr) return errc{};
-  auto& into = **found;
-  if (into.peer_reset || into.recv_complete()) return errc{};
-  if (into.final_size() && *into.final_size() != f.final_size) {
-    return errc::protocol_violation;
-  }
-  if (f.final_size < into.highest() && !into.app_closed) return errc::protocol_violation;
-  into.peer_reset = f.code;
-  into.cut_received();
-  if (!into.app_closed && into.failed == errc{}) {
-    into.app_code = f.code;
-    into.detail = "the peer reset the flow";
-  }
-  tell_ready(into);
-  settle(into);
-  return errc{};
-}
-
-errc link::on(instant, path&, const wire::stop& f) {
-  const auto found = flows_.of(f.flow);
-  if (!found) return found.error();
-  if (*found == nullptr) return errc{};
-  auto& from = **found;
-  if (from.reset_code || from.send_done()) return errc{};
-  reset_sending(from, from.reset_after.value_or(f.code));
-  if (!from.app_closed && from.failed == errc{}) {
-    from.write_stopped = true;
-    if (!from.peer_reset) {
-      from.app_code = f.code;
-      from.detail = "the peer reads no more";
-    }
-    tell_ready(from);
-  }
+  const auto then = (*found)->take(frame, flows_.received(), p.in.slab());
+  if (!then) return then.error();
+  totals.duplicate_received += then->duplicate;
+  if (then->repeated) tell_elsewhere(p);
+  apply(now, **found, *then);
   return errc{};
 }
 
 errc link::on(instant, path&, const wire::max_data& f) {
   const auto found = flows_.of(f.flow);
   if (!found) return found.error();
-  if (*found == nullptr || f.limit <= (*found)->send_limit) return errc{};
-  (*found)->send_limit = f.limit;
-  offer(**found);
+  if (*found != nullptr && (*found)->take(f)) offer(**found);
   return errc{};
 }
 

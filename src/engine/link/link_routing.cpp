@@ -63,9 +63,11 @@ std::vector<policy::child_facts> link::leaf_facts(instant now) const {
   return out;
 }
 
-const named_root& link::root_of(const flow& f) const noexcept { return router_.root_of(f.target); }
+const named_root& link::root_of(const flow& f) const noexcept {
+  return router_.root_of(f.target());
+}
 
-named_root& link::root_of(const flow& f) noexcept { return router_.root_of(f.target); }
+named_root& link::root_of(const flow& f) noexcept { return router_.root_of(f.target()); }
 
 void link::tell(event::migration move) {
   move.link = ref_;
@@ -81,8 +83,8 @@ void link::route(instant now, cause why) {
   for (const auto leaf : routes.measure) measure(leaf);
   if (!routes.moved && why == cause::quality) return;
   for (const auto& [number, f] : flows_) {
-    if (!f->place) continue;
-    f->place->settle(root_of(*f).target);
+    if (f->place() == nullptr) continue;
+    f->place()->settle(root_of(*f).target);
     flows_.enter_ring(*f);
   }
   for (const auto& p : paths_) {
@@ -104,9 +106,12 @@ void link::install_root(instant now, named_root& root, policy::graph g) {
   learn_leaves(g);
   router_.install(root, std::move(g), leaf_facts(now));
   for (const auto& [number, f] : flows_) {
-    if (f->target == nullptr && f->root == root.name) f->target = &root;
+    f->learn_root(root);
     if (&root_of(*f) != &root) continue;
-    if (f->place) place_anew(*f);
+    if (f->place() != nullptr) {
+      f->place_anew(root.target);
+      flows_.enter_ring(*f);
+    }
     offer(*f);
   }
   route(now, cause::explicit_command);
@@ -129,29 +134,12 @@ void link::learn_leaves(const policy::graph& g) {
   }
 }
 
-// What the old graph had not handed out waits in the new one; what is under way stays under way,
-// and comes back by `lose_ranges` when its path fails.
-void link::place_anew(flow& f) {
-  const auto waiting = f.place->unplaced();
-  place(f);
-  for (const auto& r : waiting.ranges()) f.place->offer(r);
-  flows_.enter_ring(f);
-}
-
 // A record's ranges must go another way.
 void link::lose_ranges(sent_record& record) {
   for (const auto& r : record.ranges) {
     auto* f = find(r.flow);
-    if (f == nullptr || f->reset_code || !f->place) continue;
-    const auto open = f->send.open_part(r.bytes);
-    for (const auto& part : open.ranges()) {
-      if (r.node != policy::no_node && r.graph == f->place->graph_version()) {
-        f->place->lost(root_of(*f).target, r.node, part);
-      } else if (r.node != policy::no_node) {
-        f->place->offer(part);
-      }
-      // A rescue was a second copy: the first is charged where it was pulled.
-    }
+    if (f == nullptr) continue;
+    f->lose(r, root_of(*f).target);
     flows_.enter_ring(*f);
   }
 }

@@ -65,12 +65,6 @@ void link::wake_data() {
   }
 }
 
-void link::owe(flow& f, std::uint8_t duty) {
-  f.duties |= duty;
-  flows_.queue_control(f);
-  wake_control();
-}
-
 std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_t limit) {
   if (!p.out.empty()) return p.out.pieces();
   if (!p.handshake_out.empty()) {
@@ -101,7 +95,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
   if (up()) put_quality(now, p, w);
   if (&p == paths_.for_control()) {
     // A control frame that does not fit behind others begins the next record, which widens for it.
-    if (!ledger_.put(control_way::best_path, control_owners(), w) || !put_flow_control(p, w))
+    if (!ledger_.put(control_way::best_path, control_owners(), w) || !put_flow_control(w))
       s_.transmit.wake(p.carrier);
   } else if (control_owed()) {
     wake_control();  // another path became the best one between the wake and this call
@@ -122,6 +116,7 @@ bool link::build_record(instant now, path& p, bool& more_data) {
     return false;
   }
   auto& record = p.sent.add(w.finish());
+  if (record.opens_a_flow()) association_.tell_of_flow();
   record.heard = p.heard_bytes;
   record.unloaded = p.life_number >= p.load_number && !p.starting();
   if (record.eliciting) p.last_eliciting = now;
@@ -163,182 +158,67 @@ void link::wake_tokens() {
   }
 }
 
-bool link::put_flow_control(path& p, record_writer& w) {
+bool link::put_flow_control(record_writer& w) {
   while (auto* f = flows_.owing()) {
-    if (!put_one_flow(p, *f, w)) return false;
+    if (!f->put_control(w)) return false;
     flows_.paid(*f);
     settle(*f);
   }
   return true;
 }
 
-namespace {
-
-wire::open open_of(const flow& f) { return {f.number, f.id, f.kind, f.root, f.metadata}; }
-
-bool needs_open(const flow& f, record_writer& w) {
-  if (f.open_acknowledged || f.incoming) return false;
-  const auto& controls = w.record().controls;
-  return std::none_of(controls.begin(), controls.end(), [&](const sent_control& c) {
-    return c.what == control::open && c.key == f.number;
-  });
-}
-
-}  // namespace
-
-namespace {
-
-std::size_t opening_size(const flow& f, record_writer& w) {
-  return needs_open(f, w) ? wire::encoded_size(open_of(f)) : 0;
-}
-
-// A packet goes whole into one record: whichever comes next must fit.
-std::size_t least_room(const flow& f) noexcept {
-  return f.packets ? static_cast<std::size_t>(f.packets->out.largest()) : 0;
-}
-
-}  // namespace
-
-// Until an OPEN is acknowledged, every record that carries frames of its flow begins with it.
-bool link::put_open(flow& f, record_writer& w) {
-  if (!needs_open(f, w)) return true;
-  const wire::open frame = open_of(f);
-  if (w.empty()) w.widen(wire::encoded_size(frame) + 64);
-  if (!w.put(frame)) return false;
-  w.record().controls.push_back({control::open, f.number, 0});
-  association_.tell_of_flow();
-  f.duties &= static_cast<std::uint8_t>(~duty_open);
-  return true;
-}
-
-bool link::put_one_flow(path&, flow& f, record_writer& w) {
-  if (f.duties == 0) return true;
-  if (!put_open(f, w)) return false;
-  auto& controls = w.record().controls;
-  const auto put = [&](std::uint8_t duty, const wire::frame& frame, control what,
-                       std::uint64_t value) {
-    if ((f.duties & duty) == 0) return true;
-    if (!w.put(frame)) return false;
-    controls.push_back({what, f.number, value});
-    f.duties &= static_cast<std::uint8_t>(~duty);
-    return true;
-  };
-  if (!put(duty_accept, wire::accept{f.number}, control::accept, 0)) return false;
-  if (!put(duty_reject, wire::reject{f.number, f.reject_code, f.reject_reason}, control::reject, 0))
-    return false;
-  if (!put(duty_reset, wire::reset{f.number, f.reset_code.value_or(0), f.offered_size()},
-           control::reset, 0)) {
-    return false;
-  }
-  if (!put(duty_stop, wire::stop{f.number, f.stop_code.value_or(0)}, control::stop, 0))
-    return false;
-  if (!put(duty_max_data, wire::max_data{f.number, f.recv_limit}, control::max_data, f.recv_limit))
-    return false;
-  if (!put(duty_skip, wire::skip{f.number, std::min(f.send.acknowledged(), f.send.written())},
-           control::skip, 0))
-    return false;
-  return true;
-}
-
-// Bytes [r) of f, with the FIN when r reaches its virtual byte. False: it did not fit, nothing was
-// put.
-bool link::put_range(instant now, path& p, flow& f, range r, policy::node_id node,
-                     record_writer& w) {
-  const auto data_end = std::min(r.end, f.send.written());
-  if (f.packets) {
-    put_packets(now, f, {r.begin, data_end}, node, w);
-  } else if (data_end > r.begin) {
-    w.put_data_head(f.number, r.begin, static_cast<std::size_t>(data_end - r.begin));
-    f.send.pieces({r.begin, data_end},
-                  [&](bytes_view piece, const slab_ref& slab) { w.gather(piece, slab); });
-  }
-  if (r.end > f.send.written()) w.put(wire::fin{f.number, f.send.written()});
-  w.record().ranges.push_back({f.number, r, node, f.place ? f.place->graph_version() : 0});
+// Bytes of flows are on their way by `p`.
+void link::note_put(instant now, path& p, std::uint64_t numbers, std::uint64_t payload,
+                    std::uint64_t again) {
   if (p.cold(now) && !p.starting()) {
     p.cold_number = p.sent.next_number();
     p.cold_delivered = p.rate.delivered();
   }
   p.last_flow_data = now;
   auto& totals = slots_[p.leaf].totals;
-  totals.payload_sent += data_end - std::min(data_end, r.begin);
-  rescuer_.sent(now, r.size());
-  return true;
+  totals.payload_sent += payload;
+  totals.extra_sent += again;
+  rescuer_.sent(now, numbers);
 }
-
-namespace {
-
-// Room that a FIN and the OPEN's absence of room must leave.
-constexpr std::size_t fin_room = 24;
-
-}  // namespace
 
 bool link::put_urgent(instant now, path& p, record_writer& w) {
   while (!p.copies.empty()) {
     const auto u = p.copies.front();
     auto* f = find(u.flow);
-    const auto open = f != nullptr && !f->reset_code ? f->send.open_part(u.bytes) : range_set{};
+    const auto open = f != nullptr ? f->open_part(u.bytes) : range_set{};
     if (open.empty()) {
       p.copies.pop();
       continue;
     }
-    const auto least = least_room(*f);
-    if (least > 0 && w.empty()) w.widen(opening_size(*f, w) + least + 64);
-    if (!put_open(*f, w)) return true;
-    auto r = open.front();
-    const auto room = w.data_room(f->number, r.begin);
-    if (room <= fin_room + least) return true;
-    r.end = std::min(r.end, r.begin + room - fin_room);
-    if (f->packets) r.end = std::min(r.end, f->packets->out.whole(r.begin, r.size()).end);
-    put_range(now, p, *f, r, policy::no_node, w);
-    slots_[p.leaf].totals.extra_sent += r.size();
+    const auto r = f->fit(open.front(), w);
+    if (r.empty()) return true;
     p.copies.advance(r.end);
+    const flow::put_facts at{now, f->writer_waits() ? room_of(*f) : send_room{}};
+    const auto then = f->put(r, policy::no_node, w, root_of(*f).target, at);
+    note_put(now, p, r.size(), f->payload_of(r), r.size());
+    apply(now, *f, then);
   }
   return false;
 }
 
-// `crowded`: something waits that this record has no room for.
-std::uint64_t link::pull_and_put(instant now, path& p, flow& f, std::uint64_t limit,
-                                 record_writer& w, bool& crowded) {
-  std::uint64_t total = 0;
-  duration retry = duration::max();
-  // A writer that waits for room, or bytes without credit: this is not the end of a transfer.
-  if (!f.place) return total;
-  f.place->expect_more(f.wants_write || f.offered < f.send.written());
-  auto& root = root_of(f).target;
-  const auto* packets = f.packets ? &f.packets->out : nullptr;
-  for (const auto place : root.places(p.leaf)) {
-    while (total < limit && f.place->may_have(place)) {
-      // The OPEN goes only with bytes behind it: a bond may decline, and would be asked for ever.
-      const auto opening = opening_size(f, w);
-      const auto least = least_room(f);
-      if (opening + least > 0 && w.empty()) w.widen(opening + least + 64);
-      const auto room = w.data_room(f.number, f.send.written());
-      const auto usual = packets != nullptr ? w.usual_room() : room;
-      crowded = room <= opening + fin_room + least || (!w.empty() && usual <= fin_room);
-      if (crowded) return total;
-      const auto most = std::min({limit - total, room - opening - fin_room, usual});
-      const auto r = f.place->pull(root, place, most, now, retry, packets);
-      if (r.empty()) break;
-      if (opening > 0) static_cast<void>(put_open(f, w));
-      total += r.size();
-      slots_[p.leaf].totals.extra_sent += r.size() - f.carried.add(r);
-      put_range(now, p, f, r, place, w);
-    }
+flow::filled link::pull_and_put(instant now, path& p, flow& f, std::uint64_t limit,
+                                record_writer& w) {
+  const flow::put_facts at{now, f.writer_waits() ? room_of(f) : send_room{}};
+  const auto out = f.fill(root_of(f).target, p.leaf, limit, w, at);
+  if (out.numbers > 0) note_put(now, p, out.numbers, out.payload, out.again);
+  if (!out.crowded) {
+    if (out.retry != duration::max()) p.retry_at = std::min(p.retry_at, now + out.retry);
+    if (out.numbers > 0) watch(now, p, f);
   }
-  if (retry != duration::max()) p.retry_at = std::min(p.retry_at, now + retry);
-  if (f.send.all_acknowledged()) {  // what was left was given up
-    f.place.reset();
-    reset_if_delivered(f);
-  }
-  if (total > 0) watch(now, p, f);
-  return total;
+  apply(now, f, out.effects);
+  return out;
 }
 
 // What else must be looked at when `f` sends: its demand, the guards of its bonds, and the copies
 // that others send when this one is late.
 void link::watch(instant now, const path& p, const flow& f) {
   demand_.flow_sends(now, root_of(f).target);
-  const auto due = f.place ? f.place->late_due() : never;
+  const auto due = f.place() != nullptr ? f.place()->late_due() : never;
   if (due == never) return;
   for (const auto& other : paths_) {
     if (other.get() != &p) other->retry_at = std::min(other->retry_at, std::max(due, now));
@@ -361,11 +241,11 @@ bool link::put_data(instant now, path& p, record_writer& w) {
       continue;
     }
     if (f->deficit == 0) f->deficit = quantum;
-    bool crowded = false;
-    const auto n = pull_and_put(now, p, *f, f->deficit, w, crowded);
+    const auto put = pull_and_put(now, p, *f, f->deficit, w);
+    const auto n = put.numbers;
     f->deficit -= std::min(n, f->deficit);
     if (f->deficit == 0 || n == 0) flows_.end_turn();
-    if (crowded || w.room() <= 2 * fin_room + 32) return true;
+    if (put.crowded || w.room() <= 2 * flow::fin_room + 32) return true;
     barren = n == 0 ? barren + 1 : 0;
   }
   // What this one has no window for is for those that were left, which need no waking by it again.

@@ -8,37 +8,6 @@
 
 namespace rendr::engine {
 
-flow_status link::status(const flow& f) const {
-  flow_status out;
-  out.flow = {ref_, f.number};
-  out.id = f.id;
-  out.kind = f.kind;
-  out.incoming = f.incoming;
-  out.accepted = f.answer == flow_answer::accepted;
-  out.root = f.root;
-  out.written = f.send.written();
-  out.discarded = f.send.discarded();
-  out.acknowledged = std::min(f.send.acknowledged(), f.send.written()) - out.discarded;
-  out.received = f.recv.contiguous();
-  out.read = f.recv.consumed();
-  out.send_credit = f.send_limit;
-  out.duplicates = f.duplicates;
-  if (f.packets) {
-    const auto& s = *f.packets;
-    out.received = s.in.arrived();
-    out.read = s.in.consumed();
-    out.packets_sent = s.out.added();
-    out.packets_given_up = s.packets_given_up;
-    out.packets_received = s.in.packets();
-    out.packets_discarded = s.in.duplicates();
-  }
-  out.read_error = f.read_error();
-  out.write_error = f.write_error();
-  out.app_code = f.app_code;
-  out.detail = f.detail;
-  return out;
-}
-
 link_status link::status(instant now) const {
   link_status out;
   out.link = ref_;
@@ -81,7 +50,7 @@ link_status link::status(instant now) const {
     out.paths.push_back(std::move(one));
   }
   for (const auto& [number, f] : flows_) {
-    if (!f->removing) out.flows.push_back(status(*f));
+    if (!f->in.removed) out.flows.push_back(f->status(ref_));
   }
   return out;
 }

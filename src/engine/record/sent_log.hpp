@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -68,6 +69,11 @@ struct sent_record {
   std::uint64_t lacked = unknown;
   std::vector<sent_range> ranges;
   std::vector<sent_control> controls;
+
+  bool opens_a_flow() const noexcept {
+    return std::any_of(controls.begin(), controls.end(),
+                       [](const sent_control& c) { return c.what == control::open; });
+  }
 };
 
 /// The sending side of one path's record numbers.
