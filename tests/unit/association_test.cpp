@@ -8,23 +8,19 @@
 #include <utility>
 
 #include "support/hex.hpp"
+#include "support/server_of_a_link.hpp"
 
 namespace rendr::engine {
 namespace {
 
 using namespace std::chrono_literals;
 using test::filled;
+using test::one_key;
+using test::server;
 
 const instant t0 = instant(1h);
 const path_terms first_terms{0, wire::guard::sealed};
 const path_terms second_terms{1, wire::guard::sealed};
-
-secret_key key_of(unsigned char value) { return secret_key(filled<32>(value)); }
-credentials shared_key() {
-  credentials out;
-  out.psk = key_of(0x33);
-  return out;
-}
 
 endpoint_config dialer_end(std::optional<byte_array<16>> slot = std::nullopt) {
   endpoint_config out;
@@ -33,51 +29,9 @@ endpoint_config dialer_end(std::optional<byte_array<16>> slot = std::nullopt) {
   return out;
 }
 
-/// What an acceptor would do for one link, by the state machines of the door alone.
-struct server {
-  explicit server(credentials keys = {}, unsigned char name = 0xac)
-      : held(std::move(keys)), instance(filled<16>(name)) {}
-
-  wire::hello_ack take(const wire::hello& hello) {
-    const auto token = mint.make(random);
-    made.emplace(std::move(*acceptor_hello::make({instance, 0, 0, 60'000}, hello_keys(held),
-                                                 mint.reset_of(token), token, hello, random)));
-    return made->answer();
-  }
-  const link_agreement& agreement() const { return made->agreement(); }
-  link_ends ends() const { return {agreement().peer, instance, 0}; }
-  wire::challenge challenge(const wire::attach& attach) {
-    challenged.emplace(
-        std::move(*acceptor_attach::make(agreement().keys, ends(), attach, {}, random)));
-    return challenged->message();
-  }
-  wire::refuse refusal(errc code, std::string_view reason) const {
-    wire::refuse out;
-    out.code = static_cast<std::uint64_t>(code);
-    out.instance = instance;
-    out.reason = reason;
-    return out;
-  }
-  /// It proves that it forgot the link of this token.
-  wire::refuse forgets(const routing_token& token) const {
-    auto out = refusal(errc::refused, "this link is not known here");
-    const auto reset = mint.reset_of(token);
-    std::ranges::copy(reset.view(), out.reset_token.begin());
-    return out;
-  }
-
-  credentials held;
-  instance_id instance;
-  drbg random{secret<32>(filled<32>(2))};
-  token_mint mint{secret<32>(filled<32>(7)), filled<16>(8), 0, 1};
-  std::optional<acceptor_hello> made;
-  std::optional<acceptor_attach> challenged;
-};
-
 /// A dialer whose link is up, at a server.
 struct linked {
-  explicit linked(const credentials& keys = shared_key(),
-                  const endpoint_config& self = dialer_end())
+  explicit linked(const credentials& keys = one_key(), const endpoint_config& self = dialer_end())
       : at(keys), end(role::dialer, self, 90s) {
     end.begin(keys, random);
     const auto hello = end.hello(first_terms);
@@ -103,9 +57,9 @@ struct linked {
 
 TEST(association, a_hello_that_is_answered_makes_path_zero_and_its_proof_verifies) {
   drbg random{secret<32>(filled<32>(1))};
-  server at(shared_key());
+  server at(one_key());
   association end(role::dialer, dialer_end(), 90s);
-  end.begin(shared_key(), random);
+  end.begin(one_key(), random);
   ASSERT_TRUE(end.greets());
   const auto agreed = end.take_hello_ack(at.take(end.hello(first_terms)), first_terms);
   ASSERT_TRUE(agreed);
@@ -118,9 +72,9 @@ TEST(association, a_hello_that_is_answered_makes_path_zero_and_its_proof_verifie
 
 TEST(association, a_wrong_answer_to_a_hello_ends_its_carrier_and_spoils_no_other) {
   drbg random{secret<32>(filled<32>(1))};
-  server at(shared_key());
+  server at(one_key());
   association end(role::dialer, dialer_end(), 90s);
-  end.begin(shared_key(), random);
+  end.begin(one_key(), random);
   const auto right = at.take(end.hello(first_terms));
   auto wrong = right;
   wrong.link_nonce[0] ^= std::byte{1};
@@ -285,11 +239,11 @@ TEST(association, an_answer_that_proves_nothing_counts_for_nothing) {
 }
 
 TEST(association, a_slot_is_claimed_only_of_a_peer_that_proves_itself) {
-  linked none(shared_key());
+  linked none(one_key());
   EXPECT_FALSE(none.end.make_claim()) << "this process has no slot";
   linked stranger({}, dialer_end(filled<16>(0x51)));
   EXPECT_FALSE(stranger.end.make_claim());
-  linked known(shared_key(), dialer_end(filled<16>(0x51)));
+  linked known(one_key(), dialer_end(filled<16>(0x51)));
   EXPECT_TRUE(known.end.make_claim());
   ASSERT_TRUE(known.end.claim());
   EXPECT_EQ(known.end.claim()->slot.owner, wire::slot_owner::pre_shared_key);
@@ -297,7 +251,7 @@ TEST(association, a_slot_is_claimed_only_of_a_peer_that_proves_itself) {
 
 /// An acceptor's side of a link.
 struct accepted {
-  explicit accepted(const credentials& keys = shared_key()) : from(keys) {
+  explicit accepted(const credentials& keys = one_key()) : from(keys) {
     end.adopt(from.at.agreement(), tokens, link_ref{1}, from.random, from.at.mint);
   }
   linked from;
