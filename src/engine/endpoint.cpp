@@ -550,17 +550,18 @@ static std::optional<failure> on_link(auto& impl, instant now, link_ref ref, Cal
 
 std::optional<failure> endpoint::select(instant now, link_ref ref, std::string_view node,
                                         std::string_view child, std::string_view root) {
-  return on_link(*impl_, now, ref, [&](link& l) { return l.select(now, root, node, child); });
+  return on_link(*impl_, now, ref,
+                 [&](link& l) { return l.graphs().select(now, root, node, child); });
 }
 
 std::optional<failure> endpoint::migrate(instant now, link_ref ref, std::string_view leaf,
                                          std::string_view root) {
-  return on_link(*impl_, now, ref, [&](link& l) { return l.migrate(now, root, leaf); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.graphs().migrate(now, root, leaf); });
 }
 
 std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string_view text,
                                           std::string_view root) {
-  return on_link(*impl_, now, ref, [&](link& l) { return l.set_root(now, root, text); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.graphs().set_root(now, root, text); });
 }
 
 result<spec_id, failure> endpoint::attach(instant now, link_ref ref, const path_config& config) {
@@ -614,7 +615,7 @@ instant endpoint::next_timeout() const {
 std::uint32_t endpoint::unsent_limit(carrier_id carrier) const {
   const auto it = impl_->carriers.find(carrier);
   if (it == impl_->carriers.end() || it->second.owner == nullptr) return defaults::unsent_max;
-  return it->second.owner->unsent_limit(*it->second.at);
+  return sender::unsent_limit(*it->second.at);
 }
 
 endpoint_status endpoint::status(instant now) const {

@@ -166,7 +166,7 @@ void link::handle_timeout(instant now, duration lateness) {
   attacher(rooms_).start(now);
   if (up()) look_at_cold(now, true);
   dial_due(now);
-  if (demand_.peaks_due(now)) look_at_demand(now);
+  if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
   if (demand_.guards_due(now)) guard_bonds(now);
   if (router_.next_look() <= now) route(now, cause::quality);
   if (!any_alive()) {
@@ -175,6 +175,25 @@ void link::handle_timeout(instant now, duration lateness) {
   }
   if (const auto end = standing_.judge_grace(now, redial_.last_error()))
     return fail(now, end->code, end->sentence);
+  check_closing(now);
+}
+
+std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_t limit) {
+  switch (sender(rooms_).fill(now, p, limit)) {
+    case sender::ended::no:
+      break;
+    case sender::ended::worn_out:
+      protocol_error(now, p, "the key is worn out: the peer acknowledges nothing");
+      break;
+    case sender::ended::drained:
+      end_drained(now, p);
+      break;
+  }
+  return p.out.pieces();
+}
+
+void link::transmitted(instant now, path& p, std::size_t n) {
+  sender(rooms_).transmitted(now, p, n);
   check_closing(now);
 }
 

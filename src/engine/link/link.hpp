@@ -14,10 +14,13 @@
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
 #include "engine/link/attacher.hpp"
+#include "engine/link/flow_care.hpp"
 #include "engine/link/rooms.hpp"
+#include "engine/link/routing.hpp"
+#include "engine/link/sender.hpp"
+#include "engine/link/waker.hpp"
 #include "engine/path/liveness.hpp"
 #include "engine/path/path.hpp"
-#include "engine/route/leaf_facts.hpp"
 
 namespace rendr::engine {
 
@@ -103,17 +106,13 @@ class link {
   std::vector<carrier_id> sweep();
 
   // --- graph
-  std::optional<failure> select(instant now, std::string_view root, std::string_view node,
-                                std::string_view child);
-  std::optional<failure> migrate(instant now, std::string_view root, std::string_view leaf);
-  std::optional<failure> set_root(instant now, std::string_view root, std::string_view text);
+  routing graphs() noexcept { return routing(rooms_); }
   result<spec_id, failure> attach(instant now, const path_config& config);
   std::optional<failure> detach(instant now, std::string_view leaf);
 
   // --- questions
   link_status status(instant now) const;
   flow_status status(const flow& f) const { return f.status(ref_); }
-  std::uint32_t unsent_limit(const path& p) const noexcept;
 
  private:
   // link_status.cpp
@@ -122,7 +121,6 @@ class link {
 
   // link.cpp
   void begin_anew(instant now, const std::string& detail);
-  void append_bye(path& p, bool link_over);
   void finish_down(instant now, errc code, const std::string& detail);
   void order_close(path& p);
   bool closing() const noexcept { return standing_.closing(); }
@@ -191,8 +189,8 @@ class link {
   errc on(instant now, path& p, const wire::link_slot& f);
   errc on(instant now, path& p, const wire::open& f);
   errc on(instant now, path& p, const wire::max_data& f);
-  errc on(instant now, path& p, const wire::graph& f);
-  errc on(instant now, path& p, const wire::select& f);
+  errc on(instant now, path&, const wire::graph& f) { return routing(rooms_).take(now, f); }
+  errc on(instant now, path&, const wire::select& f) { return routing(rooms_).take(now, f); }
   errc on(instant now, path& p, const wire::goaway& f);
   template <class Frame>
   errc to_flow(instant now, const Frame& frame);
@@ -204,62 +202,37 @@ class link {
   void protocol_error(instant now, path& p, std::string detail);
   void bad_record(instant now, path& p, errc why);
 
-  // link_send.cpp
-  bool build_record(instant now, path& p, bool& more_data);
-  void put_acks(instant now, path& p, record_writer& w);
-  void put_quality(instant now, path& p, record_writer& w) const;
-  ledger::owners control_owners() noexcept;
-  void wake_tokens();
-  bool put_flow_control(record_writer& w);
-  bool put_urgent(instant now, path& p, record_writer& w);
-  bool put_data(instant now, path& p, record_writer& w);
-  void watch(instant now, const path& p, const flow& f);
-  void note_put(instant now, path& p, std::uint64_t numbers, std::uint64_t payload,
-                std::uint64_t again);
-  flow::filled pull_and_put(instant now, path& p, flow& f, std::uint64_t limit, record_writer& w);
-  std::size_t record_size(instant now, const path& p) const noexcept;
-  bool control_owed();
-  void wake_control();
-  void wake_all();
-  bool was_left(const path& p) const noexcept;
-  void wake_data();
+  // What others carry out.
+  void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }
+  void wake_control() { waker(rooms_).control(); }
+  void wake_tokens() { waker(rooms_).in_private(); }
+  void wake_all() { waker(rooms_).all(); }
+  void route(instant now, cause why) { routing(rooms_).route(now, why); }
+  void install_root(instant now, named_root& root, policy::graph g) {
+    routing(rooms_).install(now, root, std::move(g));
+  }
+  void lose_ranges(const sent_record& record) { routing(rooms_).lose_ranges(record); }
+  named_root& root_of(const flow& f) noexcept { return rooms_.root_of(f); }
+  ledger::owners control_owners() noexcept { return rooms_.control_owners(); }
+  void apply(instant now, flow& f, const flow_effects& then) {
+    flow_care(rooms_).apply(now, f, then);
+  }
+  void owe(flow& f) { flow_care(rooms_).owe(f); }
+  void offer(flow& f) { flow_care(rooms_).offer(f); }
+  void settle(flow& f) { flow_care(rooms_).settle(f); }
+  void tell_done(flow& f) { flow_care(rooms_).tell_done(f); }
+  void consumed(instant now, flow& f) { flow_care(rooms_).consumed(now, f); }
+  void tell_ready(flow& f) { flow_care(rooms_).tell_ready(f); }
+  void grow_window(instant now, flow& f) { flow_care(rooms_).grow_window(now, f); }
+  send_room room_of(const flow& f) { return flow_care(rooms_).room_of(f); }
 
   // link_flows.cpp
-  void apply(instant now, flow& f, const flow_effects& then);
-  void consumed(instant now, flow& f);
-  void owe(flow& f);
-  void offer(flow& f);
-  void placed(flow& f);
-  void tell_ready(flow& f);
-  void tell_done(flow& f);
-  send_room room_of(const flow& f) const noexcept;
-  void grow_window(instant now, flow& f);
   void let_go(instant now, flow& f, std::uint64_t code);
-  void settle(flow& f);
 
   // link_demand.cpp
-  void look_at_demand(instant now);
-  void move_peak(flow& f, peak_move move);
   void account_waiting(instant now, flow& f);
-  void note_demand(instant now, named_root& root);
   void rescue_hole(instant now, flow& f);
   void guard_bonds(instant now);
-
-  // link_routing.cpp
-  void route(instant now, cause why);
-  std::vector<policy::child_facts> leaf_facts(instant now) const;
-  leaf_state state_of(instant now, const leaf_slot& s) const;
-  void measure(spec_id leaf);
-  void learn_leaves(const policy::graph& g);
-  void install_root(instant now, named_root& root, policy::graph g);
-  void replace_graph(instant now, named_root& root, policy::graph g);
-  void place_attached(instant now);
-  named_root& root_of(const flow& f) noexcept;
-  const named_root& root_of(const flow& f) const noexcept;
-  void tell(event::migration move);
-  void lose_ranges(sent_record& record);
-  bool reaches(const path& p) const noexcept;
-  std::vector<policy::leaf_info> leaf_infos() const;
 
   rooms rooms_;
 

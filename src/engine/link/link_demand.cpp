@@ -7,27 +7,6 @@
 
 namespace rendr::engine {
 
-// A flow that saturates its child moves to the bulk child of its selector, alone, and back.
-void link::look_at_demand(instant now) {
-  demand_.begin_look();
-  for (const auto& [number, f] : flows_) {
-    auto& root = root_of(*f);
-    if (f->in.removed || !root.target.has_bulk()) continue;
-    const demand::flow_facts facts{number, f->place() != nullptr, f->waiting(), f->acknowledged()};
-    for (auto& move : demand_.look(now, root, f->demand, facts)) move_peak(*f, std::move(move));
-  }
-}
-
-void link::move_peak(flow& f, peak_move move) {
-  if (auto* place = f.place()) {
-    place->use_bulk(move.selector, move.on_bulk);
-    place->settle(root_of(f).target);
-    flows_.enter_ring(f);
-  }
-  tell(std::move(move.told));
-  wake_all();
-}
-
 // Charges the time in which the receiver waited for the lowest missing byte to the child of each
 // bond that has it in hand.
 void link::account_waiting(instant now, flow& f) {
@@ -59,20 +38,10 @@ void link::rescue_hole(instant now, flow& f) {
                           carried_flows(flows_, router_)));
 }
 
-// A flow ran out of bytes: its root is limited by its applications unless another one has more.
-void link::note_demand(instant now, named_root& root) {
-  if (!root.account.asks_for_demand(now, root.target)) return;
-  const bool more = std::any_of(flows_.begin(), flows_.end(), [&](const auto& one) {
-    const auto& f = *one.second;
-    return &root_of(f) == &root && (f.hungry() || f.waiting());
-  });
-  if (!more) root.account.limited();
-}
-
 // The guard of each bond: never slower than its best child.
 void link::guard_bonds(instant now) {
   demand_.begin_guards();
-  const auto facts = leaf_facts(now);
+  const auto facts = routing(rooms_).leaf_facts(now);
   for (auto& root : router_.all()) {
     if (!root.target.has_bond()) continue;
     root.account.watch(root.target);
@@ -85,7 +54,7 @@ void link::guard_bonds(instant now) {
     root.target.refresh(facts);
     auto moves = demand_.guard(now, root, sending);
     if (moves.changed) wake_all();
-    for (auto& move : moves.told) tell(std::move(move));
+    for (auto& move : moves.told) routing(rooms_).tell(std::move(move));
   }
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What applications ask of flows, and what follows elsewhere from what a flow took.
-#include <algorithm>
-
+// What applications ask of flows.
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -75,12 +73,6 @@ void link::consume(instant now, flow& f, std::size_t n) {
   if (f.consume(n)) consumed(now, f);
 }
 
-void link::consumed(instant now, flow& f) {
-  flows_.release_buffers(paths_.size());
-  grow_window(now, f);
-  settle(f);
-}
-
 errc link::shutdown(instant, flow& f) {
   if (const auto bad = f.shutdown(); bad != errc{}) return bad;
   offer(f);
@@ -113,57 +105,6 @@ void link::let_go(instant now, flow& f, std::uint64_t code) {
   check_closing(now);
 }
 
-void link::apply(instant now, flow& f, const flow_effects& then) {
-  if (then.consumed) grow_window(now, f);
-  if (then.owes) owe(f);
-  if (then.placed) placed(f);
-  if (then.ready) tell_ready(f);
-  if (then.settles) settle(f);
-}
-
-void link::owe(flow& f) {
-  flows_.queue_control(f);
-  wake_control();
-}
-
-void link::offer(flow& f) {
-  if (f.offer(root_of(f).target)) placed(f);
-}
-
-void link::placed(flow& f) {
-  flows_.enter_ring(f);
-  wake_data();
-}
-
-void link::grow_window(instant now, flow& f) {
-  if (down()) return;
-  const auto rtt =
-      f.window_due() ? paths_.longest_round_trip(std::chrono::milliseconds(1)) : duration(0);
-  if (f.grow_window({now, rtt}, s_.memory)) owe(f);
-}
-
-// What a flow may hold unacknowledged: enough for two round trips of all paths that carry data.
-// Under a bond the others go on while the receiver waits for the slowest child, which holds three
-// of its round trips (policy/bond.cpp) and needs one more to repair a loss. Of packets, which are
-// worth little when they are old, only so many wait for their first path.
-send_room link::room_of(const flow& f) const noexcept {
-  constexpr double bond_round_trips = 4;
-  const auto seconds = [](duration time) { return std::chrono::duration<double>(time).count(); };
-  const auto now = paths_.throughput();
-  auto wanted = 2 * now.product;
-  if (!f.packets() && root_of(f).target.has_bond()) {
-    wanted = std::max(wanted, bond_round_trips * now.rate * seconds(now.slowest));
-  }
-  const auto room = static_cast<std::size_t>(std::min(wanted, double{defaults::flow_window_max}));
-  const auto drained = static_cast<std::size_t>(now.rate * seconds(defaults::packet_queue_time));
-  return {std::max(s_.config.send_buffer, room), std::max(defaults::packet_queue_min, drained),
-          s_.memory.limit(), &s_.pool};
-}
-
-void link::tell_ready(flow& f) {
-  if (flows_.queue_ready(f)) s_.ready_links.push_back(ref_);
-}
-
 std::optional<event::flow_ready> link::poll_ready() {
   const auto* f = flows_.next_ready();
   if (f == nullptr) return std::nullopt;
@@ -173,19 +114,6 @@ std::optional<event::flow_ready> link::poll_ready() {
   e.writable = f->write_ready();
   e.accepted = f->accepted();
   return e;
-}
-
-void link::tell_done(flow& f) {
-  if (!f.tell_done()) return;
-  s_.events.order(event::flow_done{{ref_, f.number()}, f.outcome(), f.app_code(), f.detail()});
-}
-
-// Tells once that nothing more will be exchanged and all was read, and forgets the flow when the
-// application has too.
-void link::settle(flow& f) {
-  if (!f.settled()) return;
-  if (!f.unread()) tell_done(f);
-  if (f.let_go_of()) flows_.remove(f);
 }
 
 std::vector<carrier_id> link::sweep() {

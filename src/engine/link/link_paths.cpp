@@ -16,12 +16,7 @@ constexpr std::size_t kept_records = 16;
 
 }  // namespace
 
-leaf_slot& link::slot(spec_id leaf) {
-  if (leaf >= slots_.size()) slots_.resize(leaf + 1);
-  auto& s = slots_[leaf];
-  if (s.config.name.empty()) s.config.name = "p" + std::to_string(leaf + 1);
-  return s;
-}
+leaf_slot& link::slot(spec_id leaf) { return rooms_.slot(leaf); }
 
 void link::apply(instant now, path& p, const attach_effect& e) {
   using enum attach_effect::kind;

@@ -34,7 +34,7 @@ link_status link::status(instant now) const {
       one.path = p->id;
       one.phase = p->life.phase();
       one.guard = p->guard_kind(agreement().cipher());
-      one.carries_data = p->carries() && reaches(*p);
+      one.carries_data = p->carries() && rooms_.reaches(*p);
       one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
       one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
       one.min_rtt = p->rtt.minimum();
@@ -75,7 +75,7 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   s->config = config;
   s->removed = false;
   const auto leaf = static_cast<spec_id>(s - slots_.data());
-  place_attached(now);
+  routing(rooms_).place_attached(now);
   redial_.attached(now, leaf, for_dial(), s_.jitter);
   dial_due(now);
   return leaf;

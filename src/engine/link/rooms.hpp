@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "engine/config.hpp"
@@ -56,6 +57,24 @@ struct rooms {
   bool up() const noexcept { return standing.up(); }
   bool down() const noexcept { return standing.down(); }
   const link_agreement& agreement() const noexcept { return association.agreement(); }
+  named_root& root_of(const flow& f) noexcept { return router.root_of(f.target()); }
+  /// Of this leaf, which is known from then on.
+  leaf_slot& slot(spec_id leaf) {
+    if (leaf >= slots.size()) slots.resize(leaf + 1);
+    auto& s = slots[leaf];
+    if (s.config.name.empty()) s.config.name = "p" + std::to_string(leaf + 1);
+    return s;
+  }
+  /// Some root places bytes on it, as its leaf's current path.
+  bool reaches(const path& p) const noexcept {
+    return is_current(p) && router.reaches(p.leaf, demand.any_on_bulk());
+  }
+  /// A selector left it a moment ago, and what the new path cannot take may go by it.
+  bool was_left(const path& p) const noexcept { return is_current(p) && router.left(p.leaf); }
+  bool is_current(const path& p) const noexcept {
+    return up() && p.leaf < slots.size() && slots[p.leaf].current == &p;
+  }
+  engine::ledger::owners control_owners() noexcept { return {association, router, shared.mint}; }
 };
 
 }  // namespace rendr::engine
