@@ -167,7 +167,7 @@ void link::handle_timeout(instant now, duration lateness) {
   if (up()) look_at_cold(now, true);
   dial_due(now);
   if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
-  if (demand_.guards_due(now)) guard_bonds(now);
+  if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);
   if (router_.next_look() <= now) route(now, cause::quality);
   if (!any_alive()) {
     if (const auto other = association_.restarted())

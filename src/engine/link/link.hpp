@@ -15,6 +15,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/link/attacher.hpp"
 #include "engine/link/flow_care.hpp"
+#include "engine/link/recovery.hpp"
 #include "engine/link/rooms.hpp"
 #include "engine/link/routing.hpp"
 #include "engine/link/sender.hpp"
@@ -171,12 +172,6 @@ class link {
   void life(instant now, path& p, std::uint64_t number);
   void hold_deadlines(instant now, duration lateness);
 
-  // link_rescue.cpp
-  rescue_facts for_rescue(instant now, const path& p) const;
-  void carry_out(const rescuer::outcome& copies);
-  instant rescue_overdue(instant now, path& p);
-  void copy_more(instant now, path& p);
-
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
   bool take_frame(instant now, path& p, const wire::frame& f);
@@ -198,12 +193,12 @@ class link {
   errc payload_to_flow(instant now, path& p, const Frame& frame);
   void acknowledge_record(instant now, sent_record& record);
   void acknowledge_control(const sent_control& c);
-  void ask_again(const sent_control& c);
   void protocol_error(instant now, path& p, std::string detail);
   void bad_record(instant now, path& p, errc why);
 
   // What others carry out.
   void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }
+  void ask_again(const sent_control& c) { recovery(rooms_).ask_again(c); }
   void wake_control() { waker(rooms_).control(); }
   void wake_tokens() { waker(rooms_).in_private(); }
   void wake_all() { waker(rooms_).all(); }
@@ -211,9 +206,7 @@ class link {
   void install_root(instant now, named_root& root, policy::graph g) {
     routing(rooms_).install(now, root, std::move(g));
   }
-  void lose_ranges(const sent_record& record) { routing(rooms_).lose_ranges(record); }
   named_root& root_of(const flow& f) noexcept { return rooms_.root_of(f); }
-  ledger::owners control_owners() noexcept { return rooms_.control_owners(); }
   void apply(instant now, flow& f, const flow_effects& then) {
     flow_care(rooms_).apply(now, f, then);
   }
@@ -228,11 +221,6 @@ class link {
 
   // link_flows.cpp
   void let_go(instant now, flow& f, std::uint64_t code);
-
-  // link_demand.cpp
-  void account_waiting(instant now, flow& f);
-  void rescue_hole(instant now, flow& f);
-  void guard_bonds(instant now);
 
   rooms rooms_;
 

@@ -2,7 +2,6 @@
 // What happens to a path when its silence was judged (path/liveness), and when it is heard again.
 #include <algorithm>
 
-#include "engine/link/carried_flows.hpp"
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -21,7 +20,7 @@ void link::check_path(instant now, path& p) {
     p.retry_at = never;
     s_.transmit.wake(p.carrier);
   }
-  if (p.copies.more_at() <= now) copy_more(now, p);
+  if (p.copies.more_at() <= now) recovery(rooms_).copy_more(now, p);
   if (p.quiet_at <= now) tell_quiet(p);
   if (p.life.suspect()) {
     if (p.check_at <= now) apply(now, p, judge(known_of(now, p), now));
@@ -126,7 +125,7 @@ void link::become_late(instant now, path& p, instant check_at) {
     move(now, p, path_event::overdue, cause::silence, "an acknowledgement is overdue");
     route(now, cause::silence);
   }
-  p.check_at = std::min(check_at, rescue_overdue(now, p));
+  p.check_at = std::min(check_at, recovery(rooms_).overdue(now, p));
 }
 
 void link::suspect(instant now, path& p, cause why, std::string detail) {
@@ -142,7 +141,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   if (why != cause::one_way) tell_state(p, wire::path_report::suspect);
   choose_current(s, p.leaf);
   route(now, why);
-  carry_out(rescuer_.suspected(p, for_rescue(now, p), carried_flows(flows_, router_)));
+  recovery(rooms_).suspected(now, p);
   wake_all();
   p.sent.each_open([&](sent_record& record) {
     for (const auto& c : record.controls) ask_again(c);

@@ -182,11 +182,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
     order_close(p);
   }
   if (was_path) {
-    p.sent.each_open([&](sent_record& record) {
-      if (!record.requeued) lose_ranges(record);
-      for (const auto& c : record.controls) ask_again(c);
-      record.requeued = true;
-    });
+    recovery(rooms_).lost(p);
     // The peer may see no end of it, and would send on it until its own deadlines. What it told
     // itself is not told back.
     if (death && why != cause::one_way && !ledger_.crowded()) {

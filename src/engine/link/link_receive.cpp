@@ -208,7 +208,7 @@ void link::acknowledge_record(instant now, sent_record& record) {
     auto* f = find(r.flow);
     if (f == nullptr) continue;
     root_of(*f).account.delivered(f->acknowledge(r.bytes));
-    if (f->place() != nullptr) account_waiting(now, *f);
+    if (f->place() != nullptr) recovery(rooms_).account_waiting(now, *f);
     const auto room = f->writer_waits() ? room_of(*f) : send_room{};
     apply(now, *f, f->after_acknowledgement(root_of(*f).target, room));
   }
@@ -218,15 +218,6 @@ void link::acknowledge_record(instant now, sent_record& record) {
 void link::acknowledge_control(const sent_control& c) {
   if (const auto* row = ledger::row_of(c.what)) return ledger_.acknowledged(*row, c);
   if (auto* f = find(c.key); f != nullptr && f->acknowledged(c.what)) settle(*f);
-}
-
-// The record that carried it may never arrive: the frame is made again from current state.
-void link::ask_again(const sent_control& c) {
-  if (const auto* row = ledger::row_of(c.what)) {
-    const auto way = ledger_.lost(*row, control_owners(), c);
-    return way == control_way::in_private ? wake_tokens() : wake_control();
-  }
-  if (auto* f = find(c.key); f != nullptr && f->lost(c.what)) owe(*f);
 }
 
 errc link::on(instant now, path& p, const wire::path_state& f) {

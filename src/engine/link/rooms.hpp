@@ -67,12 +67,15 @@ struct rooms {
   }
   /// Some root places bytes on it, as its leaf's current path.
   bool reaches(const path& p) const noexcept {
-    return is_current(p) && router.reaches(p.leaf, demand.any_on_bulk());
+    return up() && stands_for(p) && router.reaches(p.leaf, demand.any_on_bulk());
   }
   /// A selector left it a moment ago, and what the new path cannot take may go by it.
-  bool was_left(const path& p) const noexcept { return is_current(p) && router.left(p.leaf); }
-  bool is_current(const path& p) const noexcept {
-    return up() && p.leaf < slots.size() && slots[p.leaf].current == &p;
+  bool was_left(const path& p) const noexcept {
+    return up() && stands_for(p) && router.left(p.leaf);
+  }
+  /// It is the current path of its leaf.
+  bool stands_for(const path& p) const noexcept {
+    return p.leaf < slots.size() && slots[p.leaf].current == &p;
   }
   engine::ledger::owners control_owners() noexcept { return {association, router, shared.mint}; }
 };

@@ -40,15 +40,6 @@ void routing::tell(event::migration move) {
   r_.shared.events.observe(std::move(move));
 }
 
-void routing::lose_ranges(const sent_record& record) {
-  for (const auto& r : record.ranges) {
-    auto* f = r_.flows.find(r.flow);
-    if (f == nullptr) continue;
-    f->lose(r, r_.root_of(*f).target);
-    r_.flows.enter_ring(*f);
-  }
-}
-
 // ---- what the leaves are like
 
 leaf_state routing::state_of(instant now, const leaf_slot& s) const {

@@ -25,8 +25,6 @@ class routing {
   std::vector<policy::child_facts> leaf_facts(instant now) const;
   /// To observers.
   void tell(event::migration move);
-  /// What the record carried must go another way.
-  void lose_ranges(const sent_record& record);
 
   // --- graphs
   void install(instant now, named_root& root, policy::graph g);
