@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "engine/link/waker.hpp"
 #include "engine/record/record_writer.hpp"
 
 namespace rendr::engine {
@@ -30,13 +31,6 @@ void attacher::send(path& p, const wire::handshake_message& message, wire::form 
   append_handshake(p.handshake_out, p.handshakes_sent++, wire::encode(message),
                    begin ? &first : nullptr);
   in_.shared.transmit.wake(p.carrier);
-}
-
-// A token was used: the peer is told.
-void attacher::wake_tokens() {
-  for (const auto& p : in_.paths) {
-    if (p->ready() && p->private_to_peer()) return in_.shared.transmit.wake(p->carrier);
-  }
 }
 
 std::string attacher::named(const path& p, const std::string& sentence) const {
@@ -96,7 +90,7 @@ void attacher::say_attach(instant now, path& p) {
   p.attaching.emplace(std::move(attempt.attach));
   p.reset = attempt.token.reset;
   send(p, p.attaching->message(), wire::form::attach, attempt.token.routing);
-  wake_tokens();
+  waker(in_).in_private();  // a token was used: the peer is told
 }
 
 void attacher::say_ask(instant now, path& p) {
@@ -106,7 +100,7 @@ void attacher::say_ask(instant now, path& p) {
   p.reset = inquiry.token.reset;
   p.question = std::move(inquiry.question);
   send(p, p.question->message(), wire::form::attach, inquiry.token.routing);
-  wake_tokens();
+  waker(in_).in_private();  // a token was used: the peer is told
 }
 
 attach_effect attacher::take(instant now, path& p, bytes_view payload) {

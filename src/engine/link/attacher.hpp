@@ -59,7 +59,6 @@ class attacher {
   void protect(path& p, const attach_outcome& outcome, wire::form form);
   void send(path& p, const wire::handshake_message& message, wire::form form,
             const routing_token& token);
-  void wake_tokens();
   std::string named(const path& p, const std::string& sentence) const;
 
   rooms& in_;

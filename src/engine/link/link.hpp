@@ -15,6 +15,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/link/attacher.hpp"
 #include "engine/link/flow_care.hpp"
+#include "engine/link/receiver.hpp"
 #include "engine/link/recovery.hpp"
 #include "engine/link/rooms.hpp"
 #include "engine/link/routing.hpp"
@@ -166,7 +167,6 @@ class link {
   void suspect(instant now, path& p, cause why, std::string detail);
   void clear_suspicion(instant now, path& p);
   void ask_for_life();
-  void look_at_quality(instant now, path& p, duration rtt);
   void tell_quiet(path& p);
   void lives(instant now, path& p);
   void life(instant now, path& p, std::uint64_t number);
@@ -174,39 +174,18 @@ class link {
 
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
-  bool take_frame(instant now, path& p, const wire::frame& f);
-  void tell_elsewhere(path& p);
-  errc on(instant now, path& p, const wire::path_ack& f);
-  errc on(instant now, path& p, const wire::path_state& f);
-  errc on(instant now, path& p, const wire::path_quality& f);
-  errc on(instant now, path& p, const wire::new_token& f);
-  errc on(instant now, path& p, const wire::retire_token& f);
-  errc on(instant now, path& p, const wire::link_slot& f);
-  errc on(instant now, path& p, const wire::open& f);
-  errc on(instant now, path& p, const wire::max_data& f);
-  errc on(instant now, path&, const wire::graph& f) { return routing(rooms_).take(now, f); }
-  errc on(instant now, path&, const wire::select& f) { return routing(rooms_).take(now, f); }
-  errc on(instant now, path& p, const wire::goaway& f);
-  template <class Frame>
-  errc to_flow(instant now, const Frame& frame);
-  template <class Frame>
-  errc payload_to_flow(instant now, path& p, const Frame& frame);
-  void acknowledge_record(instant now, sent_record& record);
-  void acknowledge_control(const sent_control& c);
+  void apply(instant now, path& p, const frame_effect& e);
   void protocol_error(instant now, path& p, std::string detail);
-  void bad_record(instant now, path& p, errc why);
 
   // What others carry out.
   void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }
   void ask_again(const sent_control& c) { recovery(rooms_).ask_again(c); }
   void wake_control() { waker(rooms_).control(); }
-  void wake_tokens() { waker(rooms_).in_private(); }
   void wake_all() { waker(rooms_).all(); }
   void route(instant now, cause why) { routing(rooms_).route(now, why); }
   void install_root(instant now, named_root& root, policy::graph g) {
     routing(rooms_).install(now, root, std::move(g));
   }
-  named_root& root_of(const flow& f) noexcept { return rooms_.root_of(f); }
   void apply(instant now, flow& f, const flow_effects& then) {
     flow_care(rooms_).apply(now, f, then);
   }

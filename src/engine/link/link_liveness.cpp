@@ -51,15 +51,6 @@ void link::check_path(instant now, path& p) {
   }
 }
 
-void link::look_at_quality(instant now, path& p, duration rtt) {
-  if (p.quality.surprising(rtt) && p.sent.in_flight() == 0 && !p.want_ping) {
-    p.want_ping = true;
-    s_.transmit.wake(p.carrier);
-  }
-  p.quality.sample(now, rtt);
-  router_.look_by(now + defaults::quality_look);
-}
-
 // What arrived of a transfer that fell silent is told on another path too: when this one went dark,
 // the sender then knows at once where to go on, and fills no survivor with what arrived.
 void link::tell_quiet(path& p) {
