@@ -14,8 +14,7 @@ link::link(services& shared, link_ref ref, role side, const link_config& config)
 link::~link() = default;
 
 errc link::start(instant now, policy::graph root) {
-  slots_.resize(config_.paths.size());
-  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].config = config_.paths[i];
+  slots_.start(config_.paths);
   standing_.start(now);
   association_.begin(config_.credentials, s_.secrets);
   config_.credentials = {};
@@ -58,8 +57,7 @@ void link::order_close(path& p) {
 
 // Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
 bool link::all_closed() const noexcept {
-  return !paths_.any_attached() &&
-         std::none_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.silent_end; });
+  return !paths_.any_attached() && !slots_.any_silent_end();
 }
 
 void link::check_dark(instant now) {
@@ -120,10 +118,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
   standing_.end();
   association_.end();
   for (const auto number : redial_.abandon_all()) s_.events.order(event::cancel_dial{ref_, number});
-  for (auto& s : slots_) {
-    s.current = nullptr;
-    s.shown = path_phase::dead;
-  }
+  slots_.end_all();
   for (const auto& p : paths_) {
     if (p->life.ended()) continue;
     const bool attached = p->ready();

@@ -110,7 +110,7 @@ class link {
   // --- graph
   routing graphs() noexcept { return routing(rooms_); }
   result<spec_id, failure> attach(instant now, const path_config& config);
-  std::optional<failure> detach(instant now, std::string_view leaf);
+  std::optional<failure> detach(instant now, std::string_view name);
 
   // --- questions
   link_status status(instant now) const;
@@ -118,7 +118,6 @@ class link {
 
  private:
   // link_status.cpp
-  leaf_slot* slot_for(std::string_view name);
   void leave(instant now, path& p, std::string detail);
 
   // link.cpp
@@ -213,7 +212,7 @@ class link {
   ledger& ledger_ = rooms_.ledger;
   peer_life& peer_ = rooms_.peer;
   path_table& paths_ = rooms_.paths;
-  std::vector<leaf_slot>& slots_ = rooms_.slots;
+  leaf_table& slots_ = rooms_.slots;
   redial& redial_ = rooms_.redial;
   rescuer& rescuer_ = rooms_.rescuer;
   router& router_ = rooms_.router;

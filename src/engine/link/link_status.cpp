@@ -58,43 +58,28 @@ link_status link::status(instant now) const {
 result<spec_id, failure> link::attach(instant now, const path_config& config) {
   if (side_ != role::dialer)
     return failure{errc::refused, "attach: the dialer of the link owns its paths"};
-  for (const auto& s : slots_) {
-    if (!s.removed && s.config.name == config.name) {
-      return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
-    }
-  }
+  if (slots_.named(config.name))
+    return failure{errc::invalid_argument, "attach: the name '" + config.name + "' is taken"};
   if (!valid_name(config.name)) {
     return failure{errc::invalid_argument,
                    "attach: " + quoted(config.name) + ": " + std::string(name_rule)};
   }
-  auto* s = slot_for(config.name);
-  if (s == nullptr) {
+  std::vector<bool> known(slots_.size());
+  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf)
+    known[leaf] = paths_.any_of(leaf) || router_.names(leaf);
+  const auto place = slots_.take(config.name, known);
+  if (!place) {
     return failure{errc::limit_reached,
                    "attach: a link has at most 64 paths, with those that a graph still names"};
   }
-  s->config = config;
-  s->removed = false;
-  const auto leaf = static_cast<spec_id>(s - slots_.data());
+  const auto leaf = place->leaf;
+  if (place->fresh) redial_.forget(leaf);
+  slots_[leaf].config = config;
+  slots_[leaf].removed = false;
   routing(rooms_).place_attached(now);
   redial_.attached(now, leaf, for_dial(), s_.jitter);
   dial_due(now);
   return leaf;
-}
-
-// For a new path: that of a detached one of this name, which graphs may still name; a fresh one; or
-// one that nothing knows any more. Null: there is none.
-leaf_slot* link::slot_for(std::string_view name) {
-  for (auto& s : slots_) {
-    if (s.removed && s.config.name == name) return &s;
-  }
-  if (slots_.size() < defaults::paths_per_link) return &slots_.emplace_back();
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    if (!slots_[leaf].removed || paths_.any_of(leaf) || router_.names(leaf)) continue;
-    slots_[leaf] = leaf_slot{};
-    redial_.forget(leaf);
-    return &slots_[leaf];
-  }
-  return nullptr;
 }
 
 void link::leave(instant now, path& p, std::string detail) {
@@ -104,29 +89,30 @@ void link::leave(instant now, path& p, std::string detail) {
   wake_control();
 }
 
-std::optional<failure> link::detach(instant now, std::string_view leaf) {
-  for (auto& s : slots_) {
-    if (s.removed || s.config.name != leaf) continue;
-    if (s.current != nullptr && s.current->carries() && paths_.living() <= 1) {
-      return failure{errc::refused, "detach: '" + std::string(leaf) + "' is the last living path"};
-    }
-    s.removed = side_ == role::dialer;
-    for (const auto number : redial_.abandon(static_cast<spec_id>(&s - slots_.data())))
-      s_.events.order(event::cancel_dial{ref_, number});
-    std::vector<path*> carriers;
-    for (const auto& p : paths_) {
-      if (&slots_[p->leaf] == &s && !p->life.ended()) carriers.push_back(p.get());
-    }
-    for (auto* p : carriers) {
-      if (p->ready()) {
-        leave(now, *p, "detached by command");
-      } else {
-        path_down(now, *p, cause::detached, "detached by command");
-      }
-    }
-    return std::nullopt;
+std::optional<failure> link::detach(instant now, std::string_view name) {
+  const auto leaf = slots_.named(name);
+  if (!leaf) {
+    return failure{errc::invalid_argument, "detach: no path is named '" + std::string(name) + "'"};
   }
-  return failure{errc::invalid_argument, "detach: no path is named '" + std::string(leaf) + "'"};
+  const auto* current = slots_.current(*leaf);
+  if (current != nullptr && current->carries() && paths_.living() <= 1) {
+    return failure{errc::refused, "detach: '" + std::string(name) + "' is the last living path"};
+  }
+  slots_[*leaf].removed = side_ == role::dialer;
+  for (const auto number : redial_.abandon(*leaf))
+    s_.events.order(event::cancel_dial{ref_, number});
+  std::vector<path*> carriers;
+  for (const auto& p : paths_) {
+    if (p->leaf == *leaf && !p->life.ended()) carriers.push_back(p.get());
+  }
+  for (auto* p : carriers) {
+    if (p->ready()) {
+      leave(now, *p, "detached by command");
+    } else {
+      path_down(now, *p, cause::detached, "detached by command");
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace rendr::engine

@@ -10,7 +10,7 @@
 #include "engine/link/association.hpp"
 #include "engine/link/ledger.hpp"
 #include "engine/link/standing.hpp"
-#include "engine/path/leaf.hpp"
+#include "engine/path/leaf_table.hpp"
 #include "engine/path/path_table.hpp"
 #include "engine/path/peer_life.hpp"
 #include "engine/path/redial.hpp"
@@ -45,7 +45,7 @@ struct rooms {
   peer_life peer;
 
   path_table paths;
-  std::vector<leaf_slot> slots;  ///< by leaf
+  leaf_table slots;
   engine::redial redial;
   engine::rescuer rescuer;
 
@@ -59,12 +59,7 @@ struct rooms {
   const link_agreement& agreement() const noexcept { return association.agreement(); }
   named_root& root_of(const flow& f) noexcept { return router.root_of(f.target()); }
   /// Of this leaf, which is known from then on.
-  leaf_slot& slot(spec_id leaf) {
-    if (leaf >= slots.size()) slots.resize(leaf + 1);
-    auto& s = slots[leaf];
-    if (s.config.name.empty()) s.config.name = "p" + std::to_string(leaf + 1);
-    return s;
-  }
+  leaf_slot& slot(spec_id leaf) { return slots.of(leaf); }
   /// Some root places bytes on it, as its leaf's current path.
   bool reaches(const path& p) const noexcept {
     return up() && stands_for(p) && router.reaches(p.leaf, demand.any_on_bulk());
@@ -74,9 +69,7 @@ struct rooms {
     return up() && stands_for(p) && router.left(p.leaf);
   }
   /// It is the current path of its leaf.
-  bool stands_for(const path& p) const noexcept {
-    return p.leaf < slots.size() && slots[p.leaf].current == &p;
-  }
+  bool stands_for(const path& p) const noexcept { return slots.stands_for(p); }
   engine::ledger::owners control_owners() noexcept { return {association, router, shared.mint}; }
 };
 

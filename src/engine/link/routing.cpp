@@ -29,7 +29,7 @@ void routing::route(instant now, cause why) {
 
 // Some selector wants to know the quality of this leaf better.
 void routing::measure(spec_id leaf) {
-  auto* p = leaf < r_.slots.size() ? r_.slots[leaf].current : nullptr;
+  auto* p = r_.slots.current(leaf);
   if (p == nullptr || p->sent.in_flight() != 0 || p->want_ping) return;
   p->want_ping = true;
   r_.shared.transmit.wake(p->carrier);
@@ -89,17 +89,6 @@ std::vector<policy::child_facts> routing::leaf_facts(instant now) const {
   return out;
 }
 
-std::vector<policy::leaf_info> routing::leaf_infos() const {
-  std::vector<policy::leaf_info> out;
-  out.reserve(r_.slots.size());
-  for (spec_id leaf = 0; leaf < r_.slots.size(); ++leaf) {
-    const auto& c = r_.slots[leaf].config;
-    if (r_.slots[leaf].removed) continue;
-    out.push_back({c.name, weight_of(c), c.evidence, c.cost, c.fate, leaf});
-  }
-  return out;
-}
-
 // ---- graphs
 
 void routing::install(instant now, named_root& root, policy::graph g) {
@@ -121,16 +110,8 @@ void routing::install(instant now, named_root& root, policy::graph g) {
 void routing::learn_leaves(const policy::graph& g) {
   for (const auto& node : g.nodes()) {
     if (node.kind != policy::node_kind::path) continue;
-    auto& s = r_.slot(node.leaf);
-    if (r_.side == role::dialer) continue;
-    s.config.name = node.name;
-    s.config.weight = node.weight;
-    s.config.cost = node.cost;
-    s.config.fate = node.fate;
-    if (node.evidence && !s.config.evidence) {
-      s.config.evidence = node.evidence;
-      if (s.current != nullptr) s.current->evidence = *node.evidence;
-    }
+    r_.slots.of(node.leaf);
+    if (r_.side == role::acceptor) r_.slots.learn(node);
   }
 }
 
@@ -141,7 +122,7 @@ void routing::replace(instant now, named_root& root, policy::graph g) {
 }
 
 void routing::place_attached(instant now) {
-  const auto leaves = leaf_infos();
+  const auto leaves = r_.slots.infos();
   for (auto& root : r_.router.all()) {
     if (auto graph = router::regrown(root, leaves)) replace(now, root, std::move(*graph));
   }
@@ -149,7 +130,7 @@ void routing::place_attached(instant now) {
 
 std::optional<failure> routing::set_root(instant now, std::string_view root,
                                          std::string_view text) {
-  auto wanted = r_.router.read(root, text, leaf_infos());
+  auto wanted = r_.router.read(root, text, r_.slots.infos());
   if (!wanted) return wanted.error();
   replace(now, *wanted->root, std::move(wanted->graph));
   return std::nullopt;

@@ -48,7 +48,6 @@ class routing {
   void measure(spec_id leaf);
   void learn_leaves(const policy::graph& g);
   void replace(instant now, named_root& root, policy::graph g);
-  std::vector<policy::leaf_info> leaf_infos() const;
   void move_peak(flow& f, peak_move move);
 
   rooms& r_;
