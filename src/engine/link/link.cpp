@@ -48,24 +48,12 @@ void link::adopt(instant now, const link_agreement& agreement, const std::string
   attacher(rooms_).come_up(now, remote);
 }
 
-// Of a path that has ended.
-void link::order_close(path& p) {
-  const bool flush = p.life.flushes();
-  s_.events.order(event::close_carrier{p.carrier, flush});
-  if (flush) s_.transmit.wake(p.carrier);
-}
-
-// Nothing is open any more, and nothing ended in silence: a machine that sleeps closes no path.
-bool link::all_closed() const noexcept {
-  return !paths_.any_attached() && !slots_.any_silent_end();
-}
-
 void link::check_dark(instant now) {
   if (!up() || down()) return;
   look_at_cold(now, false);
   const bool alive = any_alive();
   const bool doubted = !alive && !peer_.stalled();
-  if (!standing_.look(now, {alive, peer_.stalled(), doubted && all_closed()})) return;
+  if (!standing_.look(now, {alive, peer_.stalled(), doubted && keeper_.all_closed()})) return;
   redial_.went_dark(now, for_dial(), s_.jitter);
 }
 
@@ -125,7 +113,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
     p->life.end(attached);
     p->copies.clear();
     if (attached && p->handshake_out.empty()) append_bye(*p, true);
-    order_close(*p);
+    keeper_.close(*p);
   }
   for (const auto& [number, f] : flows_) {
     if (f->in.removed) continue;
@@ -151,7 +139,7 @@ instant link::next_timeout() noexcept {
 
 void link::handle_timeout(instant now, duration lateness) {
   if (down()) return;
-  if (lateness > defaults::late_loop) hold_deadlines(now, lateness);
+  if (lateness > defaults::late_loop) keeper_.hold_deadlines(now, lateness);
   if (const auto end = standing_.judge_dial(now, redial_.last_code(), redial_.last_error()))
     return fail(now, end->code, end->sentence);
   for (const auto carrier : paths_.carriers()) {
@@ -181,7 +169,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
       protocol_error(now, p, "the key is worn out: the peer acknowledges nothing");
       break;
     case sender::ended::drained:
-      end_drained(now, p);
+      keeper_.end_drained(now, p);
       break;
   }
   return p.out.pieces();

@@ -15,6 +15,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/link/attacher.hpp"
 #include "engine/link/flow_care.hpp"
+#include "engine/link/path_keeper.hpp"
 #include "engine/link/receiver.hpp"
 #include "engine/link/recovery.hpp"
 #include "engine/link/rooms.hpp"
@@ -123,27 +124,19 @@ class link {
   // link.cpp
   void begin_anew(instant now, const std::string& detail);
   void finish_down(instant now, errc code, const std::string& detail);
-  void order_close(path& p);
   bool closing() const noexcept { return standing_.closing(); }
   standing::closing_facts closing_facts() const noexcept;
-  bool all_closed() const noexcept;
   void check_dark(instant now);
   instant closing_ends() const noexcept;
   void check_closing(instant now);
   void peer_closed(instant now);
 
   // link_paths.cpp
-  leaf_slot& slot(spec_id leaf);
   void establish(instant now, path& p);
   void apply(instant now, path& p, const attach_effect& e);
   bool take_handshake(instant now, path& p, bytes_view payload);
   void replace_old(instant now, path& fresh);
-  void choose_current(leaf_slot& s, spec_id leaf);
-  void move(instant now, path& p, path_event event, cause why, std::string detail);
-  void tell_change(instant now, path& p, phase_change change, cause why, std::string detail);
-  void tell_state(const path& p, wire::path_report state);
   void drain(instant now, path& p, bool by_us, cause why, std::string detail);
-  void end_drained(instant now, path& p);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
   bool any_alive() const noexcept { return paths_.any_alive(); }
 
@@ -160,16 +153,11 @@ class link {
 
   // link_liveness.cpp
   void check_path(instant now, path& p);
-  liveness_facts known_of(instant now, const path& p) const;
   void apply(instant now, path& p, const verdict& v);
   void become_late(instant now, path& p, instant check_at);
   void suspect(instant now, path& p, cause why, std::string detail);
   void clear_suspicion(instant now, path& p);
-  void ask_for_life();
-  void tell_quiet(path& p);
-  void lives(instant now, path& p);
   void life(instant now, path& p, std::uint64_t number);
-  void hold_deadlines(instant now, duration lateness);
 
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
@@ -201,6 +189,7 @@ class link {
   void let_go(instant now, flow& f, std::uint64_t code);
 
   rooms rooms_;
+  path_keeper keeper_{rooms_};
 
   // The same, by the names that the methods use.
   services& s_ = rooms_.shared;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How paths come and go: the handshakes of a carrier, loss, replacement.
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "base/text.hpp"
@@ -9,14 +8,6 @@
 #include "engine/record/record_writer.hpp"
 
 namespace rendr::engine {
-
-namespace {
-
-constexpr std::size_t kept_records = 16;
-
-}  // namespace
-
-leaf_slot& link::slot(spec_id leaf) { return rooms_.slot(leaf); }
 
 void link::apply(instant now, path& p, const attach_effect& e) {
   using enum attach_effect::kind;
@@ -52,24 +43,24 @@ void link::establish(instant now, path& p) {
   const auto change = p.life.on(path_event::attached);
   p.attach_until = never;
   p.attached_at = now;
-  lives(now, p);
+  keeper_.lives(now, p);
   p.last_eliciting = now;
   p.sent.start_at(p.handshakes_sent);
   p.want_ping =
       true;  // the first record asks for an acknowledgement: a first RTT sample, and proof
-  auto& s = slot(p.leaf);
+  auto& s = rooms_.slot(p.leaf);
   s.known = true;
   s.silent_end = false;
   redial_.path_up(p.leaf);
   if (s.totals.deaths > 0) s.trial.returned(now);
   association_.settle();
-  tell_change(now, p, change, cause::none, "attached");
+  keeper_.tell(now, p, change, cause::none, "attached");
   check_dark(now);
   if (side_ == role::acceptor) {
     p.proven = true;
     replace_old(now, p);
   }
-  choose_current(s, p.leaf);
+  keeper_.choose_current(p.leaf);
   route(now, cause::returned);
   s_.transmit.wake(p.carrier);
 }
@@ -98,45 +89,11 @@ void link::replace_old(instant now, path& fresh) {
     drop_path(now, *p, cause::replaced, "a fresh path of the same leaf took over", true);
 }
 
-void link::choose_current(leaf_slot& s, spec_id leaf) { s.current = paths_.current_of(leaf); }
-
-void link::move(instant now, path& p, path_event event, cause why, std::string detail) {
-  tell_change(now, p, p.life.on(event), why, std::move(detail));
-}
-
-void link::tell_change(instant now, path& p, phase_change change, cause why, std::string detail) {
-  assert(p.life.refused() == 0);
-  if (!change.any()) return;
-  auto& s = slot(p.leaf);
-  s.shown = change.to;
-  if (!change.told()) return;
-  if (change.to == path_phase::suspect) ++s.totals.suspicions;
-  auto& history = s.records;
-  if (change.kept()) {
-    if (history.size() >= kept_records) history.erase(history.begin());
-    history.push_back({now, change.from, change.to, why, detail});
-  }
-  s_.events.observe(event::path_changed{ref_, p.carrier, p.leaf, s.config.name, change.from,
-                                        change.to, why, std::move(detail)});
-}
-
-void link::tell_state(const path& p, wire::path_report state) { ledger_.tell(p.id, state, p.leaf); }
-
 // It takes nothing new from now on; it ends when what it carries was acknowledged.
 void link::drain(instant now, path& p, bool by_us, cause why, std::string detail) {
-  tell_change(now, p, p.life.leave(by_us), why, std::move(detail));
-  choose_current(slot(p.leaf), p.leaf);
+  keeper_.tell(now, p, p.life.leave(by_us), why, std::move(detail));
+  keeper_.choose_current(p.leaf);
   route(now, why);
-}
-
-// A detached path is empty, and said so to the peer.
-void link::end_drained(instant now, path& p) {
-  tell_change(now, p, p.life.end(true), cause::detached, "everything on it was acknowledged");
-  auto& s = slot(p.leaf);
-  if (s.config.cold && !s.removed) s.shown = path_phase::idle;
-  if (s.current != nullptr) s.shown = s.current->life.phase();
-  ledger_.forget(p.id);
-  order_close(p);
 }
 
 void link::path_down(instant now, path& p, cause why, std::string detail) {
@@ -154,7 +111,7 @@ void link::path_down(instant now, path& p, cause why, std::string detail) {
 }
 
 void link::drop_path(instant now, path& p, cause why, std::string detail, bool order) {
-  auto& s = slot(p.leaf);
+  auto& s = rooms_.slot(p.leaf);
   const bool was_path = p.ready();
   const bool death = was_path && why != cause::bye && why != cause::detached &&
                      why != cause::replaced && why != cause::local_close;
@@ -163,7 +120,7 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   const auto vain = side_ == role::dialer && !was_path ? vain_reason(why, detail) : std::string();
   // The peer is told that it is no death, where it may still hear it.
   const bool told = order && was_path && why == cause::replaced && from != path_phase::suspect;
-  tell_change(now, p, p.life.end(told), why, std::move(detail));
+  keeper_.tell(now, p, p.life.end(told), why, std::move(detail));
   if (death) {
     ++s.totals.deaths;
     // A FIN comes from the peer. A reset may come from a router that forgot the connection of a
@@ -179,19 +136,19 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   }
   if (order) {
     if (told) append_bye(p, false);
-    order_close(p);
+    keeper_.close(p);
   }
   if (was_path) {
     recovery(rooms_).lost(p);
     // The peer may see no end of it, and would send on it until its own deadlines. What it told
     // itself is not told back.
     if (death && why != cause::one_way && !ledger_.crowded()) {
-      tell_state(p, wire::path_report::dead);
+      ledger_.tell(p.id, wire::path_report::dead, p.leaf);
     } else {
       ledger_.forget(p.id);
     }
   }
-  choose_current(s, p.leaf);
+  keeper_.choose_current(p.leaf);
   if (s.current != nullptr) s.shown = s.current->life.phase();
   if (down()) return;
   if (up()) attacher(rooms_).start(now);

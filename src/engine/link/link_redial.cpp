@@ -119,7 +119,7 @@ void link::network_changed(instant now) {
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     if (redial_.ask_anew(now, leaf, for_dial(), s_.jitter)) dial(now, leaf);
   }
-  ask_for_life();
+  keeper_.ask_for_life();
 }
 
 void link::wanted(instant now) {

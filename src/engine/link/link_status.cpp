@@ -83,7 +83,7 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
 }
 
 void link::leave(instant now, path& p, std::string detail) {
-  tell_state(p, wire::path_report::draining);
+  ledger_.tell(p.id, wire::path_report::draining, p.leaf);
   drain(now, p, true, cause::detached, std::move(detail));
   s_.transmit.wake(p.carrier);
   wake_control();
