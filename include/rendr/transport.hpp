@@ -20,7 +20,8 @@
 #include "rendr/time.hpp"
 
 /// What a transport is: a `scheme`. Those of rendr and those of an embedder are registered in the
-/// same way. Calls that name no thread belong to the thread of the executor that they got.
+/// same way. Calls that name no thread belong to the thread of the executor that they got. None of
+/// them throws.
 namespace rendr::transport {
 
 /// What a dial or an accept results in. Without `io`, `code` and `detail` say why.
