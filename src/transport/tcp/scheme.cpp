@@ -105,6 +105,7 @@ class tcp_place final : public place {
     if (to.bound)
       handlers.bound = [told = std::move(to.bound)](const auto& endpoints) {
         std::vector<bound_address> now;
+        now.reserve(endpoints.size());
         for (const auto& one : endpoints) now.push_back({to_text(one), one.port()});
         told(now);
       };
