@@ -16,8 +16,7 @@ namespace rendr::engine::test {
 struct rooms_of_a_link {
   explicit rooms_of_a_link(role side, endpoint_config self = {}, const link_config& wanted = {})
       : config(std::move(self)), in(shared, link_ref{1}, side, wanted) {
-    in.slots.resize(wanted.paths.size());
-    for (std::size_t i = 0; i < in.slots.size(); ++i) in.slots[i].config = wanted.paths[i];
+    in.slots.start(wanted.paths);
   }
 
   /// A carrier of this leaf that is connected and has said nothing.
