@@ -438,7 +438,7 @@ void endpoint::abort_link(instant now, link_ref ref) {
 result<flow_ref> endpoint::open_stream(instant now, link_ref ref, const open_options& options) {
   auto* l = impl_->find(ref);
   if (l == nullptr) return errc::closed;
-  auto out = l->open(now, wire::flow_kind::stream, options);
+  auto out = l->ask(now, [&](auto& app) { return app.open(wire::flow_kind::stream, options); });
   impl_->after(now, *l);
   return out;
 }
@@ -446,52 +446,52 @@ result<flow_ref> endpoint::open_stream(instant now, link_ref ref, const open_opt
 result<flow_ref> endpoint::open_packet(instant now, link_ref ref, const open_options& options) {
   auto* l = impl_->find(ref);
   if (l == nullptr) return errc::closed;
-  auto out = l->open(now, wire::flow_kind::packet, options);
+  auto out = l->ask(now, [&](auto& app) { return app.open(wire::flow_kind::packet, options); });
   impl_->after(now, *l);
   return out;
 }
 
-// Runs `call(link, flow)` and settles the link; `missing` when there is no such flow.
+// Runs `call(application, flow)` and settles the link; `missing` when there is no such flow.
 template <class Missing, class Call>
 static auto on_flow(auto& impl, instant now, flow_ref ref, Missing missing, Call&& call)
-    -> decltype(call(*impl.find(ref.link), *impl.find(ref))) {
+    -> decltype(call(std::declval<application&>(), *impl.find(ref))) {
   auto* f = impl.find(ref);
   if (f == nullptr) return missing;
   auto& l = *impl.find(ref.link);
-  auto out = call(l, *f);
+  auto out = l.ask(now, [&](application& app) { return call(app, *f); });
   impl.after(now, l);
   return out;
 }
 
 errc endpoint::accept_flow(instant now, flow_ref ref) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.accept(now, f); });
+                 [&](application& app, flow& f) { return app.accept(f); });
 }
 
 errc endpoint::reject_flow(instant now, flow_ref ref, std::uint64_t code, std::string_view reason) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.reject(now, f, code, reason); });
+                 [&](application& app, flow& f) { return app.reject(f, code, reason); });
 }
 
 result<std::size_t> endpoint::write(instant now, flow_ref ref, bytes_view data) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.write(now, f, data); });
+                 [&](application& app, flow& f) { return app.write(f, data); });
 }
 
 result<endpoint::read_result> endpoint::read(instant now, flow_ref ref, bytes_span out) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.read(now, f, out); });
+                 [&](application& app, flow& f) { return app.read(now, f, out); });
 }
 
 result<bool> endpoint::send_packet(instant now, flow_ref ref, bytes_view data) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.send_packet(now, f, data); });
+                 [&](application& app, flow& f) { return app.send_packet(f, data); });
 }
 
 result<endpoint::packet_result> endpoint::receive_packet(instant now, flow_ref ref,
                                                          bytes_span out) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.receive_packet(now, f, out); });
+                 [&](application& app, flow& f) { return app.receive_packet(now, f, out); });
 }
 
 result<std::optional<std::size_t>> endpoint::next_packet(flow_ref ref) const {
@@ -507,34 +507,34 @@ result<std::size_t> endpoint::peek(flow_ref ref, std::span<bytes_view> out) cons
 }
 
 void endpoint::consume(instant now, flow_ref ref, std::size_t n) {
-  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
-    l.consume(now, f, n);
+  on_flow(*impl_, now, ref, 0, [&](application& app, flow& f) {
+    app.consume(now, f, n);
     return 0;
   });
 }
 
 errc endpoint::shutdown(instant now, flow_ref ref) {
   return on_flow(*impl_, now, ref, errc::closed,
-                 [&](link& l, flow& f) { return l.shutdown(now, f); });
+                 [&](application& app, flow& f) { return app.shutdown(f); });
 }
 
 void endpoint::close(instant now, flow_ref ref) {
-  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
-    l.close_flow(now, f);
+  on_flow(*impl_, now, ref, 0, [&](application& app, flow& f) {
+    app.close(now, f);
     return 0;
   });
 }
 
 void endpoint::abort(instant now, flow_ref ref, std::uint64_t code) {
-  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
-    l.abort_flow(now, f, code);
+  on_flow(*impl_, now, ref, 0, [&](application& app, flow& f) {
+    app.abort(now, f, code);
     return 0;
   });
 }
 
 void endpoint::abort_after_delivery(instant now, flow_ref ref, std::uint64_t code) {
-  on_flow(*impl_, now, ref, 0, [&](link& l, flow& f) {
-    l.abort_after_delivery(now, f, code);
+  on_flow(*impl_, now, ref, 0, [&](application& app, flow& f) {
+    app.abort_after_delivery(now, f, code);
     return 0;
   });
 }

@@ -121,8 +121,8 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
       flows_.remove(*f);
       continue;
     }
-    apply(now, *f, f->fail(code, 0, detail));
-    tell_done(*f);
+    flow_care(rooms_).apply(now, *f, f->fail(code, 0, detail));
+    flow_care(rooms_).tell_done(*f);
   }
   s_.events.order(event::link_down{ref_, code, detail});
 }

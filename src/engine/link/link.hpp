@@ -13,6 +13,7 @@
 #include "base/fifo.hpp"
 #include "engine/endpoint.hpp"
 #include "engine/flow/flow.hpp"
+#include "engine/link/application.hpp"
 #include "engine/link/attacher.hpp"
 #include "engine/link/flow_care.hpp"
 #include "engine/link/path_keeper.hpp"
@@ -30,10 +31,10 @@ namespace rendr::engine {
 class record_writer;
 
 /// The association with one peer: paths below, flows above, the graph between. A pure state
-/// machine; the endpoint calls it with the time, it answers through `services`. Its parts by file:
-/// link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp, link_liveness.cpp,
-/// link_rescue.cpp, link_receive.cpp, link_send.cpp, link_flows.cpp (application),
-/// link_packets.cpp, link_routing.cpp (graph), link_demand.cpp (bulk, guards), link_status.cpp.
+/// machine; the endpoint calls it with the time, it answers through `services`. Beside it, over the
+/// same rooms: application, attacher, flow_care, receiver, recovery, routing, sender, waker. Its
+/// own parts by file: link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp,
+/// link_liveness.cpp, link_receive.cpp, link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -88,25 +89,25 @@ class link {
   void forget(path& p);
 
   // --- application
-  result<flow_ref> open(instant now, wire::flow_kind kind, const endpoint::open_options& options);
-  errc accept(instant now, flow& f);
-  errc reject(instant now, flow& f, std::uint64_t code, std::string_view reason);
-  result<std::size_t> write(instant now, flow& f, bytes_view data);
-  result<endpoint::read_result> read(instant now, flow& f, bytes_span out);
-  result<bool> send_packet(instant now, flow& f, bytes_view data);
-  result<endpoint::packet_result> receive_packet(instant now, flow& f, bytes_span out);
-  void consume(instant now, flow& f, std::size_t n);
-  errc shutdown(instant now, flow& f);
-  void close_flow(instant now, flow& f);
-  void abort_flow(instant now, flow& f, std::uint64_t code);
-  void abort_after_delivery(instant now, flow& f, std::uint64_t code);
+  /// Runs `call(application&)`, and does what must follow of it.
+  template <class Call>
+  auto ask(instant now, Call&& call) {
+    application asked(rooms_);
+    auto out = call(asked);
+    if (asked.wants_path()) wanted(now);
+    if (asked.let_go_of_one()) check_closing(now);
+    return out;
+  }
   /// Null: it is over, or never was.
   flow* find(std::uint64_t number) const noexcept { return flows_.find(number); }
   /// The next flow whose readiness changed, as of now.
-  std::optional<event::flow_ready> poll_ready();
+  std::optional<event::flow_ready> poll_ready() { return application(rooms_).poll_ready(); }
   /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers
   /// that are finished and flushed.
-  std::vector<carrier_id> sweep();
+  std::vector<carrier_id> sweep() {
+    flows_.sweep();
+    return paths_.sweep();
+  }
 
   // --- graph
   routing graphs() noexcept { return routing(rooms_); }
@@ -173,20 +174,6 @@ class link {
   void install_root(instant now, named_root& root, policy::graph g) {
     routing(rooms_).install(now, root, std::move(g));
   }
-  void apply(instant now, flow& f, const flow_effects& then) {
-    flow_care(rooms_).apply(now, f, then);
-  }
-  void owe(flow& f) { flow_care(rooms_).owe(f); }
-  void offer(flow& f) { flow_care(rooms_).offer(f); }
-  void settle(flow& f) { flow_care(rooms_).settle(f); }
-  void tell_done(flow& f) { flow_care(rooms_).tell_done(f); }
-  void consumed(instant now, flow& f) { flow_care(rooms_).consumed(now, f); }
-  void tell_ready(flow& f) { flow_care(rooms_).tell_ready(f); }
-  void grow_window(instant now, flow& f) { flow_care(rooms_).grow_window(now, f); }
-  send_room room_of(const flow& f) { return flow_care(rooms_).room_of(f); }
-
-  // link_flows.cpp
-  void let_go(instant now, flow& f, std::uint64_t code);
 
   rooms rooms_;
   path_keeper keeper_{rooms_};
