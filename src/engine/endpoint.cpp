@@ -642,7 +642,7 @@ std::optional<link_status> endpoint::status(instant now, link_ref ref) const {
 std::optional<flow_status> endpoint::status(flow_ref ref) const {
   auto* f = impl_->find(ref);
   if (f == nullptr) return std::nullopt;
-  return impl_->find(ref.link)->status(*f);
+  return f->status(ref.link);
 }
 
 std::size_t endpoint::slab_bytes() const { return impl_->pool.in_use(); }

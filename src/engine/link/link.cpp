@@ -18,7 +18,7 @@ errc link::start(instant now, policy::graph root) {
   standing_.start(now);
   association_.begin(config_.credentials, s_.secrets);
   config_.credentials = {};
-  install_root(now, router_.begin(config_.root), std::move(root));
+  routing(rooms_).install(now, router_.begin(config_.root), std::move(root));
   redial_.begin(now, for_dial(), s_.jitter);
   dial_due(now);
   return errc{};
@@ -62,7 +62,7 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
   if (standing_.close(now, bounded)) {
     ledger_.say_goaway(code, reason);
     if (!up()) return finish_down(now, errc::closed, "closed before it was up");
-    wake_control();
+    waker(rooms_).control();
   }
   check_closing(now);
 }
@@ -112,7 +112,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
     const bool attached = p->ready();
     p->life.end(attached);
     p->copies.clear();
-    if (attached && p->handshake_out.empty()) append_bye(*p, true);
+    if (attached && p->handshake_out.empty()) sender(rooms_).append_bye(*p, true);
     keeper_.close(*p);
   }
   for (const auto& [number, f] : flows_) {
@@ -151,7 +151,7 @@ void link::handle_timeout(instant now, duration lateness) {
   dial_due(now);
   if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
   if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);
-  if (router_.next_look() <= now) route(now, cause::quality);
+  if (router_.next_look() <= now) routing(rooms_).route(now, cause::quality);
   if (!any_alive()) {
     if (const auto other = association_.restarted())
       s_.events.order(event::peer_restarted{ref_, *other});

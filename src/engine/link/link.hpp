@@ -22,6 +22,7 @@
 #include "engine/link/rooms.hpp"
 #include "engine/link/routing.hpp"
 #include "engine/link/sender.hpp"
+#include "engine/link/status.hpp"
 #include "engine/link/waker.hpp"
 #include "engine/path/liveness.hpp"
 #include "engine/path/path.hpp"
@@ -115,8 +116,7 @@ class link {
   std::optional<failure> detach(instant now, std::string_view name);
 
   // --- questions
-  link_status status(instant now) const;
-  flow_status status(const flow& f) const { return f.status(ref_); }
+  link_status status(instant now) const { return status_of(rooms_, now); }
 
  private:
   // link_status.cpp
@@ -168,12 +168,8 @@ class link {
   // What others carry out.
   void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }
   void ask_again(const sent_control& c) { recovery(rooms_).ask_again(c); }
-  void wake_control() { waker(rooms_).control(); }
   void wake_all() { waker(rooms_).all(); }
   void route(instant now, cause why) { routing(rooms_).route(now, why); }
-  void install_root(instant now, named_root& root, policy::graph g) {
-    routing(rooms_).install(now, root, std::move(g));
-  }
 
   rooms rooms_;
   path_keeper keeper_{rooms_};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers to questions, and leaves that come and go by command.
+// Leaves that come and go by command.
 #include <algorithm>
 #include <utility>
 
@@ -7,53 +7,6 @@
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
-
-link_status link::status(instant now) const {
-  link_status out;
-  out.link = ref_;
-  out.id = agreement().keys.link;
-  out.side = side_;
-  out.up = up() && !down();
-  out.peer = agreement().peer;
-  out.peer_stalled = peer_.stalled();
-  out.migrations = router_.migrations() + demand_.moves();
-  out.flows_opened = flows_.opened();
-  out.flows_accepted = flows_.accepted();
-  if (!router_.installed()) return out;
-  router_.describe(out);
-  if (const auto until = standing_.grace_ends(); until != never) out.grace_left = until - now;
-  for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
-    const auto& s = slots_[leaf];
-    if (s.removed) continue;
-    auto one = s.totals;
-    one.spec = leaf;
-    one.name = s.config.name;
-    one.phase = s.shown;
-    if (const auto* p = s.current) {
-      one.carrier = p->carrier;
-      one.path = p->id;
-      one.phase = p->life.phase();
-      one.guard = p->guard_kind(agreement().cipher());
-      one.carries_data = p->carries() && rooms_.reaches(*p);
-      one.srtt = p->rtt.measured() ? p->rtt.smoothed() : duration(0);
-      one.rttvar = p->rtt.measured() ? p->rtt.variation() : duration(0);
-      one.min_rtt = p->rtt.minimum();
-      one.rate = p->rate.rate();
-      one.peer_rate = p->by_peer.rate;
-      one.in_flight = p->sent.in_flight();
-      one.last_heard_age = now - p->last_heard;
-      one.local = p->traits.local;
-      one.remote = p->traits.remote;
-    }
-    for (const auto& r : s.records)
-      one.history.push_back({now - r.when, r.from, r.to, r.why, r.detail});
-    out.paths.push_back(std::move(one));
-  }
-  for (const auto& [number, f] : flows_) {
-    if (!f->in.removed) out.flows.push_back(f->status(ref_));
-  }
-  return out;
-}
 
 result<spec_id, failure> link::attach(instant now, const path_config& config) {
   if (side_ != role::dialer)
@@ -86,7 +39,7 @@ void link::leave(instant now, path& p, std::string detail) {
   ledger_.tell(p.id, wire::path_report::draining, p.leaf);
   drain(now, p, true, cause::detached, std::move(detail));
   s_.transmit.wake(p.carrier);
-  wake_control();
+  waker(rooms_).control();
 }
 
 std::optional<failure> link::detach(instant now, std::string_view name) {
