@@ -1,5 +1,0 @@
-// layer: base
-// SPDX-License-Identifier: Apache-2.0
-#pragma once
-
-#include "rendr/carrier.hpp"
