@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a link: coming up, going dark, closing, failing.
 #include "engine/link/link.hpp"
+#include "engine/link/dialing.hpp"
 
 #include <algorithm>
 
@@ -19,7 +20,7 @@ errc link::start(instant now, policy::graph root) {
   association_.begin(config_.credentials, s_.secrets);
   config_.credentials = {};
   routing(rooms_).install(now, router_.begin(config_.root), std::move(root));
-  redial_.begin(now, for_dial(), s_.jitter);
+  dialing(rooms_).begin(now);
   dial_due(now);
   return errc{};
 }
@@ -50,11 +51,11 @@ void link::adopt(instant now, const link_agreement& agreement, const std::string
 
 void link::check_dark(instant now) {
   if (!up() || down()) return;
-  look_at_cold(now, false);
+  dialing(rooms_).look(now);
   const bool alive = any_alive();
   const bool doubted = !alive && !peer_.stalled();
   if (!standing_.look(now, {alive, peer_.stalled(), doubted && keeper_.all_closed()})) return;
-  redial_.went_dark(now, for_dial(), s_.jitter);
+  dialing(rooms_).went_dark(now);
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
@@ -105,7 +106,7 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down()) return;
   standing_.end();
   association_.end();
-  for (const auto number : redial_.abandon_all()) s_.events.order(event::cancel_dial{ref_, number});
+  dialing(rooms_).end();
   slots_.end_all();
   for (const auto& p : paths_) {
     if (p->life.ended()) continue;
@@ -132,8 +133,7 @@ instant link::next_timeout() noexcept {
   auto next =
       std::min({standing_.dial_ends(), closing_ends(), router_.next_look(), demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
-  if (redial_.owes_a_word()) next = std::min(next, redial_.tells_missing_at(for_dial()));
-  next = std::min({next, redial_.next_timeout(up()), standing_.grace_ends()});
+  next = std::min({next, dialing(rooms_).next_timeout(), standing_.grace_ends()});
   return std::min(next, attacher(rooms_).next());
 }
 
@@ -147,7 +147,8 @@ void link::handle_timeout(instant now, duration lateness) {
     if (down()) return;
   }
   attacher(rooms_).start(now);
-  if (up()) look_at_cold(now, true);
+  if (auto* rests = up() ? dialing(rooms_).rests(now) : nullptr)
+    leave(now, *rests, "the others are good: a cold path rests");
   dial_due(now);
   if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
   if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);

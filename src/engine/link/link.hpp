@@ -15,6 +15,7 @@
 #include "engine/flow/flow.hpp"
 #include "engine/link/application.hpp"
 #include "engine/link/attacher.hpp"
+#include "engine/link/dialing.hpp"
 #include "engine/link/flow_care.hpp"
 #include "engine/link/path_keeper.hpp"
 #include "engine/link/receiver.hpp"
@@ -95,7 +96,7 @@ class link {
   auto ask(instant now, Call&& call) {
     application asked(rooms_);
     auto out = call(asked);
-    if (asked.wants_path()) wanted(now);
+    if (asked.wants_path()) dialing(rooms_).wanted(now);
     if (asked.let_go_of_one()) check_closing(now);
     return out;
   }
@@ -142,15 +143,8 @@ class link {
   bool any_alive() const noexcept { return paths_.any_alive(); }
 
   // link_redial.cpp
-  dial_facts for_dial() const;
   void dial(instant now, spec_id leaf);
   void dial_due(instant now);
-  void wanted(instant now);
-  void look_at_cold(instant now, bool may_rest);
-  void ended_in_vain(instant now, spec_id leaf, cause why, const std::string& reason);
-  void dial_ended(instant now, spec_id leaf, const std::error_code& code,
-                  const std::string& reason);
-  void tell_missing(spec_id leaf, absence::word word);
 
   // link_liveness.cpp
   void check_path(instant now, path& p);

@@ -2,6 +2,7 @@
 // What happens to a path when its silence was judged (path/liveness), and when it is heard again.
 #include <algorithm>
 
+#include "engine/link/dialing.hpp"
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -111,7 +112,7 @@ void link::suspect(instant now, path& p, cause why, std::string detail) {
   });
   keeper_.ask_for_life();
   check_dark(now);
-  if (!any_alive()) redial_.none_lives(now, for_dial(), s_.jitter);
+  if (!any_alive()) dialing(rooms_).none_lives(now);
   wake_all();
 }
 

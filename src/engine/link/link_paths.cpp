@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "engine/link/dialing.hpp"
 #include "engine/link/link.hpp"
 #include "engine/record/record_writer.hpp"
 
@@ -22,7 +23,7 @@ void link::apply(instant now, path& p, const attach_effect& e) {
       return attacher(rooms_).start(now);
     case refused:
       path_down(now, p, e.why, e.sentence);
-      if (attacher(rooms_).tries_again(e)) redial_.soon(now, leaf, for_dial());
+      if (attacher(rooms_).tries_again(e)) dialing(rooms_).soon(now, leaf);
       return;
     case start_over:
       return begin_anew(now, e.sentence);
@@ -155,9 +156,8 @@ void link::drop_path(instant now, path& p, cause why, std::string detail, bool o
   route(now, why);
   const bool lived = was_path && now - p.attached_at >= defaults::death_min;
   const bool next_address = !was_path && p.traits.more_addresses && why != cause::replaced;
-  redial_.path_lost(now, p.leaf, {lived, next_address, !was_path && why != cause::replaced},
-                    for_dial(), s_.jitter);
-  if (!vain.empty()) ended_in_vain(now, p.leaf, why, vain);
+  dialing(rooms_).lost(now, p.leaf, {lived, next_address, !was_path && why != cause::replaced}, why,
+                       vain);
   check_dark(now);
   wake_all();
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "engine/link/dialing.hpp"
 #include "engine/link/link.hpp"
 
 namespace rendr::engine {
@@ -30,7 +31,7 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   slots_[leaf].config = config;
   slots_[leaf].removed = false;
   routing(rooms_).place_attached(now);
-  redial_.attached(now, leaf, for_dial(), s_.jitter);
+  dialing(rooms_).attached(now, leaf);
   dial_due(now);
   return leaf;
 }
@@ -52,8 +53,7 @@ std::optional<failure> link::detach(instant now, std::string_view name) {
     return failure{errc::refused, "detach: '" + std::string(name) + "' is the last living path"};
   }
   slots_[*leaf].removed = side_ == role::dialer;
-  for (const auto number : redial_.abandon(*leaf))
-    s_.events.order(event::cancel_dial{ref_, number});
+  dialing(rooms_).abandon(*leaf);
   std::vector<path*> carriers;
   for (const auto& p : paths_) {
     if (p->leaf == *leaf && !p->life.ended()) carriers.push_back(p.get());
