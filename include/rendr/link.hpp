@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rendr/credentials.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/detail/completion.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
@@ -36,14 +37,14 @@ struct link_options {
   std::string root = {};
   /// How long the link outlives its last path (`duration::max()`: for ever). The lower one of both
   /// ends holds.
-  duration grace = std::chrono::seconds(90);
+  duration grace = defaults::no_path_grace;
   /// What is left of the grace at most once *every* path ended by FIN or RST: the server's program
   /// is gone, as darkness sends neither. `duration::max()`: all of it.
-  duration grace_closed = std::chrono::minutes(5);
+  duration grace_closed = defaults::grace_closed;
   /// How long a closed link waits for flows that are still open, and without a living path for what
   /// its flows still hold; that counts from when the last one was lost. A flow that was closed is
   /// delivered as long as the link lives, however slow its reader is.
-  duration linger = std::chrono::seconds(30);
+  duration linger = defaults::linger;
   /// A link that is not up by then fails: with the code of the last refusal when there was one
   /// (`auth_failed`, `version_mismatch`, `refused`, …), else with `no_path`; the detail names the
   /// last dial's fault. `duration::max()`: keep trying. It also bounds how long a link goes on

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "rendr/defaults.hpp"
 #include "rendr/detail/completion.hpp"
 #include "rendr/error.hpp"
 #include "rendr/incoming.hpp"
@@ -33,7 +34,7 @@ struct listen_options {
   /// demands a pre-shared key or allowed keys (`runtime_options::accepted_credentials`), and so
   /// does a peer's `plaintext` path from elsewhere. See `link_options::insecure`.
   bool insecure = false;
-  int backlog = 1024;
+  int backlog = defaults::backlog;
   /// Told, as a sentence, when an address of the host cannot be listened on for now, and when it is
   /// (`good`). On the runtime's first loop; it must not wait, throw or close the listener.
   std::function<void(bool good, const std::string& sentence)> on_change = {};

@@ -5,8 +5,10 @@
 /// Everything of rendr's C++ interface.
 #include "rendr/carrier.hpp"
 #include "rendr/credentials.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
+#include "rendr/graph.hpp"
 #include "rendr/incoming.hpp"
 #include "rendr/link.hpp"
 #include "rendr/listener.hpp"

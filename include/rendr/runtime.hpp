@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "rendr/credentials.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/detail/completion.hpp"
 #include "rendr/error.hpp"
 #include "rendr/events.hpp"
@@ -79,28 +80,28 @@ struct runtime_options {
   std::size_t budget = 0;
   /// Bytes per flow that writes may leave unacknowledged before they wait; up to 64 MiB where the
   /// rates and round trips of its paths ask for more.
-  std::size_t send_buffer = std::size_t{4} << 20;
+  std::size_t send_buffer = defaults::send_buffer;
   /// Flows of one link, those that wait to be accepted included; more are refused with
   /// `limit_reached`.
-  std::size_t flows_per_link = 16384;
+  std::size_t flows_per_link = defaults::flows_per_link;
   /// Links that dialers may have here at once, divided by the loops, and a quarter of it from one
   /// host (or IPv6 /64; on loopback all of it), 13 KiB each while idle. Who asks for one more is
   /// refused with `limit_reached`; the paths and flows of those that live are not touched.
-  std::size_t links = 16384;
+  std::size_t links = defaults::links;
   /// Connections that have not shown a key yet, per loop, and a quarter of it from one host (or
   /// IPv6 /64; on loopback all of it); who has the most loses its oldest first. As many again may
   /// have shown one and not finished. An eighth of the descriptors of the process, where that is
   /// less.
-  std::size_t handshakes = 1024;
+  std::size_t handshakes = defaults::handshakes;
   /// What dialers must prove to make links here, and what this instance proves to them
   /// (`check_acceptor`). Empty: anybody may.
   credentials accepted_credentials = {};
   /// Grace and linger of accepted links. The lower grace of both ends holds.
-  duration accepted_grace = std::chrono::seconds(90);
+  duration accepted_grace = defaults::no_path_grace;
   /// What is left of the grace of an accepted link at most once *every* path of it ended by FIN or
   /// RST: its program is gone, as a machine that sleeps sends neither. `duration::max()`: all.
-  duration accepted_grace_closed = std::chrono::minutes(5);
-  duration accepted_linger = std::chrono::seconds(30);
+  duration accepted_grace_closed = defaults::grace_closed;
+  duration accepted_linger = defaults::linger;
   /// Watch this machine's addresses, devices and routes (one rtnetlink socket, no privilege; on an
   /// embedder's io_context only while there are links): a path whose local address is gone or whose
   /// device is down is suspect at once, and what is not alive is dialled again at once. A system

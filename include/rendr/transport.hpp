@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rendr/carrier.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/error.hpp"
 #include "rendr/path_form.hpp"
 #include "rendr/path_spec.hpp"
@@ -88,7 +89,7 @@ class arrival {
 
 /// Under which conditions to listen.
 struct listen_terms {
-  int backlog = 1024;
+  int backlog = defaults::backlog;
   /// May it be reached from other machines? If not, an address that can be is refused with
   /// `not_on_loopback`.
   bool off_loopback = false;

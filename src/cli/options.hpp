@@ -13,8 +13,10 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/private_file.hpp"
+#include "relay/defaults.hpp"
 #include "relay/keepalive.hpp"
 #include "relay/proxy_protocol.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/path_spec.hpp"
 #include "rendr/time.hpp"
 
@@ -48,9 +50,9 @@ struct key_options {
 struct dial_options {
   std::vector<path_spec> paths;  ///< all named, not resolved
   std::string root;              ///< checked graph text; empty: a selector over all paths in order
-  duration grace = std::chrono::hours(24);
-  duration grace_closed = std::chrono::minutes(5);
-  duration connect_timeout = std::chrono::seconds(10);
+  duration grace = relay::defaults::grace;
+  duration grace_closed = defaults::grace_closed;
+  duration connect_timeout = relay::defaults::connect_timeout;
   key_options keys;
   std::string state_dir;  ///< empty: the default place
   bool insecure = false;
@@ -86,9 +88,9 @@ struct demo_options {
 struct serve_options {
   std::vector<path_spec> listen;
   std::vector<named_target> targets;
-  duration grace = std::chrono::hours(24);
-  duration grace_closed = std::chrono::minutes(5);
-  duration connect_timeout = std::chrono::seconds(10);
+  duration grace = relay::defaults::grace;
+  duration grace_closed = defaults::grace_closed;
+  duration connect_timeout = relay::defaults::connect_timeout;
   std::uint64_t loops = 1;
   relay::keepalive probes;  ///< of the targets' sockets
   std::string state_dir;    ///< empty: the default place

@@ -15,6 +15,7 @@
 #include "policy/graph.hpp"
 #include "rendr/carrier.hpp"
 #include "rendr/credentials.hpp"
+#include "rendr/defaults.hpp"
 #include "rendr/time.hpp"
 #include "wire/frames.hpp"
 
@@ -22,7 +23,8 @@ namespace rendr::engine {
 
 using namespace std::chrono_literals;
 
-/// Every default is here, with its reason. All are reported by status.
+/// Every default is here, with its reason; those that a program may set are in
+/// `rendr/defaults.hpp`.
 namespace defaults {
 
 // Protection.
@@ -103,13 +105,13 @@ inline constexpr unsigned extra_percent = 5;   // rescue and suspicion copies, o
 inline constexpr duration extra_window = 10s;  //   this window; plus one BDP per path per window
 
 // Life of links and flows.
-inline constexpr duration no_path_grace = 90s;
-inline constexpr duration grace_closed = 5min;  // of a link whose paths the other end all closed
-inline constexpr duration closed_wait = 2s;     // a living peer dials anew sooner than that
-inline constexpr duration slot_wait = 60s;      // a dead link is seen dark within that
-inline constexpr duration foreign_wait = 3s;    // several servers behind one address take turns:
-inline constexpr unsigned foreign_proofs = 3;   //   the link's own one would have been met by then
-inline constexpr duration linger = 30s;
+using rendr::defaults::grace_closed;
+using rendr::defaults::no_path_grace;
+inline constexpr duration closed_wait = 2s;    // a living peer dials anew sooner than that
+inline constexpr duration slot_wait = 60s;     // a dead link is seen dark within that
+inline constexpr duration foreign_wait = 3s;   // several servers behind one address take turns:
+inline constexpr unsigned foreign_proofs = 3;  //   the link's own one would have been met by then
+using rendr::defaults::linger;
 
 // Memory.
 inline constexpr std::size_t budget = std::size_t{1} << 30;
@@ -118,7 +120,7 @@ inline constexpr std::uint64_t flow_reserve = 16 * 1024;
 inline constexpr std::uint64_t packet_reserve = 128 * 1024;
 inline constexpr std::uint64_t flow_window = 4u << 20;  // granted by demand from the free budget
 inline constexpr std::uint64_t flow_window_max = 64u << 20;
-inline constexpr std::size_t send_buffer = 4u << 20;    // per flow: accepted and not acknowledged
+using rendr::defaults::send_buffer;
 inline constexpr std::size_t send_scarce = 128 * 1024;  //   while buffers exceed the budget
 
 // Packet flows.
@@ -134,9 +136,9 @@ inline constexpr duration slab_rest = 5s;  // those that nobody needed so long g
 // Counts.
 inline constexpr std::size_t paths_per_link = 64;
 inline constexpr std::size_t path_id_ranges = 256;  // of consumed ids: 4 KiB a link
-inline constexpr std::size_t flows_per_link = 16384;
-inline constexpr std::size_t links = 16384;        // accepted ones: 13 KiB each while idle
-inline constexpr std::size_t handshakes = 1024;    // the oldest of who has the most is evicted
+using rendr::defaults::flows_per_link;
+using rendr::defaults::handshakes;
+using rendr::defaults::links;
 inline constexpr std::size_t sources_at_once = 4;  // so many fill them at least
 inline constexpr std::size_t event_queue = 256;    // observation only; overflow is counted
 

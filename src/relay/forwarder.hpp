@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/defaults.hpp"
 #include "relay/keepalive.hpp"
 #include "relay/log.hpp"
 #include "rendr/link.hpp"
@@ -21,7 +22,7 @@ struct forwarder_options {
   std::string target;  ///< name at the server; empty: its unnamed one
   link_options link;   ///< `loop` and `on_event` are the forwarder's own
   unsigned lanes = 1;  ///< one link each, on the runtime's loops
-  duration connect_timeout = std::chrono::seconds(10);
+  duration connect_timeout = defaults::connect_timeout;
   keepalive probes;  ///< of the applications' sockets
   /// While no path of the link lives, new connections are reset at once; else they wait.
   bool refuse_when_dark = false;

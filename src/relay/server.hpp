@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/defaults.hpp"
 #include "relay/keepalive.hpp"
 #include "relay/log.hpp"
 #include "relay/proxy_protocol.hpp"
@@ -27,7 +28,7 @@ struct target {
 
 struct server_options {
   std::vector<target> targets;
-  duration connect_timeout = std::chrono::seconds(10);
+  duration connect_timeout = defaults::connect_timeout;
   keepalive probes;  ///< of the applications' sockets
   log_sink log;
 };
