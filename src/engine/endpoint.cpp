@@ -47,7 +47,7 @@ struct endpoint::impl final : link_directory {
   std::optional<made_link> seen_from_the_door(link_ref ref) const {
     const auto* l = find(ref);
     if (l == nullptr) return std::nullopt;
-    return made_link{ref, &l->agreement(), &l->ids(), l->full()};
+    return made_link{ref, &l->in().agreement(), &l->in().association.paths(), l->in().paths.full()};
   }
   std::optional<made_link> named(const link_id& id) const override {
     const auto it = by_id.find(id);
@@ -66,9 +66,11 @@ struct endpoint::impl final : link_directory {
     const bool own = accepted_links.has_its_share(source, capped);
     link* out = nullptr;
     for (const auto& [ref, l] : links) {
-      if (l->down() || l->dark_since() == never || !accepted_links.counts(ref)) continue;
+      if (l->down() || l->in().standing.dark_since() == never || !accepted_links.counts(ref))
+        continue;
       if (own && !accepted_links.from(ref, source)) continue;
-      if (out == nullptr || l->dark_since() < out->dark_since()) out = l.get();
+      if (out == nullptr || l->in().standing.dark_since() < out->in().standing.dark_since())
+        out = l.get();
     }
     return out;
   }
@@ -86,21 +88,22 @@ struct endpoint::impl final : link_directory {
     if (known == slots.end()) return;
     for (const auto ref : std::vector(known->second)) {
       auto* l = find(ref);
-      if (l == nullptr || l->down() || l->agreement().peer == claimed.dialer) continue;
-      if (l->made_at() > claimed.made) continue;
+      if (l == nullptr || l->down() || l->in().agreement().peer == claimed.dialer) continue;
+      if (l->in().standing.up_since() > claimed.made) continue;
       l->give_way(now);
       after(now, *l);
     }
   }
   void take_claim(instant now, const link& l) {
-    const event::slot_claimed claimed{*l.claim(), l.agreement().peer, l.made_at()};
+    const event::slot_claimed claimed{*l.in().association.claim(), l.in().agreement().peer,
+                                      l.in().standing.up_since()};
     give_way(now, claimed);
     slots[claimed.claim].push_back(l.ref());
     if (config.loops > 1) events.order(claimed);
   }
   void forget_claim(const link& l) {
-    if (!l.claim()) return;
-    const auto known = slots.find(*l.claim());
+    if (!l.in().association.claim()) return;
+    const auto known = slots.find(*l.in().association.claim());
     if (known == slots.end()) return;
     std::erase(known->second, l.ref());
     if (known->second.empty()) slots.erase(known);
@@ -121,7 +124,7 @@ struct endpoint::impl final : link_directory {
     const auto ref = l.ref();
     if (l.claim_is_fresh()) take_claim(now, l);
     if (l.down()) {
-      by_id.erase(l.agreement().keys.link);
+      by_id.erase(l.in().agreement().keys.link);
       accepted_links.remove(ref);
       forget_claim(l);
     }
@@ -213,7 +216,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
     l = made.get();
     links.emplace(ref, std::move(made));
     l->adopt(now, *a.agreement, a.carrier->traits.remote);
-    by_id.emplace(l->agreement().keys.link, ref);
+    by_id.emplace(l->in().agreement().keys.link, ref);
     accepted_links.add(ref, std::move(a.source));
   }
   const auto carrier = a.carrier->carrier;
@@ -416,7 +419,7 @@ void endpoint::give_way(instant now, const event::slot_claimed& claimed) {
 
 std::optional<link_ref> endpoint::link_named(const link_id& id) const {
   for (const auto& [ref, l] : impl_->links) {
-    if (l->up() && !l->down() && l->agreement().keys.link == id) return ref;
+    if (l->up() && !l->down() && l->in().agreement().keys.link == id) return ref;
   }
   return std::nullopt;
 }

@@ -9,6 +9,26 @@
 
 namespace rendr::engine {
 
+namespace {
+
+// Asked of a link that is closing: each flow is looked at.
+standing::closing_facts closing_of(const rooms& in) noexcept {
+  standing::closing_facts out{false, true, !in.ledger.goaway_owed(), in.peer.stalled(),
+                              in.peer.last()};
+  for (const auto& [number, f] : in.flows) {
+    if (f->in.removed) continue;
+    out.idle = false;
+    out.delivering = out.delivering || f->let_go_of();
+  }
+  return out;
+}
+
+instant closing_ends(const rooms& in) noexcept {
+  return in.standing.closing() ? in.standing.closing_ends(closing_of(in)) : never;
+}
+
+}  // namespace
+
 link::link(services& shared, link_ref ref, role side, const link_config& config)
     : rooms_(shared, ref, side, config) {}
 
@@ -62,47 +82,19 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
   if (down()) return;
   if (standing_.close(now, bounded)) {
     ledger_.say_goaway(code, reason);
-    if (!up()) return finish_down(now, errc::closed, "closed before it was up");
+    if (!up()) return fail(now, errc::closed, "closed before it was up");
     waker(rooms_).control();
   }
   check_closing(now);
 }
 
-// Asked of a link that is closing: each flow is looked at.
-standing::closing_facts link::closing_facts() const noexcept {
-  standing::closing_facts out{false, true, !ledger_.goaway_owed(), peer_.stalled(), peer_.last()};
-  for (const auto& [number, f] : flows_) {
-    if (f->in.removed) continue;
-    out.idle = false;
-    out.delivering = out.delivering || f->let_go_of();
-  }
-  return out;
-}
-
-instant link::closing_ends() const noexcept {
-  return closing() ? standing_.closing_ends(closing_facts()) : never;
-}
-
 void link::check_closing(instant now) {
-  if (!closing() || down()) return;
-  if (const auto end = standing_.judge_closing(now, closing_facts()))
-    finish_down(now, end->code, end->sentence);
-}
-
-// GOAWAY and BYE in one record: the peer is done with the link.
-void link::peer_closed(instant now) {
-  const bool idle = std::all_of(flows_.begin(), flows_.end(), [](const auto& f) {
-    return f.second->in.removed || f.second->let_go_of() || f.second->settled();
-  });
-  const auto end = standing::closed_by_peer(idle);
-  finish_down(now, end.code, end.sentence);
+  if (!standing_.closing() || down()) return;
+  if (const auto end = standing_.judge_closing(now, closing_of(rooms_)))
+    fail(now, end->code, end->sentence);
 }
 
 void link::fail(instant now, errc code, const std::string& detail) {
-  finish_down(now, code, detail);
-}
-
-void link::finish_down(instant now, errc code, const std::string& detail) {
   if (down()) return;
   standing_.end();
   association_.end();
@@ -130,8 +122,8 @@ void link::finish_down(instant now, errc code, const std::string& detail) {
 
 instant link::next_timeout() noexcept {
   if (down()) return never;
-  auto next =
-      std::min({standing_.dial_ends(), closing_ends(), router_.next_look(), demand_.next_look()});
+  auto next = std::min(
+      {standing_.dial_ends(), closing_ends(rooms_), router_.next_look(), demand_.next_look()});
   for (const auto& p : paths_) next = std::min(next, next_look(*p));
   next = std::min({next, dialing(rooms_).next_timeout(), standing_.grace_ends()});
   return std::min(next, attacher(rooms_).next());
@@ -167,7 +159,7 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
     case sender::ended::no:
       break;
     case sender::ended::worn_out:
-      protocol_error(now, p, "the key is worn out: the peer acknowledges nothing");
+      path_down(now, p, cause::protocol, "the key is worn out: the peer acknowledges nothing");
       break;
     case sender::ended::drained:
       keeper_.end_drained(now, p);

@@ -55,11 +55,8 @@ class link {
   /// Down, and the application let go of every flow: may be destroyed.
   bool finished() const noexcept { return down() && flows_.empty() && paths_.empty(); }
   link_ref ref() const noexcept { return ref_; }
-  const link_agreement& agreement() const noexcept { return association_.agreement(); }
-  /// When the last path died or became suspect; `never` while one lives.
-  instant dark_since() const noexcept { return standing_.dark_since(); }
-  instant made_at() const noexcept { return standing_.up_since(); }
-  const std::optional<slot_claim>& claim() const noexcept { return association_.claim(); }
+  /// To look, not to touch.
+  const rooms& in() const noexcept { return rooms_; }
   /// Acceptor: the dialer said which slot it has, since this was asked last.
   bool claim_is_fresh() noexcept { return association_.claim_is_fresh(); }
   /// Its dialer lives no more, but by what a living path shows in the next minute.
@@ -75,8 +72,6 @@ class link {
   path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
   void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
                    std::string_view detail);
-  const path_ids& ids() const noexcept { return association_.paths(); }
-  bool full() const noexcept { return paths_.full(); }
   /// Acceptor: a proven carrier joins. The link takes it over.
   path* join(instant now, std::unique_ptr<path> p);
   void received(instant now, path& p, std::size_t n);
@@ -125,18 +120,12 @@ class link {
 
   // link.cpp
   void begin_anew(instant now, const std::string& detail);
-  void finish_down(instant now, errc code, const std::string& detail);
-  bool closing() const noexcept { return standing_.closing(); }
-  standing::closing_facts closing_facts() const noexcept;
   void check_dark(instant now);
-  instant closing_ends() const noexcept;
   void check_closing(instant now);
-  void peer_closed(instant now);
 
   // link_paths.cpp
   void establish(instant now, path& p);
   void apply(instant now, path& p, const attach_effect& e);
-  bool take_handshake(instant now, path& p, bytes_view payload);
   void replace_old(instant now, path& fresh);
   void drain(instant now, path& p, bool by_us, cause why, std::string detail);
   void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
@@ -157,7 +146,6 @@ class link {
   // link_receive.cpp
   bool take_record(instant now, path& p, const wire::record_view& record);
   void apply(instant now, path& p, const frame_effect& e);
-  void protocol_error(instant now, path& p, std::string detail);
 
   // What others carry out.
   void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }

@@ -32,14 +32,6 @@ void link::apply(instant now, path& p, const attach_effect& e) {
   }
 }
 
-bool link::take_handshake(instant now, path& p, bytes_view payload) {
-  const auto e = attacher(rooms_).take(now, p, payload);
-  apply(now, p, e);
-  const bool goes_on =
-      e.what == attach_effect::kind::attached || e.what == attach_effect::kind::came_up;
-  return goes_on && !p.life.ended() && !down();
-}
-
 void link::establish(instant now, path& p) {
   const auto change = p.life.on(path_event::attached);
   p.attach_until = never;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes in, conducted: records into frames, and what a frame means beyond the rooms.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,26 +9,33 @@
 
 namespace rendr::engine {
 
-void link::protocol_error(instant now, path& p, std::string detail) {
-  path_down(now, p, cause::protocol, std::move(detail));
+namespace {
+
+// GOAWAY and BYE in one record: the peer is done with the link.
+link_end closed_by_peer(const rooms& in) {
+  const bool idle = std::all_of(in.flows.begin(), in.flows.end(), [](const auto& f) {
+    return f.second->in.removed || f.second->let_go_of() || f.second->settled();
+  });
+  return standing::closed_by_peer(idle);
 }
+
+}  // namespace
 
 void link::received(instant now, path& p, std::size_t n) {
   receiver(rooms_).count(now, p, n);
   if (!p.prologue_read) {
     const auto first = p.in.prologue();
-    if (!first) return protocol_error(now, p, "the first bytes are not rendr's");
+    if (!first) return path_down(now, p, cause::protocol, "the first bytes are not rendr's");
     if (!first->has_value()) return;
     p.prologue_read = true;
   }
   while (!p.life.ended()) {
     const auto record = p.in.next(p.opening());
     if (!record) {
-      return protocol_error(
-          now, p,
-          record.error() == errc::auth_failed
-              ? "a record does not verify: the carrier changed what the peer sealed"
-              : "a record is malformed");
+      return path_down(now, p, cause::protocol,
+                       record.error() == errc::auth_failed
+                           ? "a record does not verify: the carrier changed what the peer sealed"
+                           : "a record is malformed");
     }
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
@@ -40,9 +48,15 @@ void link::drained(instant now, path& p) { receiver(rooms_).drained(now, p); }
 
 // False: nothing more of what `p` carried is read.
 bool link::take_record(instant now, path& p, const wire::record_view& record) {
-  if (record.kind == wire::record_kind::handshake) return take_handshake(now, p, record.payload);
+  if (record.kind == wire::record_kind::handshake) {
+    const auto e = attacher(rooms_).take(now, p, record.payload);
+    apply(now, p, e);
+    const bool goes_on =
+        e.what == attach_effect::kind::attached || e.what == attach_effect::kind::came_up;
+    return goes_on && !p.life.ended() && !down();
+  }
   if (const auto wrong = receiver::begin(p, record); !wrong.empty()) {
-    protocol_error(now, p, std::string(wrong));
+    path_down(now, p, cause::protocol, std::string(wrong));
     return false;
   }
   if (!p.proven) {
@@ -56,7 +70,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   while (true) {
     const auto frame = reader.next();
     if (!frame) {
-      protocol_error(now, p, "a frame is malformed");
+      path_down(now, p, cause::protocol, "a frame is malformed");
       return false;
     }
     if (!frame->has_value()) break;
@@ -64,8 +78,8 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
     const auto e = receiver(rooms_).take(now, p, **frame);
     if (e.what == frame_effect::kind::violation) {
       const bool of_path = (*frame)->index() < 6;
-      protocol_error(
-          now, p, "a frame contradicts the state of its " + std::string(of_path ? "path" : "flow"));
+      path_down(now, p, cause::protocol,
+                "a frame contradicts the state of its " + std::string(of_path ? "path" : "flow"));
     }
     apply(now, p, e);
     if (p.life.ended() || down()) return false;
@@ -90,9 +104,11 @@ void link::apply(instant now, path& p, const frame_effect& e) {
       return drain(now, *e.about, false, cause::bye, "the peer is leaving it");
     case frame_effect::kind::left:
       return path_down(now, p, cause::bye, "the peer left this path");
-    case frame_effect::kind::closed:
+    case frame_effect::kind::closed: {
       path_down(now, p, cause::bye, "the peer left this path");
-      return peer_closed(now);
+      const auto end = closed_by_peer(rooms_);
+      return fail(now, end.code, end.sentence);
+    }
   }
 }
 
