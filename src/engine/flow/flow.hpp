@@ -99,6 +99,8 @@ class flow {
   bool send_packet(slab_pool& pool, bytes_view data, const send_room& room);
   errc shutdown();
   bool writer_waits() const noexcept { return wants_write_; }
+  /// Its writer waits, and `put` may make room for him: packets are given up there.
+  bool put_makes_room() const noexcept { return wants_write_ && packets_; }
   /// Something that was sent or written is not acknowledged.
   bool buffers() const noexcept { return packets_ ? !packets_->out.empty() : send_.buffered() > 0; }
 
@@ -180,7 +182,7 @@ class flow {
   range fit(range r, record_writer& w);
   struct put_facts {
     instant now{};
-    send_room room;  ///< looked at when the writer waits
+    send_room room;  ///< looked at when `put_makes_room`
   };
   /// Puts r, which fits, with the FIN when r reaches its number. `node`: the leaf node charged;
   /// no_node: it is a copy out of turn.

@@ -163,7 +163,7 @@ bool sender::put_urgent(instant now, path& p, record_writer& w) {
     const auto r = f->fit(open.front(), w);
     if (r.empty()) return true;
     p.copies.advance(r.end);
-    const flow::put_facts at{now, f->writer_waits() ? flows.room_of(*f) : send_room{}};
+    const flow::put_facts at{now, f->put_makes_room() ? flows.room_of(*f) : send_room{}};
     const auto then = f->put(r, policy::no_node, w, r_.root_of(*f).target, at);
     note_put(now, p, r.size(), f->payload_of(r), r.size());
     flows.apply(now, *f, then);
@@ -174,7 +174,7 @@ bool sender::put_urgent(instant now, path& p, record_writer& w) {
 flow::filled sender::pull_and_put(instant now, path& p, flow& f, std::uint64_t limit,
                                   record_writer& w) {
   flow_care flows(r_);
-  const flow::put_facts at{now, f.writer_waits() ? flows.room_of(f) : send_room{}};
+  const flow::put_facts at{now, f.put_makes_room() ? flows.room_of(f) : send_room{}};
   const auto out = f.fill(r_.root_of(f).target, p.leaf, limit, w, at);
   if (out.numbers > 0) note_put(now, p, out.numbers, out.payload, out.again);
   if (!out.crowded) {
