@@ -24,8 +24,8 @@ std::uint64_t bytes_in(std::uint64_t rate, duration time) noexcept {
                                     std::chrono::duration<double>(time).count());
 }
 
-std::size_t record_size(instant now, const path& p) noexcept {
-  if (p.cold(now)) return unknown_record;
+std::size_t record_size(const path& p, bool cold) noexcept {
+  if (cold) return unknown_record;
   const auto rate = p.rate.rate();
   return std::clamp<std::size_t>(bytes_in(rate, defaults::record_time), defaults::record_min,
                                  defaults::record_max);
@@ -48,9 +48,10 @@ sender::ended sender::fill(instant now, path& p, std::size_t limit) {
   }
   if (!p.ready()) return ended::no;
   p.wrote_at = now;
-  const auto wanted = p.cold(now) ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
+  const bool cold = p.cold(now);
+  const auto wanted = cold ? unknown_batch : bytes_in(p.rate.rate(), defaults::unsent_time);
   const auto batch =
-      std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(now, p))});
+      std::min({limit, max_batch, std::max<std::size_t>(wanted, record_size(p, cold))});
   auto end = ended::no;
   bool more = true;
   while (more && p.out.pending() < batch) {
@@ -66,7 +67,8 @@ bool sender::build_record(instant now, path& p, bool& more_data, ended& end) {
     end = ended::worn_out;
     return false;
   }
-  record_writer w(p.out, r_.shared.pool, p.sent.next_number(), record_size(now, p), p.sealing());
+  record_writer w(p.out, r_.shared.pool, p.sent.next_number(), record_size(p, p.cold(now)),
+                  p.sealing());
   put_acks(now, p, w);
   if (r_.up()) put_quality(now, p, w);
   put_control(p, w);

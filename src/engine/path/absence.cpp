@@ -67,8 +67,4 @@ std::optional<absence::word> absence::tell(instant now) {
   return word{now - since_, lasting_, reason};
 }
 
-instant absence::tells_at() const noexcept {
-  return told_.empty() && since_ != never ? since_ + defaults::missing_after : never;
-}
-
 }  // namespace rendr::engine

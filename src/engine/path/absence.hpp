@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include "engine/config.hpp"
 #include "engine/types.hpp"
 #include "rendr/time.hpp"
 
@@ -31,7 +32,9 @@ class absence {
   /// What is to be told now, if it is missing still. A reason is told once, and a few of them.
   std::optional<word> tell(instant now);
   /// When it is told for the first time; later it is told when the reason changes.
-  instant tells_at() const noexcept;
+  instant tells_at() const noexcept {
+    return told_.empty() && since_ != never ? since_ + defaults::missing_after : never;
+  }
 
  private:
   instant since_ = never;

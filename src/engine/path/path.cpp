@@ -15,13 +15,6 @@ void path::protect(const path_keys& keys, role side, crypto::aead cipher,
   opener.emplace(cipher, dialer ? keys.to_dialer : keys.to_acceptor, numbers);
 }
 
-bool path::cold(instant now) const noexcept {
-  if (rate.rate() == 0) return true;
-  if (starting()) return true;
-  const auto idle = std::max<duration>(rtt.smoothed() + rtt.slack(), defaults::kernel_rto);
-  return last_flow_data == instant::min() || now - last_flow_data > idle;
-}
-
 path_guard path::guard_kind(crypto::aead cipher) const noexcept {
   if (guarded == wire::guard::checksum)
     return traits.secured ? path_guard::carrier : path_guard::plaintext;

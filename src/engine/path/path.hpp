@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -102,7 +103,11 @@ struct path {
   /// A kernel forgets the window of a connection that stood idle for its retransmission time-out
   /// (RFC 5681 section 4.1, RFC 2861): until an acknowledgement tells, the path drains like a new
   /// one.
-  bool cold(instant now) const noexcept;
+  bool cold(instant now) const noexcept {
+    if (starting() || rate.rate() == 0) return true;
+    const auto idle = std::max<duration>(rtt.smoothed() + rtt.slack(), defaults::kernel_rto);
+    return last_flow_data == instant::min() || now - last_flow_data > idle;
+  }
   path_terms terms() const noexcept { return {leaf, guarded}; }
   /// Its handshake is done: its records are guarded from here on, as its terms say.
   /// @param records_per_key after how many our own key turns.
