@@ -220,7 +220,7 @@ void endpoint::impl::let_in(instant now, greeter::admission a) {
     accepted_links.add(ref, std::move(a.source));
   }
   const auto carrier = a.carrier->carrier;
-  auto* p = l->join(now, std::move(a.carrier));
+  auto* p = l->changes().join(now, std::move(a.carrier));
   carriers[carrier] = {l, p};
   l->received(now, *p, 0);  // frames may have come right behind the proof
   after(now, *l);
@@ -310,7 +310,7 @@ void endpoint::path_evidence(instant now, carrier_id carrier, const carrier_evid
   auto* at = impl_->find(carrier);
   if (at == nullptr || at->owner == nullptr) return;
   auto* l = at->owner;
-  l->evidence(now, *at->at, evidence);
+  l->changes().evidence(now, *at->at, evidence);
   impl_->after(now, *l);
 }
 
@@ -327,7 +327,7 @@ void endpoint::path_down(instant now, carrier_id carrier, std::error_code code,
   }
   auto text = detail.empty() && code ? code.message() : std::string(detail);
   p->was_reset = code == std::errc::connection_reset || code == std::errc::broken_pipe;
-  l->path_down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
+  l->changes().down(now, *p, code ? cause::carrier_error : cause::carrier_eof, std::move(text));
   impl_->after(now, *l);
 }
 
@@ -346,7 +346,7 @@ void endpoint::path_doubted(instant now, carrier_id carrier, std::string_view de
   auto* at = impl_->find(carrier);
   if (at == nullptr || at->owner == nullptr) return;
   auto* l = at->owner;
-  l->doubt(now, *at->at, std::string(detail));
+  l->changes().doubt(now, *at->at, std::string(detail));
   impl_->after(now, *l);
 }
 

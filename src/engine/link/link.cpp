@@ -54,7 +54,7 @@ void link::begin_anew(instant now, const std::string& detail) {
   for (const auto& p : paths_) {
     if (!p->life.ended() && !p->life.at(path_stage::waiting)) spent.push_back(p.get());
   }
-  for (auto* p : spent) path_down(now, *p, cause::refused, detail);
+  for (auto* p : spent) changes().down(now, *p, cause::refused, detail);
   for (const auto& p : paths_) p->token_until = never;
   association_.start_over(s_.secrets);
   ledger_.start_over();
@@ -67,15 +67,6 @@ void link::begin_anew(instant now, const std::string& detail) {
 void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
   association_.adopt(agreement, s_.tokens, ref_, s_.secrets, s_.mint);
   attacher(rooms_).come_up(now, remote);
-}
-
-void link::check_dark(instant now) {
-  if (!up() || down()) return;
-  dialing(rooms_).look(now);
-  const bool alive = any_alive();
-  const bool doubted = !alive && !peer_.stalled();
-  if (!standing_.look(now, {alive, peer_.stalled(), doubted && keeper_.all_closed()})) return;
-  dialing(rooms_).went_dark(now);
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
@@ -106,7 +97,7 @@ void link::fail(instant now, errc code, const std::string& detail) {
     p->life.end(attached);
     p->copies.clear();
     if (attached && p->handshake_out.empty()) sender(rooms_).append_bye(*p, true);
-    keeper_.close(*p);
+    path_keeper(rooms_).close(*p);
   }
   for (const auto& [number, f] : flows_) {
     if (f->in.removed) continue;
@@ -131,21 +122,21 @@ instant link::next_timeout() noexcept {
 
 void link::handle_timeout(instant now, duration lateness) {
   if (down()) return;
-  if (lateness > defaults::late_loop) keeper_.hold_deadlines(now, lateness);
+  if (lateness > defaults::late_loop) path_keeper(rooms_).hold_deadlines(now, lateness);
   if (const auto end = standing_.judge_dial(now, redial_.last_code(), redial_.last_error()))
     return fail(now, end->code, end->sentence);
   for (const auto carrier : paths_.carriers()) {
-    if (auto* p = paths_.find(carrier)) check_path(now, *p);
+    if (auto* p = paths_.find(carrier)) changes().check(now, *p);
     if (down()) return;
   }
   attacher(rooms_).start(now);
   if (auto* rests = up() ? dialing(rooms_).rests(now) : nullptr)
-    leave(now, *rests, "the others are good: a cold path rests");
+    changes().leave(now, *rests, "the others are good: a cold path rests");
   dial_due(now);
   if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
   if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);
   if (router_.next_look() <= now) routing(rooms_).route(now, cause::quality);
-  if (!any_alive()) {
+  if (!paths_.any_alive()) {
     if (const auto other = association_.restarted())
       s_.events.order(event::peer_restarted{ref_, *other});
   }
@@ -159,10 +150,10 @@ std::span<const bytes_view> link::poll_transmit(instant now, path& p, std::size_
     case sender::ended::no:
       break;
     case sender::ended::worn_out:
-      path_down(now, p, cause::protocol, "the key is worn out: the peer acknowledges nothing");
+      changes().down(now, p, cause::protocol, "the key is worn out: the peer acknowledges nothing");
       break;
     case sender::ended::drained:
-      keeper_.end_drained(now, p);
+      path_keeper(rooms_).end_drained(now, p);
       break;
   }
   return p.out.pieces();

@@ -17,7 +17,7 @@
 #include "engine/link/attacher.hpp"
 #include "engine/link/dialing.hpp"
 #include "engine/link/flow_care.hpp"
-#include "engine/link/path_keeper.hpp"
+#include "engine/link/path_changes.hpp"
 #include "engine/link/receiver.hpp"
 #include "engine/link/recovery.hpp"
 #include "engine/link/rooms.hpp"
@@ -34,9 +34,9 @@ class record_writer;
 
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Beside it, over the
-/// same rooms: application, attacher, flow_care, receiver, recovery, routing, sender, waker. Its
-/// own parts by file: link.cpp (life), link_paths.cpp (attach, loss), link_redial.cpp,
-/// link_liveness.cpp, link_receive.cpp, link_status.cpp.
+/// same rooms: application, attacher, flow_care, path_changes, receiver, recovery, routing, sender,
+/// waker. Its own parts by file: link.cpp (life), link_receive.cpp, link_redial.cpp,
+/// link_status.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -69,21 +69,15 @@ class link {
   void handle_timeout(instant now, duration lateness);
 
   // --- paths
+  path_changes changes() noexcept { return path_changes(rooms_); }
   path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
   void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
                    std::string_view detail);
-  /// Acceptor: a proven carrier joins. The link takes it over.
-  path* join(instant now, std::unique_ptr<path> p);
   void received(instant now, path& p, std::size_t n);
   void drained(instant now, path& p);
   void transmitted(instant now, path& p, std::size_t n);
-  void evidence(instant now, path& p, const carrier_evidence& e);
-  void path_down(instant now, path& p, cause why, std::string detail);
   void network_changed(instant now);
-  void doubt(instant now, path& p, std::string detail);
   std::span<const bytes_view> poll_transmit(instant now, path& p, std::size_t limit);
-  /// The carrier's close was carried out (flushed): forget it.
-  void forget(path& p);
 
   // --- application
   /// Runs `call(application&)`, and does what must follow of it.
@@ -115,46 +109,20 @@ class link {
   link_status status(instant now) const { return status_of(rooms_, now); }
 
  private:
-  // link_status.cpp
-  void leave(instant now, path& p, std::string detail);
-
   // link.cpp
   void begin_anew(instant now, const std::string& detail);
-  void check_dark(instant now);
   void check_closing(instant now);
-
-  // link_paths.cpp
-  void establish(instant now, path& p);
-  void apply(instant now, path& p, const attach_effect& e);
-  void replace_old(instant now, path& fresh);
-  void drain(instant now, path& p, bool by_us, cause why, std::string detail);
-  void drop_path(instant now, path& p, cause why, std::string detail, bool flush);
-  bool any_alive() const noexcept { return paths_.any_alive(); }
 
   // link_redial.cpp
   void dial(instant now, spec_id leaf);
   void dial_due(instant now);
 
-  // link_liveness.cpp
-  void check_path(instant now, path& p);
-  void apply(instant now, path& p, const verdict& v);
-  void become_late(instant now, path& p, instant check_at);
-  void suspect(instant now, path& p, cause why, std::string detail);
-  void clear_suspicion(instant now, path& p);
-  void life(instant now, path& p, std::uint64_t number);
-
   // link_receive.cpp
+  void apply(instant now, path& p, const attach_effect& e);
   bool take_record(instant now, path& p, const wire::record_view& record);
   void apply(instant now, path& p, const frame_effect& e);
 
-  // What others carry out.
-  void append_bye(path& p, bool link_over) { sender(rooms_).append_bye(p, link_over); }
-  void ask_again(const sent_control& c) { recovery(rooms_).ask_again(c); }
-  void wake_all() { waker(rooms_).all(); }
-  void route(instant now, cause why) { routing(rooms_).route(now, why); }
-
   rooms rooms_;
-  path_keeper keeper_{rooms_};
 
   // The same, by the names that the methods use.
   services& s_ = rooms_.shared;

@@ -25,17 +25,18 @@ void link::received(instant now, path& p, std::size_t n) {
   receiver(rooms_).count(now, p, n);
   if (!p.prologue_read) {
     const auto first = p.in.prologue();
-    if (!first) return path_down(now, p, cause::protocol, "the first bytes are not rendr's");
+    if (!first) return changes().down(now, p, cause::protocol, "the first bytes are not rendr's");
     if (!first->has_value()) return;
     p.prologue_read = true;
   }
   while (!p.life.ended()) {
     const auto record = p.in.next(p.opening());
     if (!record) {
-      return path_down(now, p, cause::protocol,
-                       record.error() == errc::auth_failed
-                           ? "a record does not verify: the carrier changed what the peer sealed"
-                           : "a record is malformed");
+      return changes().down(
+          now, p, cause::protocol,
+          record.error() == errc::auth_failed
+              ? "a record does not verify: the carrier changed what the peer sealed"
+              : "a record is malformed");
     }
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
@@ -45,6 +46,28 @@ void link::received(instant now, path& p, std::size_t n) {
 }
 
 void link::drained(instant now, path& p) { receiver(rooms_).drained(now, p); }
+
+void link::apply(instant now, path& p, const attach_effect& e) {
+  using enum attach_effect::kind;
+  const auto leaf = p.leaf;
+  switch (e.what) {
+    case attached:
+      return changes().establish(now, p);
+    case came_up:
+      changes().establish(now, p);
+      for (auto* other : attacher(rooms_).losers(p))
+        changes().down(now, *other, cause::replaced, "the link came up by another path");
+      return attacher(rooms_).start(now);
+    case refused:
+      changes().down(now, p, e.why, e.sentence);
+      if (attacher(rooms_).tries_again(e)) dialing(rooms_).soon(now, leaf);
+      return;
+    case start_over:
+      return begin_anew(now, e.sentence);
+    case lost:
+      return fail(now, e.code, e.sentence);
+  }
+}
 
 // False: nothing more of what `p` carried is read.
 bool link::take_record(instant now, path& p, const wire::record_view& record) {
@@ -56,13 +79,13 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
     return goes_on && !p.life.ended() && !down();
   }
   if (const auto wrong = receiver::begin(p, record); !wrong.empty()) {
-    path_down(now, p, cause::protocol, std::string(wrong));
+    changes().down(now, p, cause::protocol, std::string(wrong));
     return false;
   }
   if (!p.proven) {
     p.proven = true;
     association_.confirm();
-    replace_old(now, p);
+    changes().replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
   ledger_.begin_record();
@@ -70,7 +93,7 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   while (true) {
     const auto frame = reader.next();
     if (!frame) {
-      path_down(now, p, cause::protocol, "a frame is malformed");
+      changes().down(now, p, cause::protocol, "a frame is malformed");
       return false;
     }
     if (!frame->has_value()) break;
@@ -78,8 +101,9 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
     const auto e = receiver(rooms_).take(now, p, **frame);
     if (e.what == frame_effect::kind::violation) {
       const bool of_path = (*frame)->index() < 6;
-      path_down(now, p, cause::protocol,
-                "a frame contradicts the state of its " + std::string(of_path ? "path" : "flow"));
+      changes().down(
+          now, p, cause::protocol,
+          "a frame contradicts the state of its " + std::string(of_path ? "path" : "flow"));
     }
     apply(now, p, e);
     if (p.life.ended() || down()) return false;
@@ -94,18 +118,18 @@ void link::apply(instant now, path& p, const frame_effect& e) {
     case frame_effect::kind::violation:
       return;
     case frame_effect::kind::life:
-      life(now, *e.about, e.number);
+      changes().life(now, *e.about, e.number);
       return receiver(rooms_).finish(now, e);
     case frame_effect::kind::unheard:
-      return suspect(now, *e.about, cause::one_way, "the peer hears nothing on it");
+      return changes().suspect(now, *e.about, cause::one_way, "the peer hears nothing on it");
     case frame_effect::kind::given_up:
-      return path_down(now, *e.about, cause::one_way, "the peer gave it up");
+      return changes().down(now, *e.about, cause::one_way, "the peer gave it up");
     case frame_effect::kind::draining:
-      return drain(now, *e.about, false, cause::bye, "the peer is leaving it");
+      return changes().drain(now, *e.about, false, cause::bye, "the peer is leaving it");
     case frame_effect::kind::left:
-      return path_down(now, p, cause::bye, "the peer left this path");
+      return changes().down(now, p, cause::bye, "the peer left this path");
     case frame_effect::kind::closed: {
-      path_down(now, p, cause::bye, "the peer left this path");
+      changes().down(now, p, cause::bye, "the peer left this path");
       const auto end = closed_by_peer(rooms_);
       return fail(now, end.code, end.sentence);
     }

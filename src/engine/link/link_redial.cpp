@@ -17,7 +17,7 @@ void link::dial_failed(instant now, std::uint64_t attempt, std::error_code code,
 void link::dial(instant now, spec_id leaf) {
   const auto room = dialing(rooms_).room_for(now, leaf);
   if (room.gives_way != nullptr)
-    drop_path(now, *room.gives_way, cause::replaced, "no answer: dialled anew", true);
+    changes().drop(now, *room.gives_way, cause::replaced, "no answer: dialled anew", true);
   if (room.free && !down()) dialing(rooms_).dial(now, leaf);
 }
 
@@ -34,7 +34,7 @@ void link::network_changed(instant now) {
   for (spec_id leaf = 0; leaf < slots_.size(); ++leaf) {
     if (dialing(rooms_).ask_anew(now, leaf)) dial(now, leaf);
   }
-  keeper_.ask_for_life();
+  path_keeper(rooms_).ask_for_life();
 }
 
 }  // namespace rendr::engine

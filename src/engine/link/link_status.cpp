@@ -36,13 +36,6 @@ result<spec_id, failure> link::attach(instant now, const path_config& config) {
   return leaf;
 }
 
-void link::leave(instant now, path& p, std::string detail) {
-  ledger_.tell(p.id, wire::path_report::draining, p.leaf);
-  drain(now, p, true, cause::detached, std::move(detail));
-  s_.transmit.wake(p.carrier);
-  waker(rooms_).control();
-}
-
 std::optional<failure> link::detach(instant now, std::string_view name) {
   const auto leaf = slots_.named(name);
   if (!leaf) {
@@ -60,9 +53,9 @@ std::optional<failure> link::detach(instant now, std::string_view name) {
   }
   for (auto* p : carriers) {
     if (p->ready()) {
-      leave(now, *p, "detached by command");
+      changes().leave(now, *p, "detached by command");
     } else {
-      path_down(now, *p, cause::detached, "detached by command");
+      changes().down(now, *p, cause::detached, "detached by command");
     }
   }
   return std::nullopt;
