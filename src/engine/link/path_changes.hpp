@@ -11,8 +11,8 @@
 namespace rendr::engine {
 
 /// What a change of one path means for all rooms: it is attached, late, doubted, trusted again,
-/// left, lost. Each change ends in the same order: the leaf chooses its path, the graph its routes,
-/// what is missing is dialled, and who may send is woken. Nothing here ends the link.
+/// left, lost. The leaf chooses its path, then the graph its routes; what is missing is dialled,
+/// and who may send is woken. Nothing here ends the link.
 class path_changes {
  public:
   explicit path_changes(rooms& of) noexcept : r_(of), keeper_(of) {}
