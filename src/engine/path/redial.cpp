@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/config.hpp"
-
 namespace rendr::engine {
 
 namespace {
@@ -25,8 +23,9 @@ bool beside_suspect(const dial_facts::leaf& leaf, const dial_facts& facts) noexc
 }  // namespace
 
 redial::record& redial::at(spec_id leaf) {
-  if (leaf >= leaves_.size()) leaves_.resize(leaf + 1);
-  return leaves_[leaf];
+  auto& leaves = change();
+  if (leaf >= leaves.size()) leaves.resize(leaf + 1);
+  return leaves[leaf];
 }
 
 bool redial::needs_dial(spec_id leaf, const dial_facts& facts) const noexcept {
@@ -132,7 +131,7 @@ void redial::wanted(instant now, const dial_facts& facts, seeded_random& jitter)
   if (!asleep) return;
   wanted_since_ = now;
   wanted_until_ = now + defaults::redial_wanted;
-  for (auto& r : leaves_) r.backoff = duration(0);
+  for (auto& r : change()) r.backoff = duration(0);
   schedule_all(now, facts, jitter);
 }
 
@@ -300,7 +299,7 @@ redial::order redial::dial(instant now, spec_id leaf, const handshakes& open,
 
 std::optional<redial::tried> redial::connected(std::uint64_t attempt) {
   for (spec_id leaf = 0; leaf < leaves_.size(); ++leaf) {
-    auto& tries = leaves_[leaf].attempts;
+    auto& tries = change()[leaf].attempts;
     const auto it = std::find_if(tries.begin(), tries.end(),
                                  [&](const auto& a) { return a.number == attempt; });
     if (it == tries.end()) continue;
@@ -322,7 +321,7 @@ std::optional<spec_id> redial::failed(instant now, std::uint64_t attempt,
                                       const std::error_code& code, const dial_facts& facts,
                                       seeded_random& jitter) {
   for (spec_id leaf = 0; leaf < leaves_.size(); ++leaf) {
-    auto& r = leaves_[leaf];
+    auto& r = change()[leaf];
     const auto it = std::find_if(r.attempts.begin(), r.attempts.end(),
                                  [&](const auto& a) { return a.number == attempt; });
     if (it == r.attempts.end()) continue;
@@ -355,8 +354,8 @@ std::optional<absence::word> redial::note_end(instant now, spec_id leaf,
 std::vector<redial::missing> redial::missing_words(instant now, const dial_facts& facts) {
   std::vector<missing> out;
   for (spec_id leaf = 0; leaf < leaves_.size(); ++leaf) {
-    auto& r = leaves_[leaf];
-    if (!r.away.counts()) continue;
+    if (!leaves_[leaf].away.counts()) continue;
+    auto& r = change()[leaf];
     if (!is_missing(leaf, r, facts)) {
       r.away = {};
     } else if (r.away.tells_at() <= now) {
@@ -364,11 +363,6 @@ std::vector<redial::missing> redial::missing_words(instant now, const dial_facts
     }
   }
   return out;
-}
-
-bool redial::owes_a_word() const noexcept {
-  return std::any_of(leaves_.begin(), leaves_.end(),
-                     [](const auto& r) { return r.away.tells_at() != never; });
 }
 
 instant redial::tells_missing_at(const dial_facts& facts) const noexcept {
@@ -385,14 +379,14 @@ void redial::heard(errc code, std::string what) {
   last_error_ = std::move(what);
 }
 
-instant redial::next_timeout(bool up) const noexcept {
-  auto next = up ? never : cold_at_;
-  if (others_good_since_ != never) next = std::min(next, others_good_since_ + defaults::cold_rest);
+const redial::deadlines& redial::find_earliest() const noexcept {
+  deadlines out;
   for (const auto& r : leaves_) {
-    next = std::min(next, r.next_dial);
-    for (const auto& a : r.attempts) next = std::min(next, a.until);
+    out.due = std::min(out.due, r.next_dial);
+    for (const auto& a : r.attempts) out.due = std::min(out.due, a.until);
+    out.word = std::min(out.word, r.away.tells_at());
   }
-  return next;
+  return known_.emplace(out);
 }
 
 }  // namespace rendr::engine

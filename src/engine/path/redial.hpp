@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/seeded_random.hpp"
+#include "engine/config.hpp"
 #include "engine/path/absence.hpp"
 #include "engine/types.hpp"
 #include "rendr/error.hpp"
@@ -137,9 +139,14 @@ class redial {
   /// The leaf whose cold path may rest: the others were good for a while.
   std::optional<spec_id> rests(instant now, const dial_facts& facts, bool may_rest);
 
-  instant next_timeout(bool up) const noexcept;
+  /// These two are asked after every call from outside.
+  instant next_timeout(bool up) const noexcept {
+    const auto next = up ? earliest().due : std::min(earliest().due, cold_at_);
+    return others_good_since_ == never ? next
+                                       : std::min(next, others_good_since_ + defaults::cold_rest);
+  }
   /// Some leaf is missing, and observers are not told of it yet: ask `tells_missing_at`.
-  bool owes_a_word() const noexcept;
+  bool owes_a_word() const noexcept { return earliest().word != never; }
   instant tells_missing_at(const dial_facts& facts) const noexcept;
 
  private:
@@ -160,7 +167,20 @@ class redial {
     absence away;
   };
 
+  // The earliest of all leaves, as long as none of them changes.
+  struct deadlines {
+    instant due = never;
+    instant word = never;
+  };
+
   record& at(spec_id leaf);
+  // For all changes of leaves.
+  std::vector<record>& change() noexcept {
+    known_.reset();
+    return leaves_;
+  }
+  const deadlines& earliest() const noexcept { return known_ ? *known_ : find_earliest(); }
+  const deadlines& find_earliest() const noexcept;
   bool needs_dial(spec_id leaf, const dial_facts& facts) const noexcept;
   instant asked_since(const record& r, const dial_facts::leaf& leaf,
                       const dial_facts& facts) const noexcept;
@@ -174,6 +194,7 @@ class redial {
   bool is_missing(spec_id leaf, const record& r, const dial_facts& facts) const noexcept;
 
   std::vector<record> leaves_;
+  mutable std::optional<deadlines> known_;
   std::uint64_t next_attempt_ = 1;
   instant network_at_ = instant::min();    ///< the network changed last
   instant wanted_since_ = instant::min();  ///< an application asked in vain, and
