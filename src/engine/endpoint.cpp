@@ -230,7 +230,7 @@ std::optional<carrier_id> endpoint::dialed(instant now, link_ref ref, std::uint6
                                            const carrier_traits& traits) {
   auto* l = impl_->find(ref);
   if (l == nullptr) return std::nullopt;
-  auto* p = l->dialed(now, attempt, traits);
+  auto* p = l->dials().connected(now, attempt, traits);
   std::optional<carrier_id> out;
   if (p != nullptr) {
     out = p->carrier;
@@ -243,7 +243,7 @@ std::optional<carrier_id> endpoint::dialed(instant now, link_ref ref, std::uint6
 void endpoint::dial_failed(instant now, link_ref ref, std::uint64_t attempt, std::error_code code,
                            std::string_view detail) {
   if (auto* l = impl_->find(ref)) {
-    l->dial_failed(now, attempt, code, detail);
+    l->dials().failed(now, attempt, code, detail);
     impl_->after(now, *l);
   }
 }
@@ -336,7 +336,7 @@ void endpoint::network_changed(instant now) {
   for (const auto& [ref, l] : impl_->links) refs.push_back(ref);
   for (const auto ref : refs) {
     if (auto* l = impl_->find(ref)) {
-      l->network_changed(now);
+      l->leaves().network_changed(now);
       impl_->after(now, *l);
     }
   }
@@ -570,13 +570,13 @@ std::optional<failure> endpoint::set_root(instant now, link_ref ref, std::string
 result<spec_id, failure> endpoint::attach(instant now, link_ref ref, const path_config& config) {
   auto* l = impl_->find(ref);
   if (l == nullptr || l->down()) return failure{errc::closed, "the link is over"};
-  auto out = l->attach(now, config);
+  auto out = l->leaves().attach(now, config);
   impl_->after(now, *l);
   return out;
 }
 
 std::optional<failure> endpoint::detach(instant now, link_ref ref, std::string_view leaf) {
-  return on_link(*impl_, now, ref, [&](link& l) { return l.detach(now, leaf); });
+  return on_link(*impl_, now, ref, [&](link& l) { return l.leaves().detach(now, leaf); });
 }
 
 std::optional<any_event> endpoint::poll_event() {

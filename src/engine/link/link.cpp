@@ -41,7 +41,7 @@ errc link::start(instant now, policy::graph root) {
   config_.credentials = {};
   routing(rooms_).install(now, router_.begin(config_.root), std::move(root));
   dialing(rooms_).begin(now);
-  dial_due(now);
+  leaves().dial_due(now);
   return errc{};
 }
 
@@ -130,9 +130,8 @@ void link::handle_timeout(instant now, duration lateness) {
     if (down()) return;
   }
   attacher(rooms_).start(now);
-  if (auto* rests = up() ? dialing(rooms_).rests(now) : nullptr)
-    changes().leave(now, *rests, "the others are good: a cold path rests");
-  dial_due(now);
+  if (up()) leaves().let_rest(now);
+  leaves().dial_due(now);
   if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
   if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);
   if (router_.next_look() <= now) routing(rooms_).route(now, cause::quality);

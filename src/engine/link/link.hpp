@@ -17,6 +17,7 @@
 #include "engine/link/attacher.hpp"
 #include "engine/link/dialing.hpp"
 #include "engine/link/flow_care.hpp"
+#include "engine/link/leaf_changes.hpp"
 #include "engine/link/path_changes.hpp"
 #include "engine/link/receiver.hpp"
 #include "engine/link/recovery.hpp"
@@ -34,9 +35,8 @@ class record_writer;
 
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Beside it, over the
-/// same rooms: application, attacher, flow_care, path_changes, receiver, recovery, routing, sender,
-/// waker. Its own parts by file: link.cpp (life), link_receive.cpp, link_redial.cpp,
-/// link_status.cpp.
+/// same rooms: application, attacher, dialing, flow_care, leaf_changes, path_changes, receiver,
+/// recovery, routing, sender, waker. Its own parts by file: link.cpp (life), link_receive.cpp.
 class link {
  public:
   link(services& shared, link_ref ref, role side, const link_config& config);
@@ -70,13 +70,11 @@ class link {
 
   // --- paths
   path_changes changes() noexcept { return path_changes(rooms_); }
-  path* dialed(instant now, std::uint64_t attempt, const carrier_traits& traits);
-  void dial_failed(instant now, std::uint64_t attempt, std::error_code code,
-                   std::string_view detail);
+  leaf_changes leaves() noexcept { return leaf_changes(rooms_); }
+  dialing dials() noexcept { return dialing(rooms_); }
   void received(instant now, path& p, std::size_t n);
   void drained(instant now, path& p);
   void transmitted(instant now, path& p, std::size_t n);
-  void network_changed(instant now);
   std::span<const bytes_view> poll_transmit(instant now, path& p, std::size_t limit);
 
   // --- application
@@ -85,7 +83,7 @@ class link {
   auto ask(instant now, Call&& call) {
     application asked(rooms_);
     auto out = call(asked);
-    if (asked.wants_path()) dialing(rooms_).wanted(now);
+    if (asked.wants_path()) dials().wanted(now);
     if (asked.let_go_of_one()) check_closing(now);
     return out;
   }
@@ -102,8 +100,6 @@ class link {
 
   // --- graph
   routing graphs() noexcept { return routing(rooms_); }
-  result<spec_id, failure> attach(instant now, const path_config& config);
-  std::optional<failure> detach(instant now, std::string_view name);
 
   // --- questions
   link_status status(instant now) const { return status_of(rooms_, now); }
@@ -112,10 +108,6 @@ class link {
   // link.cpp
   void begin_anew(instant now, const std::string& detail);
   void check_closing(instant now);
-
-  // link_redial.cpp
-  void dial(instant now, spec_id leaf);
-  void dial_due(instant now);
 
   // link_receive.cpp
   void apply(instant now, path& p, const attach_effect& e);
