@@ -132,9 +132,8 @@ struct endpoint::impl final : link_directory {
       arm(ref, never);
       std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
       links.erase(ref);
-    } else {
-      // What is due since before this call was not waited for: no loop was late for it.
-      arm(ref, std::max(l.next_timeout(), now));
+    } else if (stale.empty() || stale.back() != std::pair(ref, now)) {
+      stale.emplace_back(ref, now);
     }
     watch_pool(now);
   }
@@ -158,6 +157,15 @@ struct endpoint::impl final : link_directory {
     pool.tidy();
     tidy_at = never;
     watch_pool(now);
+  }
+
+  // Many calls come before somebody asks for a deadline: only then the links are asked for theirs.
+  void arm_stale() {
+    for (const auto& [ref, called] : stale) {
+      // What is due since before the call was not waited for: no loop was late for it.
+      if (auto* l = find(ref)) arm(ref, std::max(l->next_timeout(), called));
+    }
+    stale.clear();
   }
 
   void arm(link_ref ref, instant when) {
@@ -195,6 +203,7 @@ struct endpoint::impl final : link_directory {
   std::map<slot_claim, std::vector<link_ref>> slots;
   std::unordered_map<carrier_id, place> carriers;
   std::set<std::pair<instant, link_ref>> timers;
+  std::vector<std::pair<link_ref, instant>> stale;  ///< called since their deadline was asked, when
   std::unordered_map<link_ref, instant> armed;
   std::uint32_t next_link = 0;
 };
@@ -354,6 +363,7 @@ void endpoint::handle_timeout(instant now) {
   impl_->door.handle_timeout(now);
   impl_->after_door(now);
   impl_->tidy_pool(now);
+  impl_->arm_stale();
   while (!impl_->timers.empty() && impl_->timers.begin()->first <= now) {
     const auto [when, ref] = *impl_->timers.begin();
     auto* l = impl_->find(ref);
@@ -361,13 +371,11 @@ void endpoint::handle_timeout(instant now) {
     if (l == nullptr) continue;
     l->handle_timeout(now, now - when);
     impl_->after(now, *l);
-    l = impl_->find(ref);
-    if (l == nullptr) continue;
+    impl_->arm_stale();
     // A deadline that stays in the past would spin: what is due but waits for an answer of the
     // driver comes again a moment later.
-    const auto next = l->next_timeout();
-    impl_->arm(ref, next == never ? never
-                                  : std::max(next, now + duration(std::chrono::microseconds(100))));
+    if (const auto next = impl_->armed.find(ref); next != impl_->armed.end())
+      impl_->arm(ref, std::max(next->second, now + duration(std::chrono::microseconds(100))));
   }
 }
 
@@ -611,6 +619,7 @@ std::span<const bytes_view> endpoint::poll_transmit(instant now, carrier_id carr
 }
 
 instant endpoint::next_timeout() const {
+  impl_->arm_stale();
   const auto links = impl_->timers.empty() ? never : impl_->timers.begin()->first;
   return std::min({links, impl_->door.next_timeout(), impl_->tidy_at});
 }
