@@ -35,11 +35,11 @@ link::link(services& shared, link_ref ref, role side, const link_config& config)
 link::~link() = default;
 
 errc link::start(instant now, policy::graph root) {
-  slots_.start(config_.paths);
-  standing_.start(now);
-  association_.begin(config_.credentials, s_.secrets);
-  config_.credentials = {};
-  routing(rooms_).install(now, router_.begin(config_.root), std::move(root));
+  rooms_.slots.start(rooms_.config.paths);
+  rooms_.standing.start(now);
+  rooms_.association.begin(rooms_.config.credentials, rooms_.shared.secrets);
+  rooms_.config.credentials = {};
+  routing(rooms_).install(now, rooms_.router.begin(rooms_.config.root), std::move(root));
   dialing(rooms_).begin(now);
   leaves().dial_due(now);
   return errc{};
@@ -49,30 +49,31 @@ errc link::start(instant now, policy::graph root) {
 // made anew, with another nonce and other keys, and what its flows sent is sent again. A carrier
 // that has said nothing yet may say that.
 void link::begin_anew(instant now, const std::string& detail) {
-  standing_.start_over();
+  rooms_.standing.start_over();
   std::vector<path*> spent;
-  for (const auto& p : paths_) {
+  for (const auto& p : rooms_.paths) {
     if (!p->life.ended() && !p->life.at(path_stage::waiting)) spent.push_back(p.get());
   }
   for (auto* p : spent) changes().down(now, *p, cause::refused, detail);
-  for (const auto& p : paths_) p->token_until = never;
-  association_.start_over(s_.secrets);
-  ledger_.start_over();
-  peer_.acted();
-  standing_.leave_the_dark();
-  redial_.start_over();
+  for (const auto& p : rooms_.paths) p->token_until = never;
+  rooms_.association.start_over(rooms_.shared.secrets);
+  rooms_.ledger.start_over();
+  rooms_.peer.acted();
+  rooms_.standing.leave_the_dark();
+  rooms_.redial.start_over();
   attacher(rooms_).start(now);
 }
 
 void link::adopt(instant now, const link_agreement& agreement, const std::string& remote) {
-  association_.adopt(agreement, s_.tokens, ref_, s_.secrets, s_.mint);
+  rooms_.association.adopt(agreement, rooms_.shared.tokens, rooms_.ref, rooms_.shared.secrets,
+                           rooms_.shared.mint);
   attacher(rooms_).come_up(now, remote);
 }
 
 void link::close(instant now, std::uint64_t code, std::string_view reason, bool bounded) {
   if (down()) return;
-  if (standing_.close(now, bounded)) {
-    ledger_.say_goaway(code, reason);
+  if (rooms_.standing.close(now, bounded)) {
+    rooms_.ledger.say_goaway(code, reason);
     if (!up()) return fail(now, errc::closed, "closed before it was up");
     waker(rooms_).control();
   }
@@ -80,18 +81,18 @@ void link::close(instant now, std::uint64_t code, std::string_view reason, bool 
 }
 
 void link::check_closing(instant now) {
-  if (!standing_.closing() || down()) return;
-  if (const auto end = standing_.judge_closing(now, closing_of(rooms_)))
+  if (!rooms_.standing.closing() || down()) return;
+  if (const auto end = rooms_.standing.judge_closing(now, closing_of(rooms_)))
     fail(now, end->code, end->sentence);
 }
 
 void link::fail(instant now, errc code, const std::string& detail) {
   if (down()) return;
-  standing_.end();
-  association_.end();
+  rooms_.standing.end();
+  rooms_.association.end();
   dialing(rooms_).end();
-  slots_.end_all();
-  for (const auto& p : paths_) {
+  rooms_.slots.end_all();
+  for (const auto& p : rooms_.paths) {
     if (p->life.ended()) continue;
     const bool attached = p->ready();
     p->life.end(attached);
@@ -99,47 +100,48 @@ void link::fail(instant now, errc code, const std::string& detail) {
     if (attached && p->handshake_out.empty()) sender(rooms_).append_bye(*p, true);
     path_keeper(rooms_).close(*p);
   }
-  for (const auto& [number, f] : flows_) {
+  for (const auto& [number, f] : rooms_.flows) {
     if (f->in.removed) continue;
     if (f->let_go_of()) {
-      flows_.remove(*f);
+      rooms_.flows.remove(*f);
       continue;
     }
     flow_care(rooms_).apply(now, *f, f->fail(code, 0, detail));
     flow_care(rooms_).tell_done(*f);
   }
-  s_.events.order(event::link_down{ref_, code, detail});
+  rooms_.shared.events.order(event::link_down{rooms_.ref, code, detail});
 }
 
 instant link::next_timeout() noexcept {
   if (down()) return never;
-  auto next = std::min(
-      {standing_.dial_ends(), closing_ends(rooms_), router_.next_look(), demand_.next_look()});
-  for (const auto& p : paths_) next = std::min(next, next_look(*p));
-  next = std::min({next, dialing(rooms_).next_timeout(), standing_.grace_ends()});
+  auto next = std::min({rooms_.standing.dial_ends(), closing_ends(rooms_),
+                        rooms_.router.next_look(), rooms_.demand.next_look()});
+  for (const auto& p : rooms_.paths) next = std::min(next, next_look(*p));
+  next = std::min({next, dialing(rooms_).next_timeout(), rooms_.standing.grace_ends()});
   return std::min(next, attacher(rooms_).next());
 }
 
 void link::handle_timeout(instant now, duration lateness) {
   if (down()) return;
   if (lateness > defaults::late_loop) path_keeper(rooms_).hold_deadlines(now, lateness);
-  if (const auto end = standing_.judge_dial(now, redial_.last_code(), redial_.last_error()))
+  if (const auto end =
+          rooms_.standing.judge_dial(now, rooms_.redial.last_code(), rooms_.redial.last_error()))
     return fail(now, end->code, end->sentence);
-  for (const auto carrier : paths_.carriers()) {
-    if (auto* p = paths_.find(carrier)) changes().check(now, *p);
+  for (const auto carrier : rooms_.paths.carriers()) {
+    if (auto* p = rooms_.paths.find(carrier)) changes().check(now, *p);
     if (down()) return;
   }
   attacher(rooms_).start(now);
   if (up()) leaves().let_rest(now);
   leaves().dial_due(now);
-  if (demand_.peaks_due(now)) routing(rooms_).look_at_demand(now);
-  if (demand_.guards_due(now)) recovery(rooms_).guard_bonds(now);
-  if (router_.next_look() <= now) routing(rooms_).route(now, cause::quality);
-  if (!paths_.any_alive()) {
-    if (const auto other = association_.restarted())
-      s_.events.order(event::peer_restarted{ref_, *other});
+  if (rooms_.demand.peaks_due(now)) routing(rooms_).look_at_demand(now);
+  if (rooms_.demand.guards_due(now)) recovery(rooms_).guard_bonds(now);
+  if (rooms_.router.next_look() <= now) routing(rooms_).route(now, cause::quality);
+  if (!rooms_.paths.any_alive()) {
+    if (const auto other = rooms_.association.restarted())
+      rooms_.shared.events.order(event::peer_restarted{rooms_.ref, *other});
   }
-  if (const auto end = standing_.judge_grace(now, redial_.last_error()))
+  if (const auto end = rooms_.standing.judge_grace(now, rooms_.redial.last_error()))
     return fail(now, end->code, end->sentence);
   check_closing(now);
 }

@@ -31,8 +31,6 @@
 
 namespace rendr::engine {
 
-class record_writer;
-
 /// The association with one peer: paths below, flows above, the graph between. A pure state
 /// machine; the endpoint calls it with the time, it answers through `services`. Beside it, over the
 /// same rooms: application, attacher, dialing, flow_care, leaf_changes, path_changes, receiver,
@@ -50,20 +48,20 @@ class link {
   void adopt(instant now, const link_agreement& agreement, const std::string& remote);
   void close(instant now, std::uint64_t code, std::string_view reason, bool bounded);
   void fail(instant now, errc code, const std::string& detail);
-  bool up() const noexcept { return standing_.up(); }
-  bool down() const noexcept { return standing_.down(); }
+  bool up() const noexcept { return rooms_.standing.up(); }
+  bool down() const noexcept { return rooms_.standing.down(); }
   /// Down, and the application let go of every flow: may be destroyed.
-  bool finished() const noexcept { return down() && flows_.empty() && paths_.empty(); }
-  link_ref ref() const noexcept { return ref_; }
+  bool finished() const noexcept { return down() && rooms_.flows.empty() && rooms_.paths.empty(); }
+  link_ref ref() const noexcept { return rooms_.ref; }
   /// To look, not to touch.
   const rooms& in() const noexcept { return rooms_; }
   /// Acceptor: the dialer said which slot it has, since this was asked last.
-  bool claim_is_fresh() noexcept { return association_.claim_is_fresh(); }
+  bool claim_is_fresh() noexcept { return rooms_.association.claim_is_fresh(); }
   /// Its dialer lives no more, but by what a living path shows in the next minute.
-  void give_way(instant now) noexcept { standing_.give_way(now); }
+  void give_way(instant now) noexcept { rooms_.standing.give_way(now); }
   /// The number of the flow of this id; nullopt: there is none.
   std::optional<std::uint64_t> flow_named(const flow_id& id) const noexcept {
-    return flows_.named(id);
+    return rooms_.flows.named(id);
   }
   instant next_timeout() noexcept;
   void handle_timeout(instant now, duration lateness);
@@ -88,14 +86,14 @@ class link {
     return out;
   }
   /// Null: it is over, or never was.
-  flow* find(std::uint64_t number) const noexcept { return flows_.find(number); }
+  flow* find(std::uint64_t number) const noexcept { return rooms_.flows.find(number); }
   /// The next flow whose readiness changed, as of now.
   std::optional<event::flow_ready> poll_ready() { return application(rooms_).poll_ready(); }
   /// To be called when a call from outside is over: destroys what ended in it. Returns the carriers
   /// that are finished and flushed.
   std::vector<carrier_id> sweep() {
-    flows_.sweep();
-    return paths_.sweep();
+    rooms_.flows.sweep();
+    return rooms_.paths.sweep();
   }
 
   // --- graph
@@ -115,23 +113,6 @@ class link {
   void apply(instant now, path& p, const frame_effect& e);
 
   rooms rooms_;
-
-  // The same, by the names that the methods use.
-  services& s_ = rooms_.shared;
-  const link_ref ref_ = rooms_.ref;
-  const role side_ = rooms_.side;
-  link_config& config_ = rooms_.config;
-  standing& standing_ = rooms_.standing;
-  association& association_ = rooms_.association;
-  ledger& ledger_ = rooms_.ledger;
-  peer_life& peer_ = rooms_.peer;
-  path_table& paths_ = rooms_.paths;
-  leaf_table& slots_ = rooms_.slots;
-  redial& redial_ = rooms_.redial;
-  rescuer& rescuer_ = rooms_.rescuer;
-  router& router_ = rooms_.router;
-  demand& demand_ = rooms_.demand;
-  flow_table& flows_ = rooms_.flows;
 };
 
 }  // namespace rendr::engine

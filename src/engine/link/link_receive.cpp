@@ -41,7 +41,7 @@ void link::received(instant now, path& p, std::size_t n) {
     if (!record->has_value()) break;
     if (!take_record(now, p, **record)) break;
   }
-  flows_.release_buffers(paths_.size());
+  rooms_.flows.release_buffers(rooms_.paths.size());
   check_closing(now);
 }
 
@@ -84,11 +84,11 @@ bool link::take_record(instant now, path& p, const wire::record_view& record) {
   }
   if (!p.proven) {
     p.proven = true;
-    association_.confirm();
+    rooms_.association.confirm();
     changes().replace_old(now, p);
   }
   wire::frame_reader reader(record.payload);
-  ledger_.begin_record();
+  rooms_.ledger.begin_record();
   bool eliciting = false;
   while (true) {
     const auto frame = reader.next();
