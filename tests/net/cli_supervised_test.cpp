@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -36,6 +37,17 @@ class ignoring {
   int signal_;
   void (*before_)(int);
 };
+
+/// Whether a program ignores a signal now.
+bool ignores(const process& program, int signal) {
+  std::ifstream about("/proc/" + std::to_string(program.id()) + "/status");
+  std::string line;
+  while (std::getline(about, line)) {
+    if (line.starts_with("SigIgn:"))
+      return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1U) != 0;
+  }
+  return false;
+}
 
 struct cli_supervised : testing::Test {
   cli_supervised() {
@@ -136,6 +148,7 @@ TEST_F(cli_supervised, pipe_outlives_an_interrupt_that_was_ignored_when_it_began
   const ignoring interrupt(SIGINT);
   process pipe({"pipe", "--path=" + tcp(at)});
   auto far = target.accept();
+  EXPECT_TRUE(ignores(pipe, SIGINT)) << "what a handler does comes too late to be seen for sure";
   pipe.signal(SIGINT);  // as at a terminal whose ^C is for sftp
   pipe.send("question");
   pipe.close_input();

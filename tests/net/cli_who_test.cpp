@@ -2,10 +2,14 @@
 // ctest: timeout=240
 // Who is gone, and who is not: clients that are killed, servers that are made anew.
 #include <gtest/gtest.h>
+#include <poll.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <memory>
+#include <vector>
 
 #include "net/cli_plain_socket.hpp"
 #include "net/cli_process.hpp"
@@ -29,10 +33,11 @@ struct cli_who : testing::Test {
   ~cli_who() override { fs::remove_all(dir); }
 
   std::string at(const std::string& name) const { return (dir / name).string(); }
-  std::unique_ptr<process> serve(const std::string& state, std::uint16_t on) const {
+  std::unique_ptr<process> serve(const std::string& state, std::uint16_t on,
+                                 const std::string& grace = "24h") const {
     auto made = std::make_unique<process>(
         words{"serve", "--listen=tcp://" + address(on), "--to=" + address(target.port()),
-              "--state-dir=" + at(state), "--psk-file=" + at("psk")});
+              "--state-dir=" + at(state), "--psk-file=" + at("psk"), "--grace=" + grace});
     EXPECT_TRUE(made->await_error("serving on")) << made->errors();
     return made;
   }
@@ -136,6 +141,31 @@ TEST_F(cli_who, a_server_that_is_told_to_end_does_not_wait_for_a_client_that_was
   client.reset();
   server->signal(SIGTERM);
   EXPECT_EQ(server->finish(), 0) << server->errors();
+}
+
+std::ptrdiff_t descriptors(const process& program) {
+  const fs::directory_iterator all("/proc/" + std::to_string(program.id()) + "/fd");
+  return std::distance(begin(all), end(all));
+}
+
+TEST_F(cli_who, of_clients_that_were_killed_no_descriptor_is_left_when_their_grace_is_over) {
+  const auto server = serve("state", port, "1s");
+  const auto at_first = descriptors(*server);
+  std::vector<plain_socket> fars;
+  {
+    std::vector<std::unique_ptr<process>> clients;
+    for (int i = 0; i < 5; ++i) {
+      clients.push_back(pipe());
+      fars.push_back(far_of(*clients.back(), "hello"));
+    }
+    EXPECT_GE(descriptors(*server), at_first + 10) << "a path and a target each";
+  }
+  for (auto& far : fars) {
+    EXPECT_EQ(far.receive_some(1), "");
+    EXPECT_NE(far.error(), EAGAIN) << "its grace was over";
+  }
+  for (int i = 0; i < 6'000 && descriptors(*server) > at_first; ++i) ::poll(nullptr, 0, 10);
+  EXPECT_LE(descriptors(*server), at_first);
 }
 
 }  // namespace
