@@ -118,7 +118,8 @@ struct endpoint::impl final : link_directory {
     return it == carriers.end() ? nullptr : &it->second;
   }
 
-  // After every call into a link: its carriers, its timer, and whether it may be destroyed.
+  // After every call into a link: its carriers, whether it may be destroyed, and that its deadline
+  // is to be asked anew.
   void after(instant now, link& l) {
     for (const auto id : l.sweep()) carriers.erase(id);
     const auto ref = l.ref();

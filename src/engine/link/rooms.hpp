@@ -21,7 +21,7 @@
 
 namespace rendr::engine {
 
-/// The rooms of one link, side by side: each keeps its own rules, and none knows another. The link
+/// The rooms of one link, side by side: each keeps its own rules, and none knows the link. The link
 /// and the conductors beside it give the one what the other says.
 struct rooms {
   rooms(services& endpoint, link_ref link, role end, const link_config& wanted)

@@ -139,7 +139,7 @@ class redial {
   /// The leaf whose cold path may rest: the others were good for a while.
   std::optional<spec_id> rests(instant now, const dial_facts& facts, bool may_rest);
 
-  /// These two are asked after every call from outside.
+  /// These two are asked whenever the driver asks for a deadline.
   instant next_timeout(bool up) const noexcept {
     const auto next = up ? earliest().due : std::min(earliest().due, cold_at_);
     return others_good_since_ == never ? next
