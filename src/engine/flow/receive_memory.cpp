@@ -2,7 +2,6 @@
 #include "engine/flow/receive_memory.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace rendr::engine {
 
@@ -27,7 +26,7 @@ slab_view packed_copies::copy(slab_pool& pool, bytes_view data) {
 slab_view packed_copies::copy_some(slab_pool& pool, bytes_view data) {
   if (room() == 0) begin(pool, std::min(data.size(), further_copies));
   const auto n = std::min(data.size(), room());
-  std::memcpy(slab_.data() + used_, data.data(), n);
+  std::copy_n(data.begin(), n, slab_.data() + used_);  // an empty packet may have no address
   const bytes_view copied{slab_.data() + used_, n};
   used_ += n;
   return {slab_, copied};
