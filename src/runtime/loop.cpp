@@ -348,7 +348,8 @@ void loop::network_changed(const transport::net_change& change) {
   for (const auto& [scheme, one] : dialers_) one.dialer->network_changed();
   for (const auto& [id, one] : carriers_) {
     if (change.lost.empty()) break;
-    const auto local = host_of(one->io().addresses().local);
+    const auto addresses = one->io().addresses();
+    const auto local = host_of(addresses.local);
     const auto lost =
         std::find_if(change.lost.begin(), change.lost.end(),
                      [&](const auto& candidate) { return candidate.address.to_string() == local; });

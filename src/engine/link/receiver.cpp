@@ -76,6 +76,37 @@ void receiver::tell_elsewhere(path& p) {
   }
 }
 
+// The peer's word on a flow; that on one that is over says nothing.
+template <class Frame>
+frame_effect receiver::to_flow(instant now, const Frame& frame) {
+  const auto found = in_.flows.of(frame.flow);
+  if (!found) return violation;
+  if (*found == nullptr) return {};
+  const auto then = (*found)->take(frame);
+  if (!then) return violation;
+  flow_care(in_).apply(now, **found, *then);
+  return {};
+}
+
+template <class Frame>
+frame_effect receiver::payload_to_flow(instant now, path& p, const Frame& frame) {
+  const auto found = in_.flows.of(frame.flow);
+  if (!found) return violation;
+  auto& totals = in_.slots[p.leaf].totals;
+  totals.payload_received += frame.payload.size();
+  p.last_flow_data = now;
+  if (*found == nullptr) {
+    totals.duplicate_received += frame.payload.size();
+    return {};
+  }
+  const auto then = (*found)->take(frame, in_.flows.received(), p.in.slab());
+  if (!then) return violation;
+  totals.duplicate_received += then->duplicate;
+  if (then->repeated) tell_elsewhere(p);
+  flow_care(in_).apply(now, **found, *then);
+  return {};
+}
+
 frame_effect receiver::take(instant now, path& p, const wire::frame& f) {
   return std::visit(
       [&](const auto& frame) -> frame_effect {
@@ -282,37 +313,6 @@ frame_effect receiver::on(instant, path&, const wire::max_data& f) {
   const auto found = in_.flows.of(f.flow);
   if (!found) return violation;
   if (*found != nullptr && (*found)->take(f)) flow_care(in_).offer(**found);
-  return {};
-}
-
-// The peer's word on a flow; that on one that is over says nothing.
-template <class Frame>
-frame_effect receiver::to_flow(instant now, const Frame& frame) {
-  const auto found = in_.flows.of(frame.flow);
-  if (!found) return violation;
-  if (*found == nullptr) return {};
-  const auto then = (*found)->take(frame);
-  if (!then) return violation;
-  flow_care(in_).apply(now, **found, *then);
-  return {};
-}
-
-template <class Frame>
-frame_effect receiver::payload_to_flow(instant now, path& p, const Frame& frame) {
-  const auto found = in_.flows.of(frame.flow);
-  if (!found) return violation;
-  auto& totals = in_.slots[p.leaf].totals;
-  totals.payload_received += frame.payload.size();
-  p.last_flow_data = now;
-  if (*found == nullptr) {
-    totals.duplicate_received += frame.payload.size();
-    return {};
-  }
-  const auto then = (*found)->take(frame, in_.flows.received(), p.in.slab());
-  if (!then) return violation;
-  totals.duplicate_received += then->duplicate;
-  if (then->repeated) tell_elsewhere(p);
-  flow_care(in_).apply(now, **found, *then);
   return {};
 }
 
