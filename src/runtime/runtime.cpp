@@ -203,17 +203,18 @@ runtime::executor_type runtime::get_executor() const { return core_->loops.front
 instance_id runtime::instance() const { return core_->instance; }
 
 failure runtime::add_transport(std::string scheme, transport_factory factory) {
+  const auto word = std::move(scheme);
   const auto usual = transport::default_scheme();
-  if (scheme.empty() || scheme == usual || !factory)
+  if (word.empty() || word == usual || !factory)
     return {errc::invalid_argument,
-            "transport '" + scheme + "': give a name other than " + usual + ", and a factory"};
+            "transport '" + word + "': give a name other than " + usual + ", and a factory"};
   const auto make = [factory = std::move(factory)](const path_spec& at, duration timeout) {
     auto answer = factory(at, timeout);
     return transport::made{transport::unique_fd(answer.fd), answer.code, std::move(answer.detail),
                            answer.secured};
   };
-  if (!core_->schemes.add(transport::factory_scheme(scheme, make)))
-    return {errc::invalid_argument, "transport '" + scheme + "' is there already"};
+  if (!core_->schemes.add(transport::factory_scheme(word, make)))
+    return {errc::invalid_argument, "transport '" + word + "' is there already"};
   return {};
 }
 

@@ -146,6 +146,7 @@ void redial::attached(instant now, spec_id leaf, const dial_facts& facts, seeded
 std::vector<std::uint64_t> redial::abandon(spec_id leaf) {
   auto& r = at(leaf);
   std::vector<std::uint64_t> out;
+  out.reserve(r.attempts.size());
   for (const auto& a : r.attempts) out.push_back(a.number);
   r.attempts.clear();
   r.next_dial = never;
