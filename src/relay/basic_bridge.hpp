@@ -52,6 +52,9 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   /// Call before `start`: an end in order is told only when the peer has acknowledged every byte,
   /// and as a failure when it never will.
   void await_delivery() { await_delivery_ = true; }
+  /// Call before `start`: the end is read then, and not only once it is readable. Not for a
+  /// terminal: a read from the background stops the whole job.
+  void read_at_once() { read_at_once_ = true; }
   /// Begins to pump; on the flow's loop. With `acceptance`, the flow must be accepted by the far
   /// application within that time, or everything is reset (bytes travel meanwhile).
   void start(std::optional<duration> acceptance = std::nullopt);
@@ -112,14 +115,14 @@ class basic_bridge : public std::enable_shared_from_this<basic_bridge<Flow>> {
   way down_way_ = way::open;
   phase phase_ = phase::pumping;
   bool await_delivery_ = false;
+  bool read_at_once_ = false;
 };
 
 template <class Flow>
 void basic_bridge<Flow>::start(std::optional<duration> acceptance) {
   if (acceptance) await_acceptance(*acceptance);
   wait_flow();
-  // What the one who opened the flow said already travels with the opening.
-  if (acceptance) return read_end();
+  if (read_at_once_) return read_end();
   wait_end();
 }
 

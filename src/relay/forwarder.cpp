@@ -152,6 +152,7 @@ class lane : public std::enable_shared_from_this<lane> {
         [self = shared_from_this(), keeps = link_](const bridge_result& result) {
           self->ended(result);
         });
+    joined->read_at_once();  // what a client said already travels with the opening of its flow
     joined->start(options_.connect_timeout);
     return {};
   }

@@ -76,6 +76,7 @@ void handover::evict() {
 }
 
 void handover::look(const std::shared_ptr<waiting>& one, std::span<const std::byte> first) {
+  if (!one->connection) return;  // given on already: an arrival may show its bytes again
   auto* to = owner_.loops.front().get();
   if (!first.empty()) {
     const auto prologue = wire::read_prologue(first);

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/text.hpp"
@@ -36,6 +37,8 @@ class fd_form final : public path_form {
 /// Whoever starts a program leaves what it passes open across exec, and everything that this
 /// program opens itself is not: so nothing of its own can be taken by mistake, or twice.
 opened take(const asio::any_io_executor& executor, const std::string& number, bool off_loopback) {
+  static std::mutex one_at_a_time;  // loops of one program may have the same path
+  const std::lock_guard lock(one_at_a_time);
   const auto value = parse_number(number, 0, highest);
   const int fd = value ? static_cast<int>(*value) : -1;
   const int flags = ::fcntl(fd, F_GETFD);
