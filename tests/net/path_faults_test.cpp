@@ -108,8 +108,9 @@ TEST_F(path_faults, explicit_migration_moves_the_flow) {
   ASSERT_FALSE(failed.code) << failed.detail;
   ASSERT_TRUE(seen.wait_for<events::migration>());
   const auto before = relays[2]->forwarded();
-  round_trip(pattern(64 << 10));
-  EXPECT_GT(relays[2]->forwarded(), before + (64 << 10));
+  round_trip(pattern(256 << 10));
+  // What its new connection has no window for may go by the path that was left, for a moment.
+  EXPECT_GT(relays[2]->forwarded(), before + (128 << 10));
 }
 
 TEST_F(path_faults, a_link_without_a_path_ends_after_its_grace) {
