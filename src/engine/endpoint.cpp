@@ -133,7 +133,9 @@ struct endpoint::impl final : link_directory {
       arm(ref, never);
       std::erase_if(carriers, [&](const auto& entry) { return entry.second.owner == &l; });
       links.erase(ref);
-    } else if (stale.empty() || stale.back() != std::pair(ref, now)) {
+    } else if (!stale.empty() && stale.back().first == ref) {
+      stale.back().second = now;
+    } else {
       stale.emplace_back(ref, now);
     }
     watch_pool(now);

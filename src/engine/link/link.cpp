@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a link: coming up, going dark, closing, failing.
 #include "engine/link/link.hpp"
-#include "engine/link/dialing.hpp"
 
 #include <algorithm>
-
-#include "policy/graph_text.hpp"
 
 namespace rendr::engine {
 
