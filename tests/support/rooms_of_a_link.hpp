@@ -12,6 +12,15 @@
 
 namespace rendr::engine::test {
 
+/// Of a dialer with the leaves "wifi" and "mobile".
+inline link_config two_leaves() {
+  link_config out;
+  out.paths.resize(2);
+  out.paths[0].name = "wifi";
+  out.paths[1].name = "mobile";
+  return out;
+}
+
 /// The rooms of one link without the link, and what an endpoint shares with them.
 struct rooms_of_a_link {
   explicit rooms_of_a_link(role side, endpoint_config self = {}, const link_config& wanted = {})

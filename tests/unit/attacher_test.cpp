@@ -18,11 +18,8 @@ using kind = attach_effect::kind;
 
 const instant t0 = instant(1h);
 
-link_config two_leaves() {
-  link_config out;
-  out.paths.resize(2);
-  out.paths[0].name = "wifi";
-  out.paths[1].name = "mobile";
+link_config two_keyed_leaves() {
+  auto out = test::two_leaves();
   out.credentials = test::one_key();
   return out;
 }
@@ -34,7 +31,7 @@ endpoint_config dialer_end() {
 
 /// A dialer and the server that it means.
 struct stage : test::rooms_of_a_link {
-  stage() : rooms_of_a_link(role::dialer, dialer_end(), two_leaves()) {
+  stage() : rooms_of_a_link(role::dialer, dialer_end(), two_keyed_leaves()) {
     in.association.begin(in.config.credentials, secrets);
   }
   /// The newest handshake message that `p` is to send.

@@ -14,17 +14,9 @@ using kind = frame_effect::kind;
 
 const instant t0 = instant(1h);
 
-link_config two_leaves() {
-  link_config out;
-  out.paths.resize(2);
-  out.paths[0].name = "wifi";
-  out.paths[1].name = "mobile";
-  return out;
-}
-
 /// An end of a link that is up by two paths.
 struct stage : test::rooms_of_a_link {
-  explicit stage(role side = role::dialer) : rooms_of_a_link(side, {}, two_leaves()) {
+  explicit stage(role side = role::dialer) : rooms_of_a_link(side, {}, test::two_leaves()) {
     in.standing.come_up(t0, duration::max());
   }
   path& attach(spec_id leaf) {
